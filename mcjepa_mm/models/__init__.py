@@ -1,0 +1,7 @@
+from .backbones import *  # noqa: F403
+from .flow import FlowDecoder
+from .heads import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .pretrainers import *  # noqa: F403
+
+__all__ = ['FlowDecoder']

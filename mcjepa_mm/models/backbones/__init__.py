@@ -1,0 +1,3 @@
+from .mcjepa_convnext import MCJEPAConvNeXt
+
+__all__ = ['MCJEPAConvNeXt']

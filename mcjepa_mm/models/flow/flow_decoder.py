@@ -1,0 +1,260 @@
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mcjepa_mm.registry import MODELS
+
+from ..backbones.layers import LayerNorm2d
+from .cost_volume import cost_volume
+from .warp import resize_flow, warp
+
+
+def _conv(
+    in_channels: int, out_channels: int, dilation: int = 1
+) -> nn.Sequential:
+    """Convolution, LayerNorm, leaky ReLU.
+
+    The paper puts a LayerNorm after every convolution of the estimator but
+    the last, without them training diverged (p).
+    """
+    return nn.Sequential(
+        nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size=3,
+            padding=dilation,
+            dilation=dilation,
+        ),
+        LayerNorm2d(out_channels),
+        nn.LeakyReLU(0.1),
+    )
+
+
+class FlowEstimator(nn.Module):
+    """Predict the residual flow of one level.
+
+    Args:
+        in_channels (int): Channels of cost volume, feature and flow together.
+        hidden (Sequence[int]): Width of each convolution before the last.
+    """
+
+    def __init__(self, in_channels: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        widths = [in_channels, *hidden]
+        self.layers = nn.Sequential(
+            *(_conv(a, b) for a, b in zip(widths, hidden))
+        )
+        self.predict = nn.Conv2d(widths[-1], 2, kernel_size=3, padding=1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, in_channels, H, W) to hidden feature and flow (N, 2, H, W)."""
+        x = self.layers(x)
+        return x, self.predict(x)
+
+
+class ContextNetwork(nn.Sequential):
+    """Refine the finest flow with dilated convolutions (PWC-Net).
+
+    Args:
+        in_channels (int): Channels of the hidden feature and the flow.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        widths = (in_channels, 128, 128, 128, 96, 64, 32)
+        dilations = (1, 2, 4, 8, 16, 1)
+        super().__init__(
+            *(
+                _conv(a, b, d)
+                for a, b, d in zip(widths, widths[1:], dilations)
+            ),
+            nn.Conv2d(widths[-1], 2, kernel_size=3, padding=1),
+        )
+
+
+@MODELS.register_module()
+class FlowDecoder(BaseModule):
+    r"""Estimate optical flow from two pyramids, coarse to fine (PWC-Net).
+
+    At each level the features of frame t + 1 are warped by the flow so far,
+    correlated with those of frame t, and a small CNN adds a residual (paper
+    section 3, P):
+
+    .. math:: f_l = u_l + F_l(X_t, X_{t+1}, u_l), \quad u_l = 2\,up(f_{l+1})
+
+    Args:
+        in_channels (Sequence[int]): Channels of each level, fine to coarse.
+        strides (Sequence[int]): Stride of each level, fine to coarse.
+        finest (int): Index of the finest level that is estimated; the finer
+            ones are left out. The paper does not say where it stops (?),
+            PWC-Net stops at stride 4. Defaults to 0.
+        radius (int): Radius of the cost volume (?; PWC-Net and T have 4).
+        hidden (Sequence[int]): Width of the estimator's convolutions before
+            the last. Defaults to PWC-Net's (128, 128, 96, 64, 32); the
+            paper's "factor 2" of it is open (?).
+        max_flow (float): The flow of each level is clipped to this many
+            pixels of that level (128, P; of which level: ?).
+        shared (bool): One estimator for all levels, whose features come
+            through a 1 x 1 convolution of ``shared_channels``, as in
+            ARFlow (?). Defaults to False.
+        shared_channels (int): See ``shared``. Defaults to 32.
+        context (bool): Refine the finest flow by PWC-Net's context network
+            (?). Defaults to False.
+        init_cfg (dict, optional): mmengine's initialisation. Defaults to
+            Kaiming's for the leaky ReLU, and zero-mean, small last layers.
+
+    Raises:
+        ValueError: If the arguments or the features do not fit together.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        strides: Sequence[int],
+        *,
+        finest: int = 0,
+        radius: int = 4,
+        hidden: Sequence[int] = (128, 128, 96, 64, 32),
+        max_flow: float = 128.0,
+        shared: bool = False,
+        shared_channels: int = 32,
+        context: bool = False,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if len(in_channels) != len(strides) or any(
+            b <= a for a, b in zip(strides, strides[1:])
+        ):
+            raise ValueError(
+                'FlowDecoder takes one channel count and one stride a level, '
+                f'strides growing from fine to coarse, got {in_channels} and '
+                f'{strides}.'
+            )
+        if not 0 <= finest < len(strides):
+            raise ValueError(
+                f'finest must be a level, 0 to '
+                f'{len(strides) - 1}, got {finest}.'
+            )
+        self.in_channels = tuple(in_channels)
+        self.strides = tuple(strides)
+        self.finest = finest
+        self.radius = radius
+        self.max_flow = max_flow
+        self.shared = shared
+
+        used = range(finest, len(strides))
+        volume = (2 * radius + 1) ** 2
+        if shared:
+            self.project = nn.ModuleDict(
+                {
+                    str(i): nn.Conv2d(in_channels[i], shared_channels, 1)
+                    for i in used
+                }
+            )
+            self.estimator = FlowEstimator(
+                volume + shared_channels + 2, hidden
+            )
+        else:
+            self.estimators = nn.ModuleDict(
+                {
+                    str(i): FlowEstimator(volume + in_channels[i] + 2, hidden)
+                    for i in used
+                }
+            )
+        self.context = ContextNetwork(hidden[-1] + 2) if context else None
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if self.init_cfg:
+            return
+        for module in self.modules():
+            if not isinstance(module, nn.Conv2d):
+                continue
+            if module.out_channels == 2:
+                # A residual of nearly nothing: the flow starts at zero.
+                nn.init.normal_(module.weight, std=1e-3)
+            else:
+                nn.init.kaiming_normal_(module.weight, a=0.1)
+            nn.init.zeros_(module.bias)
+
+    def estimate(
+        self, level: int, feat1: Tensor, feat2: Tensor, flow: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One step of the recursion: hidden feature and flow of a level."""
+        warped = warp(feat2, flow, padding_mode='zeros')
+        volume = F.leaky_relu(
+            cost_volume(feat1, warped, self.radius), negative_slope=0.1
+        )
+        if self.shared:
+            feat1 = self.project[str(level)](feat1)
+            estimator = self.estimator
+        else:
+            estimator = self.estimators[str(level)]
+        hidden, residual = estimator(
+            torch.cat([volume, feat1, flow.to(feat1.dtype)], dim=1)
+        )
+        # The flow itself stays in float32 under autocast: bfloat16 has no
+        # half pixels beyond a motion of 128.
+        return hidden, flow + residual.to(flow.dtype)
+
+    def forward(
+        self, feats1: Sequence[Tensor], feats2: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
+        """Estimate the flow from frame t to frame t + 1.
+
+        Args:
+            feats1 (Sequence[Tensor]): Pyramid of frame t, fine to coarse,
+                level l is (N, C_l, H / s_l, W / s_l).
+            feats2 (Sequence[Tensor]): Pyramid of frame t + 1.
+
+        Returns:
+            tuple[Tensor]: Flows of the levels from ``finest`` on, fine to
+            coarse, (N, 2, H / s_l, W / s_l), pixels of the own level.
+        """
+        self._check(feats1)
+        top = feats1[-1]
+        flow = top.new_zeros(
+            top.shape[0],
+            2,
+            *top.shape[-2:],
+            dtype=torch.promote_types(top.dtype, torch.float32),
+        )
+        flows = []
+        for level in range(len(self.strides) - 1, self.finest - 1, -1):
+            flow = resize_flow(flow, feats1[level].shape[-2:])
+            hidden, flow = self.estimate(
+                level, feats1[level], feats2[level], flow
+            )
+            if level == self.finest and self.context is not None:
+                refined = self.context(
+                    torch.cat([hidden, flow.to(hidden.dtype)], dim=1)
+                )
+                flow = flow + refined.to(flow.dtype)
+            flow = flow.clamp(-self.max_flow, self.max_flow)
+            flows.append(flow)
+        return tuple(reversed(flows))
+
+    def _check(self, feats: Sequence[Tensor]) -> None:
+        channels = tuple(x.shape[1] for x in feats)
+        if channels != self.in_channels:
+            raise ValueError(
+                f'FlowDecoder was built for levels of {self.in_channels} '
+                f'channels, got {channels}. Set its `in_channels` to the '
+                "backbone's `out_channels`."
+            )
+        fine, step = feats[self.finest], self.strides[self.finest]
+        for x, stride in zip(
+            feats[self.finest :], self.strides[self.finest :]
+        ):
+            if any(
+                a * step != b * stride
+                for a, b in zip(fine.shape[-2:], x.shape[-2:])
+            ):
+                raise ValueError(
+                    'The levels do not cover the same area: at stride '
+                    f'{step} the map is {tuple(fine.shape[-2:])}, at stride '
+                    f'{stride} it is {tuple(x.shape[-2:])}. Pad the images '
+                    f'to a multiple of {self.strides[-1]} pixels.'
+                )

@@ -1,0 +1,5 @@
+from .base_pretext_head import BasePretextHead
+from .flow_head import FlowHead
+from .vicreg_head import VICRegHead
+
+__all__ = ['BasePretextHead', 'FlowHead', 'VICRegHead']

@@ -1,0 +1,119 @@
+from collections.abc import Sequence
+
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from mcjepa_mm.registry import MODELS
+
+from .base_pretext_head import BasePretextHead
+
+EXPANDER_NORMS = {'BN': nn.BatchNorm1d, 'LN': nn.LayerNorm}
+
+
+def build_expander(channels: Sequence[int], norm: str) -> nn.Sequential:
+    """VICReg's expander: (Linear, norm, ReLU) repeated, then a Linear.
+
+    Args:
+        channels (Sequence[int]): Width of the input and of every layer.
+        norm (str): 'BN' (VICReg) or 'LN' (VICRegL's ConvNeXt recipe).
+
+    Returns:
+        nn.Sequential: (N, channels[0]) to (N, channels[-1]).
+    """
+    if norm not in EXPANDER_NORMS:
+        raise ValueError(
+            f'The norm of an expander must be one of '
+            f'{sorted(EXPANDER_NORMS)}, got {norm!r}.'
+        )
+    layers = []
+    for before, after in zip(channels[:-2], channels[1:-1], strict=True):
+        layers += [
+            nn.Linear(before, after),
+            EXPANDER_NORMS[norm](after),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(
+        *layers, nn.Linear(channels[-2], channels[-1], bias=False)
+    )
+
+
+@MODELS.register_module()
+class VICRegHead(BasePretextHead):
+    """The content task: two views of an image should mean the same.
+
+    The coarsest map is averaged over its positions, expanded, and compared
+    by VICReg's loss (arXiv 2105.04906; paper section 3, P).
+
+    Args:
+        in_channels (int): Channels of the coarsest level.
+        expander_channels (Sequence[int]): Widths of the expander's layers.
+            Defaults to (8192, 8192, 8192) (P).
+        norm (str): Norm of the expander, 'BN' or 'LN'. Defaults to 'BN'.
+        vicreg (dict, optional): Config of the loss; ``VICRegLoss`` with the
+            official weights by default.
+        loss_weight (float): Weight of the task. Defaults to 1.
+        init_cfg (dict, optional): mmengine's initialisation.
+
+    Raises:
+        ValueError: If there are not two views, or the batch of all processes
+            together holds one image: variance needs at least two.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        expander_channels: Sequence[int] = (8192, 8192, 8192),
+        *,
+        norm: str = 'BN',
+        vicreg: dict | None = None,
+        loss_weight: float = 1.0,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(
+            num_views=2, loss_weight=loss_weight, init_cfg=init_cfg
+        )
+        self.expander = build_expander((in_channels, *expander_channels), norm)
+        self.vicreg = MODELS.build(vicreg or dict(type='mcjepa_mm.VICRegLoss'))
+
+    def loss(
+        self, feats: tuple[Tensor, ...], inputs: Tensor
+    ) -> dict[str, Tensor]:
+        self.check_views(inputs)
+        if len(inputs) == 1 and any(
+            type(m) is nn.BatchNorm1d for m in self.expander
+        ):
+            raise ValueError(
+                'VICReg got a batch of 1 image: batch norm and the variance '
+                'term need at least 2. Raise the `batch_size` of the '
+                'content dataloader, or set its `drop_last=True` if only '
+                'the last batch is that small.'
+            )
+        embeddings = self.embed(feats).unflatten(0, inputs.shape[:2])
+        # One call a view: the batch norm of the official code sees one view
+        # at a time, and the two are augmented by different rules.
+        first, second = (self.expander(x) for x in embeddings.unbind(1))
+        return self.vicreg(first, second)
+
+    def predict(
+        self,
+        feats: tuple[Tensor, ...],
+        inputs: Tensor,
+        data_samples: list[BaseDataElement],
+    ) -> list[BaseDataElement]:
+        """Add ``embedding`` (C,) and ``projection`` (D,) of the first view.
+
+        The embedding is the encoder's, the projection the expander's.
+        """
+        embeddings = self.embed(feats).unflatten(0, inputs.shape[:2])[:, 0]
+        projections = self.expander(embeddings)
+        for sample, embedding, projection in zip(
+            data_samples, embeddings, projections, strict=True
+        ):
+            sample.set_field(embedding, 'embedding')
+            sample.set_field(projection, 'projection')
+        return data_samples
+
+    @staticmethod
+    def embed(feats: tuple[Tensor, ...]) -> Tensor:
+        """Spatial mean of the coarsest map, (N * V, C)."""
+        return feats[-1].mean(dim=(2, 3))

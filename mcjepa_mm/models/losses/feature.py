@@ -1,0 +1,92 @@
+"""L_reg and L_cycle: a feature map against a warped one."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from mcjepa_mm.registry import MODELS
+
+from .masked import masked_mean
+from .precision import full_precision
+
+
+@full_precision
+def feature_distance(feat: Tensor, other: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared difference of two feature maps where visible.
+
+    The mean is over channels, pixels and images, so that a level's size does
+    not weigh it; the paper says squared error and no more (?). Both sides get
+    their gradient: nothing in the paper stops it, and L_vc is what keeps the
+    features from collapsing.
+
+    Args:
+        feat (Tensor): (N, C, H, W).
+        other (Tensor): (N, C, H, W), warped onto the grid of ``feat``.
+        mask (Tensor): (N, 1, H, W), 1 where visible.
+
+    Returns:
+        Tensor: Scalar.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if feat.shape != other.shape:
+        raise ValueError(
+            'two feature maps of one shape are compared, got '
+            f'{tuple(feat.shape)} and {tuple(other.shape)}'
+        )
+    return masked_mean((feat - other) ** 2, mask)
+
+
+@MODELS.register_module()
+class FeatureRegressionLoss(nn.Module):
+    """L_reg: :func:`feature_distance` summed over the pyramid (P).
+
+    Args:
+        loss_weight (float): Weight (1 T). Defaults to 1.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(
+        self, levels: Sequence[tuple[Tensor, Tensor, Tensor]]
+    ) -> Tensor:
+        """The weighted sum over levels.
+
+        Args:
+            levels (Sequence[tuple]): Per level, the feature of frame t
+                (N, C, H, W), the feature of frame t + 1 warped to t, and the
+                mask (N, 1, H, W), 1 where visible.
+
+        Returns:
+            Tensor: Scalar.
+
+        Raises:
+            ValueError: If there is no level.
+        """
+        if not levels:
+            raise ValueError(
+                'at least one level must be compared, got none: '
+                'give the (feature, warped, mask) of each level'
+            )
+        return self.loss_weight * sum(
+            feature_distance(*level) for level in levels
+        )
+
+
+@MODELS.register_module()
+class CycleLoss(FeatureRegressionLoss):
+    """L_cycle: a feature warped forth and back, against itself (P).
+
+    The same form as L_reg: per level the feature of frame t, the same feature
+    after both warps, and the mask of the pixels that both warps see.
+
+    Args:
+        loss_weight (float): Weight (0.2 T; results are sensitive to it, p).
+            Defaults to 0.2.
+    """
+
+    def __init__(self, loss_weight: float = 0.2) -> None:
+        super().__init__(loss_weight)

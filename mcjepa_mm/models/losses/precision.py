@@ -1,0 +1,45 @@
+"""Losses in float32 whatever the model's precision."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def raise_precision(x: Any) -> Any:
+    """A half precision tensor as float32; anything else as it is."""
+    if isinstance(x, Tensor) and x.dtype in (torch.float16, torch.bfloat16):
+        return x.float()
+    return x
+
+
+def full_precision(function: Callable) -> Callable:
+    """Run a function of tensors in float32 at least, with autocast off.
+
+    Variances and sums of squares leave float16's range and bfloat16's 8 bits
+    (the public NaN reports of VICReg under AMP come from there). float64
+    stays float64.
+
+    Args:
+        function (Callable): Takes one tensor or more, all on one device.
+
+    Returns:
+        Callable: The same function. Half precision arguments arrive as
+        float32 and get their gradient in their own dtype.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        device = next(
+            a.device
+            for a in (*args, *kwargs.values())
+            if isinstance(a, Tensor)
+        )
+        args = [raise_precision(a) for a in args]
+        kwargs = {name: raise_precision(a) for name, a in kwargs.items()}
+        with torch.autocast(device.type, enabled=False):
+            return function(*args, **kwargs)
+
+    return wrapper

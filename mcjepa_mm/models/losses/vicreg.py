@@ -1,0 +1,148 @@
+"""L_vicreg: invariance, variance and covariance of two views' embeddings."""
+
+import torch
+from torch import Tensor, nn
+
+from mcjepa_mm.registry import MODELS
+
+from .gather import gather_with_grad
+from .precision import full_precision, raise_precision
+
+
+def _check_samples(z: Tensor) -> None:
+    if z.dim() != 2 or len(z) < 2:
+        raise ValueError(
+            'variance and covariance are taken over at least 2 samples '
+            f'(N, D), got shape {tuple(z.shape)}: raise the batch size, and '
+            'drop a last batch that is smaller with drop_last=True'
+        )
+
+
+@full_precision
+def invariance(z1: Tensor, z2: Tensor) -> Tensor:
+    """Mean squared difference of two views over samples and dimensions.
+
+    Args:
+        z1 (Tensor): (N, D).
+        z2 (Tensor): (N, D).
+
+    Returns:
+        Tensor: Scalar.
+    """
+    return ((z1 - z2) ** 2).mean()
+
+
+@full_precision
+def variance(z: Tensor, *, gamma: float = 1.0, eps: float = 1e-4) -> Tensor:
+    """Hinge on the standard deviation: mean of relu(gamma - sqrt(var + eps)).
+
+    Args:
+        z (Tensor): (N, D), N samples; the variance has 1 / (N - 1).
+        gamma (float): The deviation that is enough. Defaults to 1.
+        eps (float): Keeps the root's gradient finite. Defaults to 1e-4.
+
+    Returns:
+        Tensor: Scalar, the mean over D.
+
+    Raises:
+        ValueError: If there are fewer than 2 samples.
+    """
+    _check_samples(z)
+    return torch.relu(gamma - (z.var(dim=0) + eps).sqrt()).mean()
+
+
+@full_precision
+def covariance(z: Tensor) -> Tensor:
+    r"""Sum of the squared off-diagonal covariances, divided by D.
+
+    With fewer samples than dimensions the N x N Gram matrix replaces the
+    D x D covariance: :math:`\|X^T X\|_F = \|X X^T\|_F` exactly, and the
+    diagonal, which the variances give, is subtracted.
+
+    Args:
+        z (Tensor): (N, D), N samples; the covariance has 1 / (N - 1).
+
+    Returns:
+        Tensor: Scalar.
+
+    Raises:
+        ValueError: If there are fewer than 2 samples.
+    """
+    _check_samples(z)
+    n, dims = z.shape
+    z = z - z.mean(dim=0)
+    if n < dims:
+        squares = (z @ z.T).square().sum()
+        diagonal = z.square().sum(dim=0).square().sum()
+    else:
+        scatter = z.T @ z
+        squares = scatter.square().sum()
+        diagonal = scatter.diagonal().square().sum()
+    return (squares - diagonal) / (n - 1) ** 2 / dims
+
+
+@MODELS.register_module()
+class VICRegLoss(nn.Module):
+    """VICReg on two views, with the official code's conventions.
+
+    The variance terms of the two views are averaged and the covariance terms
+    *summed* (other implementations differ). Variance and covariance are those
+    of the global batch: the embeddings of all processes are gathered with
+    their gradient. The invariance is a local mean, which DDP averages.
+
+    VICReg, arXiv 2105.04906, as used by MC-JEPA, arXiv 2307.12698 (P).
+
+    Args:
+        invariance (float): Weight (25 T, VICReg). Defaults to 25.
+        variance (float): Weight (25 T, VICReg). Defaults to 25.
+        covariance (float): Weight (1 T, VICReg). Defaults to 1.
+        gamma (float): Standard deviation that is enough. Defaults to 1.
+        eps (float): Added to the variance under the root. Defaults to 1e-4.
+    """
+
+    def __init__(
+        self,
+        invariance: float = 25.0,
+        variance: float = 25.0,
+        covariance: float = 1.0,
+        gamma: float = 1.0,
+        eps: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        self.invariance = invariance
+        self.variance = variance
+        self.covariance = covariance
+        self.gamma = gamma
+        self.eps = eps
+
+    def forward(self, z1: Tensor, z2: Tensor) -> dict[str, Tensor]:
+        """The three weighted terms.
+
+        Args:
+            z1 (Tensor): (N, D), the expander's output for the first view.
+            z2 (Tensor): (N, D), for the second view of the same images.
+
+        Returns:
+            dict[str, Tensor]: Scalars ``invariance``, ``variance`` and
+            ``covariance``.
+
+        Raises:
+            ValueError: If the shapes differ, if the global batch holds fewer
+                than 2 images, or if the processes' batches differ in size.
+        """
+        if z1.shape != z2.shape:
+            raise ValueError(
+                'VICReg compares two views of the same images, '
+                f'got embeddings of shape {tuple(z1.shape)} and '
+                f'{tuple(z2.shape)}'
+            )
+        all1, all2 = gather_with_grad(
+            [raise_precision(z1), raise_precision(z2)]
+        )
+        hinge = dict(gamma=self.gamma, eps=self.eps)
+        spread = (variance(all1, **hinge) + variance(all2, **hinge)) / 2
+        return dict(
+            invariance=self.invariance * invariance(z1, z2),
+            variance=self.variance * spread,
+            covariance=self.covariance * (covariance(all1) + covariance(all2)),
+        )

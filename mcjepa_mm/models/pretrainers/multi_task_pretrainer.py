@@ -1,0 +1,122 @@
+from mmengine.model import BaseModel, ModuleDict
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mcjepa_mm.registry import MODELS
+
+
+@MODELS.register_module()
+class MultiTaskPretrainer(BaseModel):
+    """Train one encoder on several pretext tasks at once.
+
+    MC-JEPA is the two tasks ``content`` (a VICRegHead) and ``motion`` (a
+    FlowHead); with one of them alone it is VICReg or M-JEPA (paper section 3,
+    P). The encoder runs once for each task, over all its views; each head
+    turns its features into a loss; the sum has one backward.
+
+    A task whose batch is absent costs nothing and leaves its head's
+    parameters without a gradient, so the optimiser does not move them.
+
+    Args:
+        backbone (dict): Config of the encoder: images (N, 3, H, W) to a
+            pyramid of maps, fine to coarse.
+        heads (dict[str, dict]): Config of each task's head, see
+            :class:`BasePretextHead`.
+        data_preprocessor (dict): Config of the preprocessor, which knows the
+            same tasks.
+        init_cfg (dict, optional): mmengine's initialisation.
+
+    Raises:
+        ValueError: If there is no head.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        heads: dict[str, dict],
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        if data_preprocessor is not None:
+            # mmengine would look for it in the default scope only.
+            data_preprocessor = MODELS.build(data_preprocessor)
+        super().__init__(
+            data_preprocessor=data_preprocessor, init_cfg=init_cfg
+        )
+        if not heads:
+            raise ValueError(
+                'MultiTaskPretrainer needs at least one head, '
+                'got none: name a task and its head in `heads`.'
+            )
+        self.backbone = MODELS.build(backbone)
+        # mmengine's ModuleDict, because init_weights passes torch's by.
+        self.heads = ModuleDict(
+            {task: MODELS.build(cfg) for task, cfg in heads.items()}
+        )
+
+    def extract_feat(self, views: Tensor) -> tuple[Tensor, ...]:
+        """(N, V, 3, H, W) to the pyramid of N * V images, sample-major."""
+        return tuple(self.backbone(views.flatten(0, 1)))
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: dict[str, list] | None = None,
+        mode: str = 'tensor',
+    ) -> dict | list[BaseDataElement]:
+        """Run the encoder and, by mode, the heads.
+
+        Args:
+            inputs (dict[str, Tensor]): (N, V, 3, H, W) for each task.
+            data_samples (dict[str, list], optional): Of each task, N.
+            mode (str): 'loss', 'predict' or 'tensor'.
+
+        Returns:
+            'loss': dict of the weighted terms, named ``task.term``.
+            'predict': list of the data samples of all tasks, in order.
+            'tensor': dict of each task's pyramid.
+        """
+        if mode == 'tensor':
+            return {task: self.extract_feat(x) for task, x in inputs.items()}
+        if mode == 'loss':
+            return self.loss(inputs)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        raise ValueError(
+            f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}."
+        )
+
+    def loss(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of every task that has a batch, weighted."""
+        losses = {}
+        for task, views in inputs.items():
+            head = self.heads[task]
+            terms = head.loss(self.extract_feat(views), views)
+            losses.update(
+                {
+                    f'{task}.{name}': head.loss_weight * term
+                    for name, term in terms.items()
+                }
+            )
+        return losses
+
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: dict[str, list]
+    ) -> list[BaseDataElement]:
+        """What the heads say, added to their data samples."""
+        results = []
+        for task, views in inputs.items():
+            samples = data_samples[task]
+            if samples is None:
+                samples = [BaseDataElement() for _ in views]
+            results += self.heads[task].predict(
+                self.extract_feat(views), views, samples
+            )
+        return results
+
+    def parse_losses(
+        self, losses: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Sum all terms. mmengine's rule would take only names with 'loss'."""
+        total = sum(losses.values())
+        return total, dict(loss=total, **losses)

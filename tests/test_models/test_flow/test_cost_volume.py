@@ -1,0 +1,124 @@
+"""The cost volume against loops, its gradient, its forms of input."""
+
+import pytest
+import torch
+
+from mcjepa_mm.models.flow import cost_volume
+
+
+def cost_volume_by_loops(feat1, feat2, radius):
+    """The formula of the docstring, one number at a time."""
+    n, c, h, w = feat1.shape
+    side = 2 * radius + 1
+    out = torch.zeros(n, side * side, h, w, dtype=feat1.dtype)
+    for i in range(n):
+        for y in range(h):
+            for x in range(w):
+                for dy in range(-radius, radius + 1):
+                    for dx in range(-radius, radius + 1):
+                        if not (0 <= y + dy < h and 0 <= x + dx < w):
+                            continue
+                        k = (dy + radius) * side + dx + radius
+                        out[i, k, y, x] = (
+                            feat1[i, :, y, x] * feat2[i, :, y + dy, x + dx]
+                        ).sum() / c
+    return out
+
+
+def cost_volume_by_unfold(feat1, feat2, radius):
+    """The formula by unfolding, differentiable."""
+    n, c, h, w = feat1.shape
+    windows = torch.nn.functional.unfold(
+        feat2, 2 * radius + 1, padding=radius
+    ).view(n, c, -1, h, w)
+    return torch.einsum('nchw,nckhw->nkhw', feat1, windows) / c
+
+
+@pytest.mark.parametrize(
+    'shape, radius',
+    [
+        ((2, 3, 4, 5), 1),
+        ((1, 2, 3, 19), 2),  # more than one tile, the last one not full
+        ((1, 2, 2, 3), 4),  # a map smaller than the window
+    ],
+)
+def test_equals_loops(shape, radius):
+    torch.manual_seed(0)
+    feat1, feat2 = torch.randn(2, *shape, dtype=torch.float64)
+    torch.testing.assert_close(
+        cost_volume(feat1, feat2, radius),
+        cost_volume_by_loops(feat1, feat2, radius),
+    )
+
+
+def test_hand_worked_displacement():
+    """A feature that moved two right and one down is found there."""
+    feat1 = torch.zeros(1, 2, 5, 6)
+    feat2 = torch.zeros(1, 2, 5, 6)
+    feat1[0, :, 1, 2] = torch.tensor([3.0, 1.0])
+    feat2[0, :, 2, 4] = torch.tensor([2.0, 4.0])
+    volume = cost_volume(feat1, feat2, radius=2)
+    channel = (1 + 2) * 5 + (2 + 2)
+    assert volume[0, channel, 1, 2] == (3 * 2 + 1 * 4) / 2
+    assert volume.count_nonzero() == 1
+
+
+@pytest.mark.parametrize(
+    'shape, radius', [((2, 2, 3, 4), 1), ((1, 2, 2, 18), 2)]
+)
+def test_gradcheck(shape, radius):
+    torch.manual_seed(0)
+    feats = torch.randn(2, *shape, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda a, b: cost_volume(a, b, radius), (feats[0], feats[1])
+    )
+
+
+@pytest.mark.parametrize('width', [15, 16, 17, 40])
+@pytest.mark.parametrize('radius', [1, 4, 9])
+def test_gradient_equals_autograd_at_the_tile_borders(width, radius):
+    """Radius 9 makes a window longer than two tiles."""
+    torch.manual_seed(0)
+    a = torch.randn(2, 3, 5, width, dtype=torch.float64, requires_grad=True)
+    b = torch.randn(2, 3, 5, width, dtype=torch.float64, requires_grad=True)
+    mine, other = (
+        f(a, b, radius) for f in (cost_volume, cost_volume_by_unfold)
+    )
+    torch.testing.assert_close(mine, other)
+    seed = torch.randn_like(other)
+    for x, y in zip(
+        torch.autograd.grad(mine, (a, b), seed),
+        torch.autograd.grad(other, (a, b), seed),
+        strict=True,
+    ):
+        torch.testing.assert_close(x, y)
+
+
+def test_memory_format_does_not_matter():
+    torch.manual_seed(0)
+    a, b = torch.randn(2, 2, 8, 6, 20)
+    last = torch.channels_last
+    torch.testing.assert_close(
+        cost_volume(a.to(memory_format=last), b.to(memory_format=last)),
+        cost_volume(a, b),
+    )
+
+
+def test_bfloat16_and_autocast():
+    torch.manual_seed(0)
+    a, b = torch.randn(2, 2, 64, 6, 20)
+    a.requires_grad_()
+    exact = cost_volume(a, b)
+    exact.sum().backward()
+    expected, a.grad = a.grad, None
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        half = cost_volume(a, b)
+    assert half.dtype == torch.bfloat16
+    half.float().sum().backward()
+    assert (half - exact).abs().max() < 0.02
+    assert (a.grad - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+def test_shapes_must_agree():
+    with pytest.raises(ValueError, match=r'\(1, 2, 4, 4\).*\(1, 2, 4, 5\)'):
+        cost_volume(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 5))

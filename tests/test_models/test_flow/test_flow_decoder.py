@@ -1,0 +1,174 @@
+"""The coarse-to-fine recursion."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mcjepa_mm.models.flow import FlowDecoder, cost_volume, warp
+
+CHANNELS, STRIDES = (4, 6, 8), (2, 4, 8)
+
+
+def pyramids(size=32, n=2, dtype=torch.float32):
+    torch.manual_seed(1)
+    return [
+        [
+            torch.randn(n, c, size // s, 2 * size // s, dtype=dtype)
+            for c, s in zip(CHANNELS, STRIDES, strict=True)
+        ]
+        for _ in range(2)
+    ]
+
+
+def build(**kwargs):
+    torch.manual_seed(0)
+    decoder = FlowDecoder(CHANNELS, STRIDES, radius=2, hidden=(8, 6), **kwargs)
+    decoder.init_weights()
+    return decoder
+
+
+def jolt(decoder):
+    """Weights that give a flow worth looking at."""
+    for name, p in decoder.named_parameters():
+        if 'predict.weight' in name or 'context.6.weight' in name:
+            torch.nn.init.normal_(p, std=0.1)
+    return decoder
+
+
+@pytest.mark.parametrize('finest', [0, 1, 2])
+@pytest.mark.parametrize('shared', [False, True])
+@pytest.mark.parametrize('context', [False, True])
+def test_shapes(finest, shared, context):
+    flows = build(finest=finest, shared=shared, context=context)(*pyramids())
+    assert [tuple(f.shape) for f in flows] == [
+        (2, 2, 32 // s, 64 // s) for s in STRIDES[finest:]
+    ]
+
+
+def test_equals_the_recursion_written_out():
+    """f_l = u_l + F_l(c(X_t, warp(X_{t+1}, u_l)), X_t, u_l), u = 2 up(f)."""
+    decoder = jolt(build()).double()
+    feats1, feats2 = pyramids(dtype=torch.float64)
+    flow = torch.zeros(2, 2, 4, 8, dtype=torch.float64)
+    expected = []
+    for level in (2, 1, 0):
+        if level < 2:
+            flow = 2 * F.interpolate(
+                flow, scale_factor=2, mode='bilinear', align_corners=False
+            )
+        volume = cost_volume(
+            feats1[level],
+            warp(feats2[level], flow, padding_mode='zeros'),
+            2,
+        )
+        x = torch.cat([F.leaky_relu(volume, 0.1), feats1[level], flow], dim=1)
+        stage = decoder.estimators[str(level)]
+        for conv, norm, _ in stage.layers:
+            x = F.conv2d(x, conv.weight, conv.bias, padding=1)
+            mean = x.mean(1, keepdim=True)
+            std = (x.var(1, keepdim=True, unbiased=False) + norm.eps).sqrt()
+            x = (x - mean) / std * norm.weight.view(1, -1, 1, 1)
+            x = F.leaky_relu(x + norm.bias.view(1, -1, 1, 1), 0.1)
+        flow = flow + F.conv2d(
+            x, stage.predict.weight, stage.predict.bias, padding=1
+        )
+        expected.insert(0, flow)
+    assert max(f.abs().max() for f in expected) > 0.1
+    for mine, other in zip(decoder(feats1, feats2), expected, strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_clip_holds_on_every_level():
+    decoder = build(max_flow=3.0)
+    for estimator in decoder.estimators.values():
+        torch.nn.init.constant_(estimator.predict.bias, 100.0)
+    for flow in decoder(*pyramids()):
+        assert (flow == 3.0).all()
+
+
+def test_starts_near_zero():
+    assert all(f.abs().max() < 0.2 for f in build()(*pyramids()))
+
+
+def test_layer_norm_after_every_conv_but_the_last():
+    decoder = build(context=True)
+    kinds = [
+        type(m).__name__
+        for m in decoder.modules()
+        if type(m).__name__ in ('Conv2d', 'LayerNorm2d')
+    ]
+    # Estimators: conv LN conv LN conv; context: six pairs and the last conv.
+    one = ['Conv2d', 'LayerNorm2d'] * 2 + ['Conv2d']
+    assert kinds == one * 3 + ['Conv2d', 'LayerNorm2d'] * 6 + ['Conv2d']
+
+
+def test_gradients_reach_every_parameter():
+    for shared in (False, True):
+        decoder = jolt(build(shared=shared, context=True))
+        feats1, feats2 = pyramids()
+        for feat in feats1 + feats2:
+            feat.requires_grad_()
+        sum(f.square().sum() for f in decoder(feats1, feats2)).backward()
+        for name, p in decoder.named_parameters():
+            assert p.grad is not None and p.grad.abs().sum() > 0, name
+        assert all(f.grad is not None for f in feats1 + feats2)
+
+
+def test_gradcheck():
+    decoder = jolt(FlowDecoder((2, 2), (1, 2), radius=1, hidden=(3,)).double())
+    torch.manual_seed(3)
+    feats = [
+        torch.randn(1, 2, 4 // s, 4 // s, dtype=torch.float64).requires_grad_()
+        for s in (1, 2) * 2
+    ]
+    assert torch.autograd.gradcheck(
+        lambda a, b, c, d: decoder((a, b), (c, d)), feats
+    )
+
+
+def test_autocast_keeps_the_flow_in_float32():
+    decoder = jolt(build())
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        flows = decoder(*pyramids())
+    assert all(f.dtype == torch.float32 for f in flows)
+    assert all(f.isfinite().all() for f in flows)
+
+
+def test_wrong_pyramids_are_named():
+    feats1, feats2 = pyramids()
+    with pytest.raises(ValueError, match=r'\(4, 6, 8\) channels, got \(4, 6'):
+        build()(feats1[:2], feats2[:2])
+    feats1[2] = feats1[2][..., :-1]
+    with pytest.raises(ValueError, match='multiple of 8 pixels'):
+        build()(feats1, feats2)
+
+
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(strides=(2, 4)), 'one stride a level'),
+        (dict(strides=(8, 4, 2)), 'growing'),
+        (dict(strides=STRIDES, finest=3), '0 to 2, got 3'),
+    ],
+)
+def test_bad_arguments_are_named(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        FlowDecoder(CHANNELS, **kwargs)
+
+
+def test_pretrained_decoder_is_not_initialised_over(tmp_path):
+    path = str(tmp_path / 'decoder.pth')
+    torch.save(jolt(build()).state_dict(), path)
+    decoder = FlowDecoder(
+        CHANNELS,
+        STRIDES,
+        radius=2,
+        hidden=(8, 6),
+        init_cfg=dict(type='Pretrained', checkpoint=path),
+    )
+    decoder.init_weights()
+    weights = torch.load(path)
+    assert torch.equal(
+        decoder.estimators['1'].predict.weight,
+        weights['estimators.1.predict.weight'],
+    )

@@ -1,0 +1,188 @@
+"""The motion task: its terms, its directions, its masks."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.structures import BaseDataElement
+from torch import nn
+
+from mcjepa_mm.models.flow import warp
+from mcjepa_mm.models.heads import FlowHead
+from mcjepa_mm.registry import MODELS
+
+MEAN, STD = (120.0, 110.0, 100.0), (60.0, 50.0, 40.0)
+TERMS = dict(
+    rec=dict(type='mcjepa_mm.PhotometricLoss', ssim=0.0),
+    reg=dict(type='mcjepa_mm.FeatureRegressionLoss', loss_weight=3.0),
+    smooth=dict(type='mcjepa_mm.SmoothnessLoss', loss_weight=2.0),
+    cycle=dict(type='mcjepa_mm.CycleLoss', loss_weight=0.5),
+    vc=dict(
+        type='mcjepa_mm.FeatureVCLoss',
+        variance=(1.0, 1.0),
+        covariance=(1.0, 1.0),
+    ),
+)
+
+
+@MODELS.register_module()
+class FixedFlow(nn.Module):
+    """A decoder whose flows are given: forward, then backward."""
+
+    def __init__(self):
+        super().__init__()
+        self.flows = None
+
+    def forward(self, feats1, feats2):
+        return self.flows
+
+
+def build(**kwargs):
+    args = dict(
+        decoder=dict(type='mcjepa_mm.FixedFlow'),
+        losses=TERMS,
+        mean=MEAN,
+        std=STD,
+    )
+    return FlowHead(**{**args, **kwargs}).double()
+
+
+def example(head, n=2):
+    """Two levels at strides 2 and 4, flow on both; sample-major features."""
+    torch.manual_seed(0)
+    inputs = torch.randn(n, 2, 3, 16, 24, dtype=torch.float64)
+    feats = tuple(
+        torch.randn(2 * n, c, 16 // s, 24 // s, dtype=torch.float64)
+        for c, s in ((3, 2), (5, 4))
+    )
+    head.decoder.flows = tuple(
+        torch.randn(2 * n, 2, 16 // s, 24 // s, dtype=torch.float64)
+        for s in (2, 4)
+    )
+    return inputs, feats
+
+
+def test_terms_equal_the_formulas_without_a_mask():
+    head = build(occlusion_weight=0.0, bidirectional=False)
+    inputs, feats = example(head)
+    terms = head.loss(feats, inputs)
+
+    n = 2
+    forward = [f[:n] for f in head.decoder.flows]
+    backward = [f[n:] for f in head.decoder.flows]
+    image = inputs * torch.tensor(STD).view(3, 1, 1) / 255
+    image = image + torch.tensor(MEAN).view(3, 1, 1) / 255
+    full = 2 * F.interpolate(
+        forward[0], scale_factor=2, mode='bilinear', align_corners=False
+    )
+    gap = image[:, 0] - warp(image[:, 1], full)
+    expected = dict(rec=(gap.abs() + gap**2).mean())
+    reg = cycle = 0
+    for feat, f, b in zip(feats, forward, backward, strict=True):
+        first, second = feat[0::2], feat[1::2]
+        reg = reg + ((first - warp(second, f)) ** 2).mean()
+        there_and_back = warp(warp(first, b), f)
+        cycle = cycle + ((first - there_and_back) ** 2).mean()
+    expected['reg'], expected['cycle'] = 3 * reg, 0.5 * cycle
+    for name, value in expected.items():
+        torch.testing.assert_close(terms[name], value)
+    assert set(terms) == {*expected, 'smooth', 'vc_variance', 'vc_covariance'}
+
+
+def test_both_directions_are_the_mean_of_the_two():
+    """Bidirectional = half of forward plus half of the swapped pair."""
+    inputs, feats = example(head := build(occlusion_weight=0.0))
+    flows = head.decoder.flows
+    both = head.loss(feats, inputs)
+    one = build(occlusion_weight=0.0, bidirectional=False)
+    one.decoder.flows = flows
+    forward = one.loss(feats, inputs)
+    one.decoder.flows = tuple(torch.cat([f[2:], f[:2]]) for f in flows)
+    backward = one.loss(tuple(f[[1, 0, 3, 2]] for f in feats), inputs.flip(1))
+    for name in both:
+        torch.testing.assert_close(
+            both[name], (forward[name] + backward[name]) / 2
+        )
+
+
+@pytest.mark.parametrize('occlusion', ['forward_backward', 'range_map'])
+def test_the_mask_is_warmed_in(occlusion):
+    """A wrong pixel that nothing sees counts less and less."""
+    head = build(
+        occlusion=occlusion,
+        losses=dict(rec=TERMS['rec']),
+        bidirectional=False,
+    )
+    inputs = torch.zeros(1, 2, 3, 16, 24, dtype=torch.float64)
+    feats = (torch.zeros(2, 3, 8, 12, dtype=torch.float64),)
+    # Everything moves 8 px right (4 on the level): the last 8 columns leave.
+    flow = torch.zeros(2, 2, 8, 12, dtype=torch.float64)
+    flow[0, 0], flow[1, 0] = 4, -4
+    head.decoder.flows = (flow,)
+    inputs[0, 0, :, :, 20:] = 1.0  # only seen in frame t
+    errors = []
+    for weight in (0.0, 0.5, 1.0):
+        head.occlusion_weight = weight
+        errors.append(head.loss(feats, inputs)['rec'].item())
+    assert errors[0] > errors[1] > errors[2] == 0.0
+
+
+def test_gradients_reach_encoder_and_decoder():
+    head = build(
+        decoder=dict(
+            type='mcjepa_mm.FlowDecoder',
+            in_channels=(3, 5),
+            strides=(2, 4),
+            radius=1,
+            hidden=(4,),
+        ),
+        occlusion_weight=0.0,
+    )
+    head.init_weights()
+    inputs = torch.randn(2, 2, 3, 16, 24, dtype=torch.float64)
+    feats = tuple(
+        torch.randn(
+            4, c, 16 // s, 24 // s, dtype=torch.float64
+        ).requires_grad_()
+        for c, s in ((3, 2), (5, 4))
+    )
+    sum(head.loss(feats, inputs).values()).backward()
+    assert all(f.grad.abs().sum() > 0 for f in feats)
+    for name, p in head.named_parameters():
+        assert p.grad is not None, name
+
+
+def test_predict_gives_pixels_of_the_image():
+    head = build()
+    inputs, feats = example(head)
+    for flow in head.decoder.flows:
+        flow.zero_()
+    head.decoder.flows[0][0, 0] = 1.0  # sample 0, forward
+    head.decoder.flows[0][3, 1] = -2.0  # sample 1, backward
+    results = head.predict(feats, inputs, [BaseDataElement() for _ in '12'])
+    assert results[0].pred_flow_fw.data.shape == (2, 16, 24)
+    assert (results[0].pred_flow_fw.data[0] == 2.0).all()
+    assert (results[1].pred_flow_bw.data[1] == -4.0).all()
+    assert (results[0].pred_flow_bw.data == 0).all()
+    # The backward flow is zero, so nothing returns: all occluded.
+    assert (results[0].pred_occ_fw.data == 1).all()
+    assert results[1].pred_occ_bw.data.shape == (1, 16, 24)
+
+
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(losses=dict(foo=TERMS['rec'])), 'foo'),
+        (dict(losses={}), 'must name some'),
+        (dict(occlusion='none'), "'none'"),
+    ],
+)
+def test_bad_arguments_are_named(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        build(**kwargs)
+
+
+def test_one_frame_is_refused():
+    head = build()
+    inputs, feats = example(head)
+    with pytest.raises(ValueError, match='pack 2 views'):
+        head.loss(feats, inputs[:, :1])

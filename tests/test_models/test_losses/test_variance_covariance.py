@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+import torch
+
+from mcjepa_mm.models.losses import FeatureVCLoss, sample_positions
+from mcjepa_mm.registry import MODELS
+
+
+def level_loops(feat):
+    """Variance hinge and covariance with positions as samples, by hand."""
+    n, dims, height, width = feat.shape
+    samples = np.array(
+        [
+            feat[b, :, i, j]
+            for b in range(n)
+            for i in range(height)
+            for j in range(width)
+        ]
+    )
+    cov = np.cov(samples, rowvar=False)
+    spread = np.mean([max(0.0, 1 - np.sqrt(v + 1e-4)) for v in np.diag(cov)])
+    off = sum(
+        cov[j, k] ** 2 for j in range(dims) for k in range(dims) if j != k
+    )
+    return spread, off / dims
+
+
+def pyramid():
+    generator = torch.Generator().manual_seed(0)
+    return [
+        0.7 * torch.randn(*shape, generator=generator, dtype=torch.float64)
+        for shape in [(2, 3, 4, 5), (2, 4, 2, 3), (2, 6, 1, 2)]
+    ]
+
+
+def test_equals_loops_with_one_weight_per_level():
+    feats = pyramid()
+    weights = dict(variance=(0.5, 0.0, 2.0), covariance=(0.0, 3.0, 0.1))
+    terms = MODELS.build(
+        dict(type='FeatureVCLoss', loss_weight=2.0, **weights)
+    )(feats)
+    levels = [level_loops(feat.numpy()) for feat in feats]
+    for i, name in enumerate(['variance', 'covariance']):
+        expected = 2 * sum(
+            w * level[i] for w, level in zip(weights[name], levels)
+        )
+        assert terms[name].item() == pytest.approx(expected)
+
+
+def test_defaults_are_the_papers_numbers_fine_to_coarse():
+    loss = FeatureVCLoss()
+    assert loss.variance[::-1] == (0.01, 0.01, 0.01, 0.01, 0.001, 0.0001)
+    assert loss.covariance[::-1] == (0.04, 0.04, 0.001, 0, 0, 0)
+
+
+def test_gradcheck():
+    loss = FeatureVCLoss((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    feats = [feat.requires_grad_() for feat in pyramid()]
+    assert torch.autograd.gradcheck(
+        lambda *feats: tuple(loss(feats).values()), feats
+    )
+
+
+def test_level_without_weights_is_not_touched():
+    feats = pyramid()
+    feats[1] = torch.full_like(feats[1], float('nan'))
+    terms = FeatureVCLoss((1.0, 0.0, 1.0), (1.0, 0.0, 1.0))(feats)
+    assert all(term.isfinite() for term in terms.values())
+
+
+def test_samples_are_distinct_positions_with_their_channels():
+    place = torch.arange(2 * 4 * 5.0).view(2, 1, 4, 5)
+    feat = torch.cat([place, place + 100], dim=1)
+    torch.manual_seed(0)
+    first, second = sample_positions(feat, 12), sample_positions(feat, 12)
+    assert first.shape == (12, 2)
+    assert first[:, 0].unique().numel() == 12
+    assert torch.equal(first[:, 1], first[:, 0] + 100)
+    assert not torch.equal(first, second)
+    assert torch.equal(sample_positions(feat, 40)[:, 0], torch.arange(40.0))
+
+
+def test_max_samples_bounds_the_statistics():
+    # Two samples a, b of one channel have the variance (a - b)^2 / 2: with
+    # max_samples=2 the hinge takes one of a few values.
+    feat = torch.tensor([0.0, 1.0, 4.0, 9.0]).view(1, 1, 2, 2)
+    term = FeatureVCLoss((1.0,), (0.0,), max_samples=2, gamma=100.0)
+    hinge = term([feat])['variance'].item()
+    values = [0.0, 1.0, 4.0, 9.0]
+    possible = [
+        100 - ((a - b) ** 2 / 2 + 1e-4) ** 0.5
+        for a in values
+        for b in values
+        if a != b
+    ]
+    assert any(hinge == pytest.approx(value, abs=1e-3) for value in possible)
+
+
+def test_bfloat16_is_computed_in_float32():
+    feats = [(10 * feat).bfloat16().requires_grad_() for feat in pyramid()]
+    loss = FeatureVCLoss((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        terms = loss(feats)
+    expected = loss([feat.double() for feat in feats])
+    sum(terms.values()).backward()
+    for name, term in terms.items():
+        assert term.dtype == torch.float32
+        assert term.item() == pytest.approx(expected[name].item(), rel=1e-5)
+    assert all(feat.grad.isfinite().all() for feat in feats)
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match='2 and 3 weights'):
+        FeatureVCLoss((1.0, 1.0), (1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match='all weights are 0'):
+        FeatureVCLoss((0.0, 0.0), (0.0, 0.0))
+    with pytest.raises(ValueError, match='at least 2, got 1'):
+        FeatureVCLoss(max_samples=1)
+    with pytest.raises(ValueError, match='6 levels have weights, got 3'):
+        FeatureVCLoss()(pyramid())
+    with pytest.raises(ValueError, match=r'2 samples.*\(1, 3\)'):
+        FeatureVCLoss((1.0,), (1.0,))([torch.rand(1, 3, 1, 1)])
