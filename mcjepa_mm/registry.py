@@ -24,6 +24,11 @@ def _child(parent: Registry, locations: list) -> Registry:
 # Networks, heads, losses, data preprocessors.
 MODELS = _child(root.MODELS, ['mcjepa_mm.models'])
 
+# Nothing of this kind is added; without a registry of the scope mmengine
+# warns in every log that it has searched for one.
+OPTIMIZERS = _child(root.OPTIMIZERS, _ENGINE)
+WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS, ['mcjepa_mm.models'])
+
 # Data.
 DATASETS = _child(root.DATASETS, ['mcjepa_mm.datasets'])
 DATA_SAMPLERS = _child(root.DATA_SAMPLERS, ['mcjepa_mm.datasets'])

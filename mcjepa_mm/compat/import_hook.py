@@ -9,7 +9,6 @@ from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Optional
 
 _Action = Callable[[ModuleType], None]
 
@@ -17,8 +16,8 @@ _Action = Callable[[ModuleType], None]
 def on_import(
     name: str,
     *,
-    before: Optional[_Action] = None,
-    after: Optional[_Action] = None,
+    before: _Action | None = None,
+    after: _Action | None = None,
 ) -> None:
     """Ask to be called when the module ``name`` is executed.
 
@@ -48,7 +47,7 @@ class _Finder(MetaPathFinder):
 
     def find_spec(
         self, name: str, path=None, target=None
-    ) -> Optional[ModuleSpec]:
+    ) -> ModuleSpec | None:
         if name not in self.actions:
             return None
         spec = self._ask_others(name, path, target)
@@ -56,7 +55,7 @@ class _Finder(MetaPathFinder):
             _wrap(spec.loader, *self.actions[name])
         return spec
 
-    def _ask_others(self, name: str, path, target) -> Optional[ModuleSpec]:
+    def _ask_others(self, name: str, path, target) -> ModuleSpec | None:
         for finder in sys.meta_path:
             find_spec = getattr(finder, 'find_spec', None)
             if finder is self or find_spec is None:
@@ -67,7 +66,7 @@ class _Finder(MetaPathFinder):
         return None
 
 
-def _wrap(loader, before: Optional[_Action], after: Optional[_Action]) -> None:
+def _wrap(loader, before: _Action | None, after: _Action | None) -> None:
     # A loader object belongs to one module, so it is changed in place: tools
     # that look at its type still see the one they know.
     execute = loader.exec_module

@@ -25,7 +25,6 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, spec_from_loader
 from types import ModuleType
-from typing import Optional
 
 _NAME = 'mmcv._ext'
 
@@ -56,7 +55,7 @@ def applied() -> bool:
 class _Finder(MetaPathFinder):
     def find_spec(
         self, name: str, path=None, target=None
-    ) -> Optional[ModuleSpec]:
+    ) -> ModuleSpec | None:
         if name != _NAME:
             return None
         # A real spec, because mmengine and mmcv look `mmcv._ext` up by it.

@@ -102,9 +102,7 @@ def to_plain(value: Any, name: str) -> Any:
         return _plain_mapping(value, name)
     if isinstance(value, (list, tuple)):
         kind = tuple if isinstance(value, tuple) else list
-        return kind(
-            to_plain(v, f'{name}[{i}]') for i, v in enumerate(value)
-        )
+        return kind(to_plain(v, f'{name}[{i}]') for i, v in enumerate(value))
     raise TypeError(
         f'{name} is a {type(value).__name__}; expected tensors, numbers, '
         'strings or lists, tuples and dicts of them.'

@@ -24,7 +24,6 @@ from importlib.machinery import (
 )
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Optional
 
 from mcjepa_mm.compat.import_hook import on_import
 
@@ -83,7 +82,7 @@ def _compiled_half_loads(folder: str) -> bool:
     return True
 
 
-def _library_path(folder: str) -> Optional[str]:
+def _library_path(folder: str) -> str | None:
     finder = FileFinder(folder, (ExtensionFileLoader, EXTENSION_SUFFIXES))
     spec = finder.find_spec('_C')
     return None if spec is None else spec.origin

@@ -1,3 +1,3 @@
-from .mcjepa_convnext import MCJEPAConvNeXt
+from .convnext import MCJEPAConvNeXt
 
 __all__ = ['MCJEPAConvNeXt']

@@ -91,9 +91,17 @@ class FlowDecoder(BaseModule):
             ones are left out. The paper does not say where it stops (?),
             PWC-Net stops at stride 4. Defaults to 0.
         radius (int): Radius of the cost volume (?; PWC-Net and T have 4).
+        volume_scale (str): What the products over C channels are divided
+            by: 'mean' C (PWC-Net, T) or 'sqrt' the root of C, as in RAFT,
+            which keeps the volume of unrelated features at the size of the
+            features themselves. Defaults to 'mean'.
         hidden (Sequence[int]): Width of the estimator's convolutions before
             the last. Defaults to PWC-Net's (128, 128, 96, 64, 32); the
             paper's "factor 2" of it is open (?).
+        unit (float): An output of 1 of a level's CNN means this many pixels
+            of the image, at every level. In pixels of the level, a small
+            error at stride 64 would be 16 times the one at stride 4 and
+            drown it early in training. Defaults to 20, PWC-Net's (?).
         max_flow (float): The flow of each level is clipped to this many
             pixels of that level (128, P; of which level: ?).
         shared (bool): One estimator for all levels, whose features come
@@ -116,7 +124,9 @@ class FlowDecoder(BaseModule):
         *,
         finest: int = 0,
         radius: int = 4,
+        volume_scale: str = 'mean',
         hidden: Sequence[int] = (128, 128, 96, 64, 32),
+        unit: float = 20.0,
         max_flow: float = 128.0,
         shared: bool = False,
         shared_channels: int = 32,
@@ -137,10 +147,16 @@ class FlowDecoder(BaseModule):
                 f'finest must be a level, 0 to '
                 f'{len(strides) - 1}, got {finest}.'
             )
+        if volume_scale not in ('mean', 'sqrt'):
+            raise ValueError(
+                f"volume_scale must be 'mean' or 'sqrt', got {volume_scale!r}."
+            )
         self.in_channels = tuple(in_channels)
         self.strides = tuple(strides)
         self.finest = finest
         self.radius = radius
+        self.volume_scale = volume_scale
+        self.unit = unit
         self.max_flow = max_flow
         self.shared = shared
 
@@ -184,9 +200,10 @@ class FlowDecoder(BaseModule):
     ) -> tuple[Tensor, Tensor]:
         """One step of the recursion: hidden feature and flow of a level."""
         warped = warp(feat2, flow, padding_mode='zeros')
-        volume = F.leaky_relu(
-            cost_volume(feat1, warped, self.radius), negative_slope=0.1
-        )
+        volume = cost_volume(feat1, warped, self.radius)
+        if self.volume_scale == 'sqrt':
+            volume = volume * feat1.shape[1] ** 0.5
+        volume = F.leaky_relu(volume, negative_slope=0.1)
         if self.shared:
             feat1 = self.project[str(level)](feat1)
             estimator = self.estimator
@@ -195,6 +212,7 @@ class FlowDecoder(BaseModule):
         hidden, residual = estimator(
             torch.cat([volume, feat1, flow.to(feat1.dtype)], dim=1)
         )
+        residual = residual * (self.unit / self.strides[level])
         # The flow itself stays in float32 under autocast: bfloat16 has no
         # half pixels beyond a motion of 128.
         return hidden, flow + residual.to(flow.dtype)
@@ -231,6 +249,7 @@ class FlowDecoder(BaseModule):
                 refined = self.context(
                     torch.cat([hidden, flow.to(hidden.dtype)], dim=1)
                 )
+                refined = refined * (self.unit / self.strides[level])
                 flow = flow + refined.to(flow.dtype)
             flow = flow.clamp(-self.max_flow, self.max_flow)
             flows.append(flow)

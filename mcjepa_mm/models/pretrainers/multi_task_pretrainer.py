@@ -21,7 +21,8 @@ class MultiTaskPretrainer(BaseModel):
         backbone (dict): Config of the encoder: images (N, 3, H, W) to a
             pyramid of maps, fine to coarse.
         heads (dict[str, dict]): Config of each task's head, see
-            :class:`BasePretextHead`.
+            :class:`BasePretextHead`. A head that is None is left out, so
+            that a config can drop an inherited one.
         data_preprocessor (dict): Config of the preprocessor, which knows the
             same tasks.
         init_cfg (dict, optional): mmengine's initialisation.
@@ -43,6 +44,7 @@ class MultiTaskPretrainer(BaseModel):
         super().__init__(
             data_preprocessor=data_preprocessor, init_cfg=init_cfg
         )
+        heads = {task: cfg for task, cfg in heads.items() if cfg}
         if not heads:
             raise ValueError(
                 'MultiTaskPretrainer needs at least one head, '

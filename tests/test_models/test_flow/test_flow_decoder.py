@@ -45,9 +45,10 @@ def test_shapes(finest, shared, context):
     ]
 
 
-def test_equals_the_recursion_written_out():
+@pytest.mark.parametrize('scale', ['mean', 'sqrt'])
+def test_equals_the_recursion_written_out(scale):
     """f_l = u_l + F_l(c(X_t, warp(X_{t+1}, u_l)), X_t, u_l), u = 2 up(f)."""
-    decoder = jolt(build()).double()
+    decoder = jolt(build(volume_scale=scale)).double()
     feats1, feats2 = pyramids(dtype=torch.float64)
     flow = torch.zeros(2, 2, 4, 8, dtype=torch.float64)
     expected = []
@@ -61,6 +62,8 @@ def test_equals_the_recursion_written_out():
             warp(feats2[level], flow, padding_mode='zeros'),
             2,
         )
+        if scale == 'sqrt':
+            volume = volume * CHANNELS[level] ** 0.5
         x = torch.cat([F.leaky_relu(volume, 0.1), feats1[level], flow], dim=1)
         stage = decoder.estimators[str(level)]
         for conv, norm, _ in stage.layers:
@@ -69,9 +72,11 @@ def test_equals_the_recursion_written_out():
             std = (x.var(1, keepdim=True, unbiased=False) + norm.eps).sqrt()
             x = (x - mean) / std * norm.weight.view(1, -1, 1, 1)
             x = F.leaky_relu(x + norm.bias.view(1, -1, 1, 1), 0.1)
-        flow = flow + F.conv2d(
+        residual = F.conv2d(
             x, stage.predict.weight, stage.predict.bias, padding=1
         )
+        # 20 pixels of the image in pixels of this level
+        flow = flow + residual * 20 / STRIDES[level]
         expected.insert(0, flow)
     assert max(f.abs().max() for f in expected) > 0.1
     for mine, other in zip(decoder(feats1, feats2), expected, strict=True):
@@ -148,6 +153,7 @@ def test_wrong_pyramids_are_named():
     [
         (dict(strides=(2, 4)), 'one stride a level'),
         (dict(strides=(8, 4, 2)), 'growing'),
+        (dict(strides=STRIDES, volume_scale='max'), "'max'"),
         (dict(strides=STRIDES, finest=3), '0 to 2, got 3'),
     ],
 )

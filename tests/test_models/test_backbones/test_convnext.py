@@ -7,7 +7,7 @@ from torch import nn
 
 import mcjepa_mm  # noqa: F401  (mends upstream imports)
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
-from mcjepa_mm.models.backbones.mcjepa_convnext import ARCHS
+from mcjepa_mm.models.backbones.convnext import ARCHS
 
 SMALL = dict(depths=(1, 1, 2, 1), channels=(8, 16, 24, 32))
 

@@ -1,0 +1,61 @@
+# Your own images and videos, no labels:
+#   MCJEPA_IMAGES=/path/to/images MCJEPA_VIDEOS=/path/to/videos
+# Images are found at any depth. Videos likewise, and folders of frames.
+_base_ = './vicreg_views.py'
+
+content_train_dataloader = dict(
+    batch_size=32,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mcjepa_mm.BadSampleGuard',
+        max_bad=10,
+        dataset=dict(
+            type='mmpretrain.CustomDataset',
+            data_root='{{$MCJEPA_IMAGES:data/images}}',
+            with_label=False,
+            extensions=(
+                '.bmp',
+                '.gif',
+                '.jpeg',
+                '.jpg',
+                '.pgm',
+                '.png',
+                '.ppm',
+                '.tif',
+                '.tiff',
+                '.webp',
+            ),
+            pipeline={{_base_.vicreg_pipeline}},
+        ),
+    ),
+)
+
+# A short side of 288 fits any video to the crop; the crop is a multiple of
+# the largest stride, 64.
+motion_train_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mcjepa_mm.BadSampleGuard',
+        max_bad=10,
+        dataset=dict(
+            type='mcjepa_mm.FramePairs',
+            data_root='{{$MCJEPA_VIDEOS:data/videos}}',
+            frame_gap=1,
+            pipeline=[
+                dict(type='mcjepa_mm.ResizePair', short_side=288),
+                dict(type='mcjepa_mm.RandomCropPair', crop_size=(256, 256)),
+                dict(type='mcjepa_mm.RandomFlipPair', horizontal=0.5),
+                dict(type='mcjepa_mm.PackViews'),
+            ],
+        ),
+    ),
+)

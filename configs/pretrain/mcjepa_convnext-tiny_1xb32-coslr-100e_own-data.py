@@ -1,0 +1,44 @@
+# MC-JEPA on your own images and videos, one GPU:
+#
+#   MCJEPA_IMAGES=/path/to/images MCJEPA_VIDEOS=/path/to/videos \
+#       mim train mcjepa_mm \
+#       mcjepa_convnext-tiny_1xb32-coslr-100e_own-data.py
+#
+# docs/pretraining.md says how to size it for what you have.
+_base_ = [
+    '../_base_/models/mcjepa_convnext-tiny.py',
+    '../_base_/datasets/own_data.py',
+    '../_base_/datasets/embedded_val.py',
+    '../_base_/schedules/adamw_coslr-100e.py',
+    '../_base_/default_runtime.py',
+]
+# A smaller expander than the paper's 8192 fits the smaller batch.
+model = dict(heads=dict(content=dict(expander_channels=(2048, 2048, 2048))))
+train_dataloader = _base_.content_train_dataloader
+custom_hooks = [
+    dict(
+        type='MultiTaskHook',
+        main_task='content',
+        tasks=dict(
+            motion=dict(dataloader=_base_.motion_train_dataloader, begin=10)
+        ),
+    ),
+    dict(
+        type='ScheduleHook',
+        target='heads.motion.losses.vc.loss_weight',
+        begin=10,
+        length=1,
+    ),
+    dict(
+        type='ScheduleHook',
+        target='heads.motion.occlusion_weight',
+        begin=15,
+        length=5,
+    ),
+    dict(type='BadSampleHook'),
+    dict(
+        type='PretrainVisualizationHook',
+        interval=5,
+        dataset=_base_.motion_train_dataloader.dataset,
+    ),
+]

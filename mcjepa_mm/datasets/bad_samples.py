@@ -1,0 +1,216 @@
+"""What happens to samples that cannot be read: one policy for all data."""
+
+import math
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import torch
+from mmengine.logging import print_log
+from torch.utils.data import Dataset
+
+from mcjepa_mm.registry import DATASETS
+
+_SHOWN = 20  # file names in one message
+
+
+class BadSampleError(ValueError):
+    """A file does not hold the data that it should.
+
+    Args:
+        message (str): What is wrong, with the file's name.
+        filename (str): The file.
+    """
+
+    def __init__(self, message: str, filename: str = '') -> None:
+        super().__init__(message)
+        self.filename = filename
+
+
+class TooManyBadSamplesError(RuntimeError):
+    """More samples are bad than the limit allows."""
+
+
+@DATASETS.register_module()
+class BadSampleGuard(Dataset):
+    """Replace samples that cannot be read, within a limit, and remember them.
+
+    A bad sample is recorded, its file is named in a warning, once, and
+    another sample takes its place, always the same one. Above the limit the
+    run stops. Only errors of data are caught: :class:`BadSampleError`,
+    ``OSError``, ``cv2.error`` and mmcv's assertion that an image could not be
+    decoded. Everything else is a bug and passes through.
+
+    OpenCV before version 5 decodes a truncated JPEG to a partly grey image
+    without an error, so an image data set's pipeline should begin with
+    :class:`~mcjepa_mm.datasets.transforms.LoadImageStrict`.
+
+    The record is one byte per sample in shared memory: dataloader workers,
+    forked or spawned, and the main process see the same one. In a distributed
+    run every process has its own record, and its own limit.
+
+    Args:
+        dataset (dict | Dataset): Data set, or its config.
+        max_bad (int | float): An int bounds the number of damaged files, a
+            float the share of samples that they spoil. Defaults to 10.
+
+    Raises:
+        FileNotFoundError: If a folder or file of the data set is missing.
+        TooManyBadSamplesError: Above the limit.
+        ValueError: If ``max_bad`` is negative or the data set is empty.
+    """
+
+    #: Guards that live in this process, for the summary after training.
+    alive: 'weakref.WeakSet[BadSampleGuard]' = weakref.WeakSet()
+
+    def __init__(
+        self, dataset: dict | Dataset, max_bad: int | float = 10
+    ) -> None:
+        if max_bad < 0 or (isinstance(max_bad, float) and max_bad >= 1):
+            raise ValueError(
+                'max_bad must be a number of files (int, at least 0) or a '
+                f'share of the samples (float, 0 to below 1), got {max_bad}.'
+            )
+        if isinstance(dataset, dict):
+            dataset = _build(dataset)
+        self.dataset = dataset
+        self.max_bad = max_bad
+        self.full_init()
+        if len(self) == 0:
+            raise ValueError(
+                f'{self.name} has no sample. Check its folder and what it '
+                'expects there.'
+            )
+        # 0 = not known to be bad, n = bad because of its n-th file. Workers
+        # write different bytes, or the same value twice: no lock is needed.
+        self._record = torch.zeros(len(self), dtype=torch.uint8)
+        self._record.share_memory_()
+        # Samples that follow each other share a video or a disk block; a
+        # replacement from elsewhere does not fail for the same reason.
+        self._stride = max(1, round(0.618 * len(self)))
+        while math.gcd(self._stride, len(self)) > 1:
+            self._stride += 1
+        self._check_limit()
+        BadSampleGuard.alive.add(self)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        if not 0 <= index < len(self):
+            raise IndexError(f'{self.name}: no sample {index} of {len(self)}')
+        for candidate in self._candidates(index):
+            if self._record[candidate]:
+                continue
+            try:
+                return self.dataset[candidate]
+            except Exception as error:
+                if not _is_data_error(error):
+                    raise
+                self._add(candidate, error)
+        raise TooManyBadSamplesError(
+            f'no sample of {self.name} can be read: '
+            f'{_listing(self.bad_files())}'
+        )
+
+    @property
+    def name(self) -> str:
+        """The data set's class and folder, for messages."""
+        root = getattr(self.dataset, 'data_root', '')
+        prefix = getattr(self.dataset, 'img_prefix', '')
+        return f'{type(self.dataset).__name__}({prefix or root})'
+
+    @property
+    def metainfo(self) -> dict:
+        """Meta information of the wrapped data set."""
+        return getattr(self.dataset, 'metainfo', {})
+
+    def full_init(self) -> None:
+        """Read the wrapped data set's annotations, if that is still open."""
+        if hasattr(self.dataset, 'full_init'):
+            self.dataset.full_init()
+
+    def get_data_info(self, index: int) -> dict:
+        """What the wrapped data set knows of a sample without loading it."""
+        return self.dataset.get_data_info(index)
+
+    def bad_samples(self) -> list[int]:
+        """Indices of the samples found bad so far, by any worker."""
+        return self._record.nonzero().flatten().tolist()
+
+    def bad_files(self) -> list[str]:
+        """The files behind the bad samples, each once.
+
+        Files that the data set itself could not open come first.
+        """
+        names = list(getattr(self.dataset, 'broken_files', ()))
+        for index in self.bad_samples():
+            names.append(self._files(index)[int(self._record[index]) - 1])
+        return list(dict.fromkeys(names))
+
+    def _candidates(self, index: int) -> Iterator[int]:
+        for _ in range(len(self)):
+            yield index
+            index = (index + self._stride) % len(self)
+
+    def _files(self, index: int) -> list[str]:
+        if not hasattr(self.dataset, 'get_data_info'):
+            return [f'sample {index}']
+        paths = self.get_data_info(index).get('img_path', f'sample {index}')
+        return [paths] if isinstance(paths, str) else list(paths)
+
+    def _add(self, index: int, error: Exception) -> None:
+        files = self._files(index)
+        guilty = getattr(error, 'filename', None)
+        position = files.index(guilty) if guilty in files else 0
+        if files[position] not in self.bad_files():
+            print_log(
+                f'Bad sample replaced: {files[position]}: '
+                f'{type(error).__name__}: {error}',
+                logger='current',
+                level=30,
+            )
+        self._record[index] = position + 1
+        self._check_limit()
+
+    def _check_limit(self) -> None:
+        files = self.bad_files()
+        if isinstance(self.max_bad, int):
+            exceeded = len(files) > self.max_bad
+        else:
+            broken = len(getattr(self.dataset, 'broken_files', ()))
+            bad = len(self.bad_samples()) + broken
+            exceeded = bad > self.max_bad * (len(self) + broken)
+        if exceeded:
+            raise TooManyBadSamplesError(
+                f'{self.name}: {len(files)} files cannot be read, which '
+                f'spoils {len(self.bad_samples())} of {len(self)} samples; '
+                f'max_bad={self.max_bad} allows less. Repair or remove them, '
+                f'or raise max_bad: {_listing(files)}'
+            )
+
+
+def _build(config: dict) -> Dataset:
+    try:
+        return DATASETS.build(config)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'{config.get("type")}: {error.filename or error} does not exist. '
+            'Expected the folder with the data (`data_root`, `data_prefix`) '
+            'or the list of its files (`ann_file`); correct the path in the '
+            'config.'
+        ) from error
+
+
+def _is_data_error(error: Exception) -> bool:
+    """Whether an error tells of a damaged file and not of a bug."""
+    if isinstance(error, AssertionError):
+        # mmcv's LoadImageFromFile, when OpenCV returns no image.
+        return str(error).startswith('failed to load image')
+    return isinstance(error, (BadSampleError, OSError, cv2.error))
+
+
+def _listing(files: list[str]) -> str:
+    more = len(files) - _SHOWN
+    return ', '.join(files[:_SHOWN]) + (f' and {more} more' * (more > 0))

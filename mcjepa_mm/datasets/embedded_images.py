@@ -1,0 +1,76 @@
+"""The embedded world as data for content."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.dataset import Compose
+from torch.utils.data import Dataset
+
+from mcjepa_mm.datasets.embedded_pairs import split_number
+from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
+from mcjepa_mm.registry import DATASETS, TRANSFORMS
+
+_KIND = 1  # keeps the scenes apart from those of EmbeddedPairs
+
+
+@DATASETS.register_module()
+class EmbeddedImages(Dataset):
+    """Pictures of one object of the embedded world each, with its class.
+
+    What enters the pipeline has the form that mmpretrain's transforms expect
+    after loading: ``img`` ((H, W, 3) uint8, BGR), ``img_shape``,
+    ``ori_shape``, ``gt_label`` (from 0, every class equally often) and
+    ``sample_idx``.
+
+    Args:
+        length (int): Number of pictures.
+        pipeline (Sequence[dict | callable]): Transforms.
+        split (str): 'train', 'val' or 'test'; splits share no picture.
+        seed (int): Seed of the world.
+        size (tuple[int, int]): Height and width in pixels.
+        num_classes (int): How many of the world's 10 classes occur.
+
+    Raises:
+        ValueError: For an unknown split, or as EmbeddedWorld does.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        *,
+        pipeline: Sequence = (),
+        split: str = 'train',
+        seed: int = 0,
+        size: tuple[int, int] = (96, 96),
+        num_classes: int = 10,
+    ) -> None:
+        self.length = length
+        self.world = EmbeddedWorld(
+            size,
+            seed=(seed, _KIND, split_number(split)),
+            num_classes=num_classes,
+        )
+        self.pipeline = Compose([TRANSFORMS.build(t) for t in pipeline])
+        self.metainfo = dict(
+            dataset_type='embedded_world',
+            task_name='content',
+            classes=self.world.classes,
+        )
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> dict:
+        if not 0 <= index < self.length:
+            raise IndexError(f'no picture {index} among {self.length}')
+        label = index % self.world.num_classes
+        image = self.world.portrait(index, label).frame(0)
+        return self.pipeline(
+            dict(
+                img=np.ascontiguousarray(image[..., ::-1]),
+                img_shape=self.world.size,
+                ori_shape=self.world.size,
+                gt_label=label,
+                sample_idx=index,
+            )
+        )

@@ -1,0 +1,18 @@
+"""Transforms of images and of frame pairs."""
+
+from .image_loading import LoadImageStrict, read_image
+from .pack_views import PackViews
+from .pair_transforms import (
+    RandomCropPair,
+    RandomFlipPair,
+    ResizePair,
+)
+
+__all__ = [
+    'LoadImageStrict',
+    'PackViews',
+    'RandomCropPair',
+    'RandomFlipPair',
+    'ResizePair',
+    'read_image',
+]

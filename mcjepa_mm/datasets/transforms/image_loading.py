@@ -1,0 +1,58 @@
+"""Images from files, with an error for those that are damaged."""
+
+import mmcv
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.registry import TRANSFORMS
+
+
+def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
+    """Read a colour image, upright as its EXIF tag says.
+
+    Grey, palette and transparent images become three channels. Pillow
+    decodes, because OpenCV before version 5 returns a truncated JPEG as a
+    partly grey image.
+
+    Args:
+        path (str): Image file of any format that Pillow knows; of an
+            animation the first frame.
+        channel_order (str): 'bgr' or 'rgb'.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, contiguous.
+
+    Raises:
+        BadSampleError: If the file is missing, empty, truncated or no image.
+    """
+    try:
+        with open(path, 'rb') as file:
+            content = file.read()
+        if not content:
+            raise ValueError('the file is empty')
+        image = mmcv.imfrombytes(
+            content, channel_order=channel_order, backend='pillow'
+        )
+    except Exception as error:
+        # Pillow's decoders raise whatever a damaged file makes of them:
+        # OSError, SyntaxError, ValueError, struct.error, EOFError ...
+        raise BadSampleError(
+            f'{path} cannot be read as an image: {error}', path
+        ) from error
+    return np.ascontiguousarray(image)
+
+
+@TRANSFORMS.register_module()
+class LoadImageStrict(BaseTransform):
+    """Load an image as mmcv's LoadImageFromFile does, refusing damaged files.
+
+    Required keys: ``img_path``. Added keys: ``img`` ((H, W, 3) uint8, BGR),
+    ``img_shape`` and ``ori_shape`` ((H, W)).
+    """
+
+    def transform(self, results: dict) -> dict:
+        results['img'] = read_image(results['img_path'])
+        results['img_shape'] = results['img'].shape[:2]
+        results['ori_shape'] = results['img'].shape[:2]
+        return results

@@ -1,0 +1,98 @@
+"""Transforms of frame pairs. Both frames are always treated alike.
+
+The frames are ``results['img']``: two (H, W, 3) uint8 arrays, RGB, of one
+size. Randomness comes from NumPy's global generator, which mmengine seeds in
+every dataloader worker.
+"""
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mcjepa_mm.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class ResizePair(BaseTransform):
+    """Resize the frames so that their shorter side has a given length.
+
+    Args:
+        short_side (int): Pixels.
+    """
+
+    def __init__(self, short_side: int) -> None:
+        if short_side < 1:
+            raise ValueError(f'short_side must be positive, got {short_side}')
+        self.short_side = short_side
+
+    def transform(self, results: dict) -> dict:
+        height, width = results['img'][0].shape[:2]
+        ratio = self.short_side / min(height, width)
+        size = round(width * ratio), round(height * ratio)
+        # The mean over an area does not alias when a frame shrinks.
+        mode = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
+        results['img'] = [
+            cv2.resize(img, size, interpolation=mode) for img in results['img']
+        ]
+        results['img_shape'] = size[::-1]
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomCropPair(BaseTransform):
+    """Cut the same random window from both frames.
+
+    Args:
+        crop_size (tuple[int, int]): Height and width in pixels.
+
+    Raises:
+        ValueError: If a frame is smaller than the window.
+    """
+
+    def __init__(self, crop_size: tuple[int, int]) -> None:
+        if len(crop_size) != 2 or min(crop_size) < 1:
+            raise ValueError(
+                f'crop_size must be (height, width), got {crop_size}'
+            )
+        self.crop_size = tuple(crop_size)
+
+    def transform(self, results: dict) -> dict:
+        height, width = results['img'][0].shape[:2]
+        rows, columns = self.crop_size
+        if height < rows or width < columns:
+            source = results.get('img_path', ['the frame'])[0]
+            raise ValueError(
+                f'{source}: frames are {height} x {width} pixels (height x '
+                f'width), smaller than the crop of {rows} x {columns}. Choose '
+                'a smaller `crop_size`, or enlarge the frames by a '
+                '`ResizePair` before it.'
+            )
+        top = np.random.randint(height - rows + 1)
+        left = np.random.randint(width - columns + 1)
+        results['img'] = [
+            img[top : top + rows, left : left + columns]
+            for img in results['img']
+        ]
+        results['img_shape'] = self.crop_size
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomFlipPair(BaseTransform):
+    """Mirror both frames or none.
+
+    Args:
+        horizontal (float): Probability of a left-right flip.
+        vertical (float): Probability of an upside-down flip.
+    """
+
+    def __init__(self, horizontal: float = 0.5, vertical: float = 0.0) -> None:
+        self.horizontal = horizontal
+        self.vertical = vertical
+
+    def transform(self, results: dict) -> dict:
+        if np.random.rand() < self.horizontal:
+            results['img'] = [img[:, ::-1] for img in results['img']]
+        if np.random.rand() < self.vertical:
+            results['img'] = [img[::-1] for img in results['img']]
+        return results

@@ -1,0 +1,13 @@
+"""Measures as pure functions of tensors."""
+
+from .collapse import embedding_std, rank_me
+from .endpoint_error import endpoint_error, endpoint_error_map
+from .knn import knn_accuracy
+
+__all__ = [
+    'embedding_std',
+    'endpoint_error',
+    'endpoint_error_map',
+    'knn_accuracy',
+    'rank_me',
+]

@@ -1,0 +1,59 @@
+"""Figures that make the collapse of an embedding visible."""
+
+import torch
+from torch import Tensor
+
+
+def _check_embedding(z: Tensor) -> None:
+    if z.ndim != 2 or z.shape[0] < 2:
+        raise ValueError(
+            'expected embeddings (N, D) of at least 2 samples, '
+            f'got {tuple(z.shape)}'
+        )
+
+
+def embedding_std(z: Tensor) -> float:
+    """Mean over the dimensions of the standard deviation over the samples.
+
+    What VICReg's variance term holds above 1 (method.md section 5); 0 when
+    every sample has the same embedding. The variance is unbiased.
+
+    Args:
+        z (Tensor): (N, D).
+
+    Returns:
+        float: In the embedding's own unit.
+
+    Raises:
+        ValueError: If ``z`` is not (N, D) with N >= 2.
+    """
+    _check_embedding(z)
+    return z.double().std(dim=0).mean().item()
+
+
+def rank_me(z: Tensor, eps: float = 1e-7) -> float:
+    """Effective rank of an embedding matrix: RankMe (Garrido et al. 2023).
+
+    ``exp(-sum_k p_k log p_k)`` with ``p_k = s_k / sum(s) + eps``, s being
+    the singular values: 1 when all embeddings lie on one line through the
+    origin, min(N, D) when they fill all directions alike. Not centred, as
+    in the paper.
+
+    Args:
+        z (Tensor): (N, D).
+        eps (float): Keeps the logarithm finite.
+
+    Returns:
+        float: About 1 to min(N, D).
+
+    Raises:
+        ValueError: If ``z`` is not (N, D) with N >= 2.
+    """
+    _check_embedding(z)
+    singular = torch.linalg.svdvals(z.double())
+    # an all-zero matrix: rank 1 by convention rather than 0 / 0
+    total = singular.sum()
+    if total == 0:
+        return 1.0
+    p = singular / total + eps
+    return (-(p * p.log()).sum()).exp().item()

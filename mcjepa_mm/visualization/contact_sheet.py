@@ -1,0 +1,154 @@
+"""Composition of captioned pictures into one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_FONT_SCALE = 0.5
+_LINE = 24  # height of a line of text, pixels
+_GAP = 8
+_FRAME = 150  # grey line around a picture: most have white parts
+_INK = (20, 20, 20)
+_PAPER = 255
+
+
+def draw_text(text: str, width: int, *, bold: bool = False) -> np.ndarray:
+    """Write one line of ASCII text on white.
+
+    Args:
+        text (str): The text; what does not fit the width is made narrower.
+        width (int): Width of the line, pixels.
+        bold (bool): Whether to write in heavier strokes.
+
+    Returns:
+        np.ndarray: (24, width, 3) uint8, RGB.
+    """
+    import cv2
+
+    scale, font = _FONT_SCALE, cv2.FONT_HERSHEY_SIMPLEX
+    stroke = 2 if bold else 1
+    (needed, _), _ = cv2.getTextSize(text, font, scale, stroke)
+    line = np.full((_LINE, max(width, needed + 2), 3), _PAPER, np.uint8)
+    cv2.putText(line, text, (1, 17), font, scale, _INK, stroke, cv2.LINE_AA)
+    if line.shape[1] > width:
+        line = cv2.resize(line, (width, _LINE), interpolation=cv2.INTER_AREA)
+    return line
+
+
+def _box(image: np.ndarray, min_width: int, max_width: int) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    if width < min_width:
+        scale = -(-min_width // width)  # whole, so that pixels stay square
+    else:
+        scale = min(1, max_width / width)
+    return round(height * scale), round(width * scale)
+
+
+def _fit(image: np.ndarray | None, height: int, width: int) -> np.ndarray:
+    """Resize into the box, keeping the aspect; no picture is light grey."""
+    import cv2
+
+    tile = np.full((height, width, 3), 235, np.uint8)
+    if image is None:
+        return tile
+    scale = min(height / image.shape[0], width / image.shape[1])
+    size = (
+        max(1, round(image.shape[1] * scale)),
+        max(1, round(image.shape[0] * scale)),
+    )
+    # nearest shows the pixels that there are, area does not alias
+    mode = cv2.INTER_NEAREST if scale >= 1 else cv2.INTER_AREA
+    image = cv2.resize(image, size, interpolation=mode)
+    tile[: size[1], : size[0]] = image
+    return tile
+
+
+def contact_sheet(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[np.ndarray | None]],
+    captions: Sequence[Sequence[str]],
+    *,
+    heading: str = '',
+    min_width: int = 192,
+    max_width: int = 384,
+) -> np.ndarray:
+    """Lay pictures out in rows under column titles, each with a caption.
+
+    The first picture of the first row sets the size of all tiles: scaled up
+    by a whole factor to at least ``min_width``, or down to ``max_width``.
+
+    Args:
+        titles (Sequence[str]): One title per column.
+        rows (Sequence): Rows of (H, W, 3) uint8 RGB pictures, or None for
+            an empty tile.
+        captions (Sequence): Rows of captions, below the pictures.
+        heading (str): A line over everything. Defaults to none.
+        min_width (int): Least width of a tile, pixels.
+        max_width (int): Greatest width of a tile, pixels.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, RGB, on white.
+
+    Raises:
+        ValueError: If there is no row, or a row's length is not the
+            number of titles.
+    """
+    if not rows:
+        raise ValueError('a contact sheet needs at least one row')
+    for row in (*rows, *captions):
+        if len(row) != len(titles):
+            raise ValueError(
+                f'expected {len(titles)} entries in each row '
+                f'and caption row, got {len(row)}'
+            )
+    if len(captions) != len(rows):
+        raise ValueError(
+            f'expected {len(rows)} rows of captions, got {len(captions)}'
+        )
+    height, width = _box(rows[0][0], min_width, max_width)
+
+    def framed(image: np.ndarray | None) -> np.ndarray:
+        tile = _fit(image, height, width)
+        return np.pad(tile, ((1, 1), (1, 1), (0, 0)), constant_values=_FRAME)
+
+    def strip(pieces: Sequence[np.ndarray]) -> np.ndarray:
+        padded = [
+            np.pad(p, ((0, 0), (0, _GAP), (0, 0)), constant_values=_PAPER)
+            for p in pieces
+        ]
+        return np.concatenate(padded, axis=1)
+
+    parts = [strip([draw_text(t, width + 2, bold=True) for t in titles])]
+    for row, texts in zip(rows, captions):
+        parts.append(strip([framed(image) for image in row]))
+        parts.append(strip([draw_text(text, width + 2) for text in texts]))
+    if heading:
+        parts.insert(0, draw_text(heading, parts[0].shape[1], bold=True))
+    return np.pad(
+        np.concatenate(parts),
+        ((_GAP, _GAP), (_GAP, 0), (0, 0)),
+        constant_values=_PAPER,
+    )
+
+
+def add_footer(
+    sheet: np.ndarray, picture: np.ndarray, lines: Sequence[str]
+) -> np.ndarray:
+    """Put a picture and lines of text beside it under a sheet.
+
+    Args:
+        sheet (np.ndarray): (H, W, 3) uint8, RGB.
+        picture (np.ndarray): (h, w, 3) uint8, RGB, narrower than the sheet.
+        lines (Sequence[str]): Text, from top to bottom.
+
+    Returns:
+        np.ndarray: (H + footer, W, 3) uint8, RGB.
+    """
+    width = sheet.shape[1] - picture.shape[1] - 4 * _GAP
+    text = np.concatenate([draw_text(line, width) for line in lines])
+    height = max(picture.shape[0], text.shape[0]) + _GAP
+    footer = np.full((height, sheet.shape[1], 3), _PAPER, np.uint8)
+    footer[: picture.shape[0], _GAP : _GAP + picture.shape[1]] = picture
+    left = picture.shape[1] + 3 * _GAP
+    footer[: text.shape[0], left : left + width] = text
+    return np.concatenate([sheet, footer])

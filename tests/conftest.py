@@ -1,0 +1,46 @@
+"""What tests of whole processes share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def repo() -> Path:
+    return REPO
+
+
+@pytest.fixture
+def run():
+    """Run a command with this checkout's package importable.
+
+    Returns a function of the command's words (``python`` is this Python) and
+    optionally ``cwd`` and ``path`` (what is importable, in place of the
+    checkout), that returns the finished process.
+    """
+
+    def run(*words, cwd=REPO, path=REPO) -> subprocess.CompletedProcess:
+        command = [
+            sys.executable if word == 'python' else str(word) for word in words
+        ]
+        env = dict(
+            os.environ,
+            PYTHONPATH=str(path),
+            PYTHON=sys.executable,
+            OMP_NUM_THREADS='1',
+        )
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=600,  # a process group that waits for ever
+        )
+
+    return run

@@ -1,0 +1,71 @@
+"""Small videos, folders of frames and images, with known content."""
+
+import cv2
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def picture():
+    """Function of a number: a smooth picture (H, W, 3) uint8, RGB.
+
+    Its mean red is 10 times the number, so that a frame that went through a
+    codec still tells which one it is.
+    """
+
+    def make(number: int, size=(72, 96)) -> np.ndarray:
+        rng = np.random.default_rng(number)
+        coarse = rng.uniform(60, 200, (6, 8, 3)).astype(np.float32)
+        image = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
+        image[..., 0] = 10 * number
+        return np.clip(image, 0, 255).astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture
+def number():
+    """Function of an RGB image: which picture it is."""
+    return lambda image: round(image[..., 0].mean() / 10)
+
+
+@pytest.fixture
+def write_image(picture):
+    """Function that writes picture ``number`` to a path and returns it."""
+
+    def write(path, number, size=(72, 96)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), picture(number, size)[..., ::-1])
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_video(picture):
+    """Function that writes pictures 0 to ``frames`` - 1 as a video."""
+
+    def write(path, frames, size=(72, 96), codec='XVID'):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = cv2.VideoWriter(
+            str(path), cv2.VideoWriter_fourcc(*codec), 25, size[::-1]
+        )
+        assert writer.isOpened()
+        for number in range(frames):
+            writer.write(picture(number, size)[..., ::-1].copy())
+        writer.release()
+        return path
+
+    return write
+
+
+@pytest.fixture
+def truncate():
+    """Function that cuts a file to a share of its length."""
+
+    def cut(path, share=0.5):
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        return path
+
+    return cut

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import default_collate
+from mmengine.structures import BaseDataElement
+
+from mcjepa_mm.datasets import EmbeddedImages, EmbeddedPairs
+from mcjepa_mm.registry import DATASETS
+
+
+def test_pair_holds_frames_and_ground_truth():
+    dataset = DATASETS.build(
+        dict(type='EmbeddedPairs', length=4, size=(64, 96), seed=3)
+    )
+    sample = dataset[2]
+    scene = dataset.world.scene(2)
+    assert sample['inputs'].shape == (2, 3, 64, 96)
+    assert sample['inputs'].dtype == torch.uint8
+    for t in (0, 1):
+        frame = sample['inputs'][t].permute(1, 2, 0).numpy()
+        np.testing.assert_array_equal(frame, scene.frame(t))
+    truth = sample['data_samples']
+    assert isinstance(truth, BaseDataElement) and truth.sample_idx == 2
+    for name, t, t2 in (('fw', 0, 1), ('bw', 1, 0)):
+        flow = truth.get(f'gt_flow_{name}').data
+        assert flow.shape == (2, 64, 96) and flow.dtype == torch.float32
+        np.testing.assert_array_equal(flow, scene.flow(t, t2))
+        occlusion = truth.get(f'gt_occ_{name}').data
+        assert occlusion.shape == (1, 64, 96)
+        np.testing.assert_array_equal(occlusion[0], scene.occlusion(t, t2))
+
+    batch = default_collate([dataset[0], dataset[1]])
+    assert batch['inputs'].shape == (2, 2, 3, 64, 96)
+    assert len(batch['data_samples']) == 2
+    bare = EmbeddedPairs(4, size=(64, 96), seed=3, with_gt=False)[2]
+    assert 'gt_flow_fw' not in bare['data_samples']
+    assert torch.equal(bare['inputs'], sample['inputs'])
+    with pytest.raises(IndexError, match='no pair 4 among 4'):
+        dataset[4]
+
+
+def test_image_has_the_form_that_mmpretrain_loads():
+    dataset = EmbeddedImages(20, size=(48, 64), num_classes=5)
+    results = dataset[7]
+    image = results['img']
+    assert image.shape == (48, 64, 3) and image.dtype == np.uint8
+    assert image.flags.c_contiguous
+    assert results['ori_shape'] == results['img_shape'] == (48, 64)
+    assert results['gt_label'] == 7 % 5 and results['sample_idx'] == 7
+    # BGR, as OpenCV loads
+    rgb = dataset.world.portrait(7, 2).frame(0)
+    np.testing.assert_array_equal(image[..., ::-1], rgb)
+    assert len(dataset.metainfo['classes']) == 5
+
+
+def test_splits_kinds_and_seeds_share_no_scene():
+    seen = set()
+    for split in ('train', 'val', 'test'):
+        for seed in (0, 1):
+            pairs = EmbeddedPairs(3, split=split, seed=seed, size=(16, 16))
+            images = EmbeddedImages(3, split=split, seed=seed, size=(16, 16))
+            seen |= {pairs[i]['inputs'][0].numpy().tobytes() for i in range(3)}
+            # The same form, so that equal scenes would be equal bytes.
+            seen |= {
+                images.world.scene(i).frame(0).transpose(2, 0, 1).tobytes()
+                for i in range(3)
+            }
+    assert len(seen) == 3 * 2 * 2 * 3
+    with pytest.raises(ValueError, match="got 'held-out'"):
+        EmbeddedPairs(3, split='held-out')

@@ -1,0 +1,165 @@
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from mcjepa_mm.datasets import BadSampleError, FramePairs
+from mcjepa_mm.datasets.frame_pairs import natural_key
+from mcjepa_mm.registry import DATASETS
+
+PACK = [dict(type='PackViews')]
+
+
+@pytest.fixture
+def root(tmp_path, write_image, write_video):
+    """Two videos and two folders of frames, at different depths."""
+    for i, name in enumerate(['f1.png', 'f2.png', 'f10.png']):
+        write_image(tmp_path / 'deep' / 'er' / name, 3 + i)
+    for i in range(2):
+        write_image(tmp_path / 'flat' / f'{i:03d}.jpg', 10 + i)
+    write_video(tmp_path / 'film.avi', 5)
+    write_video(tmp_path / 'deep' / 'movie.MP4', 4, codec='mp4v')
+    (tmp_path / 'notes.txt').write_text('not an image')
+    return tmp_path
+
+
+def pairs(dataset, number):
+    """Which pictures each pair shows."""
+    return [
+        tuple(
+            number(frame.permute(1, 2, 0).float().numpy())
+            for frame in dataset[i]['inputs']
+        )
+        for i in range(len(dataset))
+    ]
+
+
+def test_pairs_of_videos_and_folders_in_natural_order(root, number):
+    dataset = DATASETS.build(
+        dict(type='FramePairs', data_root=str(root), pipeline=PACK)
+    )
+    assert pairs(dataset, number) == [
+        *[(0, 1), (1, 2), (2, 3), (3, 4)],  # film.avi
+        *[(0, 1), (1, 2), (2, 3)],  # deep/movie.MP4
+        *[(3, 4), (4, 5)],  # deep/er: f2 before f10
+        (10, 11),  # flat
+    ]
+    sample = dataset[7]
+    assert sample['inputs'].shape == (2, 3, 72, 96)
+    assert sample['inputs'].dtype == torch.uint8
+    meta = sample['data_samples']
+    folder = root / 'deep' / 'er'
+    assert meta.img_path == [str(folder / 'f1.png'), str(folder / 'f2.png')]
+    assert meta.frame_indices == (0, 1) and meta.sample_idx == 7
+    assert dataset[0]['data_samples'].img_path == [str(root / 'film.avi')]
+    with pytest.raises(IndexError, match='no pair 10 among 10'):
+        dataset[10]
+
+
+def test_gap_leaves_out_short_clips_and_names_them(root, number):
+    dataset = FramePairs(str(root), pipeline=PACK, frame_gap=3)
+    assert pairs(dataset, number) == [(0, 3), (1, 4), (0, 3)]
+    assert dataset.short_files == [
+        str(root / 'deep' / 'er'),
+        str(root / 'flat'),
+    ]
+
+
+def test_not_recursive_stays_in_the_folder(root, number):
+    dataset = FramePairs(str(root), pipeline=PACK, recursive=False)
+    assert [clip.path for clip in dataset.clips] == [str(root / 'film.avi')]
+
+
+def test_link_to_a_folder_above_does_not_loop(root):
+    (root / 'flat' / 'up').symlink_to(root)
+    (root / 'again').symlink_to(root / 'flat')
+    dataset = FramePairs(str(root))
+    paths = [clip.path for clip in dataset.clips]
+    # A folder that is linked a second time counts twice.
+    assert paths.count(str(root / 'again')) == 1
+    assert paths.count(str(root / 'flat')) == 1
+    assert len(paths) == 5
+
+
+def test_workers_read_what_the_main_process_reads(root):
+    dataset = FramePairs(str(root), pipeline=PACK, max_open_videos=1)
+    # Videos are open here before the workers start.
+    expected = torch.stack([dataset[i]['inputs'] for i in range(10)])
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=2,
+        multiprocessing_context='fork',
+    )
+    read = torch.stack([sample['inputs'] for sample in loader])
+    assert torch.equal(read, expected)
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match="nowhere' is no folder. Expected .*mp4"
+    ):
+        FramePairs(str(tmp_path / 'nowhere'))
+
+
+def test_empty_folder(tmp_path):
+    (tmp_path / 'readme.txt').touch()
+    with pytest.raises(
+        ValueError, match='holds no frame pair.* Expected a folder with videos'
+    ) as error:
+        FramePairs(str(tmp_path))
+    assert str(tmp_path) in str(error.value)
+
+
+def test_video_with_one_frame(tmp_path, write_video):
+    one = write_video(tmp_path / 'still.avi', 1)
+    with pytest.raises(ValueError, match='too few frames .*still.avi'):
+        FramePairs(str(tmp_path))
+    write_video(tmp_path / 'moving.avi', 3)
+    dataset = FramePairs(str(tmp_path))
+    assert len(dataset) == 2 and dataset.short_files == [str(one)]
+
+
+def test_video_that_cannot_be_opened(tmp_path, write_video, truncate):
+    bad = truncate(write_video(tmp_path / 'cut.mp4', 9, codec='mp4v'))
+    with pytest.raises(ValueError, match='cannot be opened .*cut.mp4'):
+        FramePairs(str(tmp_path))
+    write_video(tmp_path / 'good.mp4', 3, codec='mp4v')
+    assert FramePairs(str(tmp_path)).broken_files == [str(bad)]
+
+
+@pytest.mark.parametrize('kind', ['video', 'folder'])
+def test_frames_smaller_than_the_largest_stride(
+    tmp_path, write_video, write_image, kind
+):
+    if kind == 'video':
+        write_video(tmp_path / 'tiny.avi', 3, size=(48, 96))
+    else:
+        write_image(tmp_path / 'tiny' / '0.png', 0, size=(48, 96))
+        write_image(tmp_path / 'tiny' / '1.png', 1, size=(48, 96))
+    with pytest.raises(
+        ValueError, match='tiny.*48 x 96 .*min_size=64, the largest stride'
+    ):
+        FramePairs(str(tmp_path))
+    assert len(FramePairs(str(tmp_path), min_size=48)) in (1, 2)
+
+
+def test_frames_of_different_sizes(tmp_path, write_image):
+    write_image(tmp_path / '0.png', 0)
+    second = write_image(tmp_path / '1.png', 1, size=(80, 96))
+    with pytest.raises(
+        BadSampleError, match='1.png is 80 x 96 .*0.png, is 72 x 96'
+    ) as error:
+        FramePairs(str(tmp_path))[0]
+    assert error.value.filename == str(second)
+
+
+def test_gap_below_one(tmp_path):
+    with pytest.raises(ValueError, match='frame_gap must be at least 1'):
+        FramePairs(str(tmp_path), frame_gap=0)
+
+
+def test_natural_key_orders_numbers_by_value():
+    names = ['b', 'a10x2', 'a9', 'A1', '10', '9', '010', 'a10']
+    assert sorted(names, key=natural_key) == [
+        *['9', '010', '10', 'A1', 'a9', 'a10', 'a10x2', 'b']
+    ]

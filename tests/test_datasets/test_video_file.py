@@ -1,0 +1,63 @@
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+
+from mcjepa_mm.datasets import BadSampleError
+from mcjepa_mm.datasets.video_file import VideoCache, VideoFile
+
+
+@pytest.mark.parametrize(
+    'name, codec', [('a.avi', 'XVID'), ('a.mp4', 'mp4v'), ('a.avi', 'MJPG')]
+)
+def test_random_access_equals_reading_in_order(
+    tmp_path, write_video, name, codec, number
+):
+    path = str(write_video(tmp_path / name, 25, codec=codec))
+    capture = cv2.VideoCapture(path)
+    frames = [capture.read()[1][..., ::-1] for _ in range(25)]
+    video = VideoFile(path)
+    assert video.size == (72, 96) and video.count() == 25
+    # Forwards, backwards, near, far, the same again.
+    order = [0, 1, 3, 24, 2, 2, 23, 5, *np.random.permutation(25)]
+    for index in order:
+        np.testing.assert_array_equal(video.read(index), frames[index])
+        assert number(video.read(index)) == index
+
+
+def test_truncated_video_reads_up_to_the_cut(
+    tmp_path, write_video, truncate, number
+):
+    path = str(truncate(write_video(tmp_path / 'cut.avi', 25)))
+    video = VideoFile(path)
+    assert video.count() == 25  # as its header says
+    assert number(video.read(3)) == 3
+    for index in (24, 22):
+        with pytest.raises(
+            BadSampleError, match=rf'cut.avi: frame {index} cannot'
+        ) as error:
+            video.read(index)
+        assert error.value.filename == path
+    # The failure leaves the reader usable.
+    assert number(video.read(1)) == 1
+
+
+def test_no_video_is_named(tmp_path):
+    path = tmp_path / 'empty.mp4'
+    path.touch()
+    with pytest.raises(BadSampleError, match='empty.mp4 cannot be opened'):
+        VideoFile(str(path))
+
+
+def test_cache_bounds_open_videos_and_travels_empty(tmp_path, write_video):
+    paths = [str(write_video(tmp_path / f'{i}.avi', 2)) for i in range(4)]
+    cache = VideoCache(max_open=2)
+    first = cache[paths[0]]
+    assert cache[paths[0]] is first
+    for path in paths:
+        cache[path].read(1)
+        assert len(cache) <= 2
+    assert cache[paths[0]] is not first
+    copy = pickle.loads(pickle.dumps(cache))
+    assert len(copy) == 0 and copy.max_open == 2

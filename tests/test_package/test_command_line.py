@@ -1,0 +1,99 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+TOYS = Path(__file__).parent
+CONFIG = TOYS / 'toy_config.py'
+
+
+@pytest.fixture
+def tool(run, repo, tmp_path):
+    """Run a script of tools/ from a folder that is not the repository."""
+
+    def tool(script, *options):
+        words = [repo / 'tools' / script, *options]
+        if script.endswith('.py'):
+            words.insert(0, 'python')
+        return run(*words, cwd=tmp_path, path=TOYS)
+
+    return tool
+
+
+@pytest.mark.parametrize('script', ['train.py', 'test.py'])
+def test_help_is_short_of_torch_and_of_the_word_mim_looks_for(
+    run, repo, script
+):
+    done = run('python', '-X', 'importtime', repo / 'tools' / script, '-h')
+    assert done.returncode == 0, done.stderr
+    assert '--launcher' in done.stdout
+    assert '--gpus' not in done.stdout
+    imported = [line.split('|')[-1] for line in done.stderr.splitlines()]
+    imported = {name.strip().split('.')[0] for name in imported}
+    assert 'argparse' in imported
+    assert not imported & {'torch', 'mmengine', 'numpy'}
+
+
+@pytest.mark.parametrize(
+    'script, options, name, path',
+    [
+        ('train.py', ['nowhere.py'], 'config', 'nowhere.py'),
+        ('train.py', [CONFIG, '--resume', 'no.pth'], 'resume', 'no.pth'),
+        ('test.py', [CONFIG, 'no.pth'], 'checkpoint', 'no.pth'),
+    ],
+)
+def test_a_missing_file_is_one_line(tool, script, options, name, path):
+    done = tool(script, *options)
+    assert done.returncode == 2
+    assert done.stderr == f"{script}: {name}: there is no file '{path}'\n"
+    assert done.stdout == ''
+
+
+@pytest.mark.slow
+def test_train_resume_and_test(tool, tmp_path):
+    done = tool('train.py', CONFIG, '--launcher', 'none')
+    assert done.returncode == 0, done.stderr
+    work_dir = tmp_path / 'work_dirs' / 'toy_config'
+    assert (work_dir / 'epoch_1.pth').is_file()
+
+    options = ['--work-dir', work_dir, '--cfg-options']
+    done = tool(
+        'train.py', CONFIG, *options, 'train_cfg.max_epochs=2', '--resume'
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'resumed epoch: 1, iter: 2' in done.stdout + done.stderr
+    assert (work_dir / 'epoch_2.pth').is_file()
+
+    checkpoint = work_dir / 'epoch_2.pth'
+    done = tool('test.py', CONFIG, checkpoint, '--work-dir', tmp_path / 'test')
+    assert done.returncode == 0, done.stderr
+    assert 'count: 4' in done.stdout + done.stderr
+
+    done = tool('test.py', CONFIG, checkpoint, *options, 'model.name=other')
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith('ValueError: No key of the checkpoint is a key')
+    assert "'other.weight'" in last and "'line.weight'" in last
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_two_processes_on_a_cpu(tool, tmp_path, monkeypatch):
+    # A machine with a GPU is asked not to use it.
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    monkeypatch.setenv('PORT', free_port())
+    done = tool('dist_train.sh', CONFIG, '2', '--work-dir', 'work')
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'work' / 'epoch_1.pth').is_file()
+    # Four samples, two to a batch, one batch to a process.
+    assert 'Epoch(train) [1][1/1]' in done.stdout + done.stderr
+
+    checkpoint = tmp_path / 'work' / 'epoch_1.pth'
+    done = tool('dist_test.sh', CONFIG, checkpoint, '2')
+    assert done.returncode == 0, done.stderr
+    assert 'count: 4' in done.stdout + done.stderr

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+TOYS = Path(__file__).parent
+
+
+@pytest.fixture
+def mim(run, site, tmp_path):
+    """Run MIM where the wheel is installed and the checkout is not seen."""
+
+    def mim(*words):
+        path = f'{site}:{TOYS}'
+        return run('python', '-m', 'mim', *words, cwd=tmp_path, path=path)
+
+    return mim
+
+
+def test_search_lists_the_configs(mim):
+    done = mim('search', 'mcjepa_mm', '--valid-config')
+    assert done.returncode == 0, done.stderr
+    assert 'mcjepa_convnext' in done.stdout
+
+
+def test_run_finds_a_script(mim, site):
+    # Without the dashes MIM takes -h for itself, and knows its own packages.
+    done = mim('run', 'mcjepa_mm', 'train', '--', '-h')
+    assert done.returncode == 0, done.stderr
+    script = site / 'mcjepa_mm' / '.mim' / 'tools' / 'train.py'
+    assert f'{script} -h' in done.stdout
+
+
+def test_train_and_test_with_a_config_of_ones_own(mim, tmp_path):
+    config = TOYS / 'toy_config.py'
+    done = mim('train', 'mcjepa_mm', config, '--work-dir', 'work')
+    assert done.returncode == 0, done.stderr
+    assert 'Training finished successfully' in done.stdout
+    checkpoint = tmp_path / 'work' / 'epoch_1.pth'
+    done = mim('test', 'mcjepa_mm', config, '--checkpoint', checkpoint)
+    assert done.returncode == 0, done.stderr
+    assert 'count: 4' in done.stdout + done.stderr
+    assert 'Testing finished successfully' in done.stdout
+
+
+def test_train_with_the_launcher_that_mim_knows(mim, tmp_path, monkeypatch):
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    config = TOYS / 'toy_config.py'
+    words = ['--launcher', 'pytorch', '--work-dir', 'work']
+    done = mim('train', 'mcjepa_mm', config, *words)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'work' / 'epoch_1.pth').is_file()
+
+
+def test_train_finds_a_packaged_config_by_its_name(mim, site):
+    # The wrong option ends the run once the config is found.
+    name = 'mcjepa_convnext.py'
+    done = mim('train', 'mcjepa_mm', name, '--resume', 'no.pth')
+    config = site / 'mcjepa_mm' / '.mim' / 'configs' / name
+    assert f'will use {config} instead' in done.stdout
+    assert "resume: there is no file 'no.pth'" in done.stderr
+
+
+def test_another_project_can_inherit_a_packaged_config(run, site, tmp_path):
+    base = next((site / 'mcjepa_mm/.mim/configs/_base_').rglob('*.py'))
+    base = base.relative_to(site / 'mcjepa_mm/.mim/configs')
+    (tmp_path / 'mine.py').write_text(
+        f"_base_ = 'mcjepa_mm::{base}'\nmy_setting = 1\n"
+    )
+    done = run(
+        'python',
+        '-c',
+        'import mcjepa_mm\n'
+        'from mmengine.config import Config\n'
+        "print(len(Config.fromfile('mine.py')) > 1)",
+        cwd=tmp_path,
+        path=site,
+    )
+    assert done.stdout.strip() == 'True', done.stderr

@@ -1,0 +1,59 @@
+"""What the command lines of train.py and test.py share.
+
+Imports nothing slow: MIM runs a script with -h before it runs it.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Make a parser with the options of every run from a config."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--work-dir',
+        help='where the run writes; default: work_dir of the config, else '
+        './work_dirs/<name of the config>',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        metavar='KEY=VALUE',
+        help='settings over those of the config, such as '
+        'randomness.seed=1 or key="[a,b]" (no spaces)',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started this process',
+    )
+    # torch.distributed.launch passes one spelling or the other.
+    parser.add_argument(
+        '--local-rank', '--local_rank', type=int, help=argparse.SUPPRESS
+    )
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse, and exit with one line where a file that was named is missing."""
+    args = parser.parse_args()
+    for name in ('config', 'checkpoint', 'resume'):
+        path = getattr(args, name, None)
+        if path in (None, 'auto') or os.path.isfile(path):
+            continue
+        parser.exit(2, f'{parser.prog}: {name}: there is no file {path!r}\n')
+    if args.local_rank is not None:
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def prefer_checkout() -> None:
+    """In a checkout, import its own package, installed or not."""
+    root = Path(__file__).resolve().parents[1]
+    if (root / 'mcjepa_mm').is_dir():
+        sys.path.insert(0, str(root))

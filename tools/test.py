@@ -1,0 +1,33 @@
+"""Test a checkpoint with the metrics of a config."""
+
+import sys
+
+from _command_line import make_parser, parse, prefer_checkout
+
+
+def main() -> None:
+    """Test."""
+    parser = make_parser(__doc__)
+    parser.add_argument('checkpoint', help='checkpoint file')
+    args = parse(parser)
+
+    prefer_checkout()
+    from mcjepa_mm.engine.launch import build_runner, load_config
+
+    cfg = load_config(
+        args.config,
+        work_dir=args.work_dir,
+        cfg_options=args.cfg_options,
+        launcher=args.launcher,
+    )
+    if cfg.get('test_dataloader') is None:
+        sys.exit(
+            f'{args.config} has nothing to test: it sets no test_dataloader, '
+            'test_cfg and test_evaluator.'
+        )
+    cfg.load_from = args.checkpoint
+    build_runner(cfg).test()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,35 @@
+"""Train from a config."""
+
+from _command_line import make_parser, parse, prefer_checkout
+
+
+def main() -> None:
+    """Train."""
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from this checkpoint, or without a value from the newest '
+        'one in the work dir',
+    )
+    args = parse(parser)
+
+    prefer_checkout()
+    from mcjepa_mm.engine.launch import build_runner, load_config
+
+    cfg = load_config(
+        args.config,
+        work_dir=args.work_dir,
+        cfg_options=args.cfg_options,
+        launcher=args.launcher,
+    )
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    build_runner(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
