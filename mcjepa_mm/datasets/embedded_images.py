@@ -29,6 +29,8 @@ class EmbeddedImages(Dataset):
         seed (int): Seed of the world.
         size (tuple[int, int]): Height and width in pixels.
         num_classes (int): How many of the world's 10 classes occur.
+        cache (bool): Keep the pictures that were drawn, 3 * H * W bytes each,
+            in each dataloader worker: later epochs cost no drawing.
 
     Raises:
         ValueError: For an unknown split, or as EmbeddedWorld does.
@@ -43,8 +45,10 @@ class EmbeddedImages(Dataset):
         seed: int = 0,
         size: tuple[int, int] = (96, 96),
         num_classes: int = 10,
+        cache: bool = False,
     ) -> None:
         self.length = length
+        self._drawn: dict[int, np.ndarray] | None = {} if cache else None
         self.world = EmbeddedWorld(
             size,
             seed=(seed, _KIND, split_number(split)),
@@ -64,13 +68,22 @@ class EmbeddedImages(Dataset):
         if not 0 <= index < self.length:
             raise IndexError(f'no picture {index} among {self.length}')
         label = index % self.world.num_classes
-        image = self.world.portrait(index, label).frame(0)
         return self.pipeline(
             dict(
-                img=np.ascontiguousarray(image[..., ::-1]),
+                img=self._draw(index, label),
                 img_shape=self.world.size,
                 ori_shape=self.world.size,
                 gt_label=label,
                 sample_idx=index,
             )
         )
+
+    def _draw(self, index: int, label: int) -> np.ndarray:
+        """The picture, (H, W, 3) uint8, BGR."""
+        if self._drawn is not None and index in self._drawn:
+            return self._drawn[index].copy()
+        image = self.world.portrait(index, label).frame(0)
+        image = np.ascontiguousarray(image[..., ::-1])
+        if self._drawn is not None:
+            self._drawn[index] = image.copy()
+        return image

@@ -48,8 +48,7 @@ class FramePairs(Dataset):
     slower than the training step, extract the frames once.
 
     A pipeline's transforms get ``img`` (a list of two (H, W, 3) uint8 arrays,
-    RGB),
-    ``img_path`` (two image files, or the video), ``frame_indices``,
+    RGB), ``img_path`` (two image files, or the video), ``frame_indices``,
     ``ori_shape``, ``img_shape`` and ``sample_idx``; it ends with PackViews.
 
     Args:

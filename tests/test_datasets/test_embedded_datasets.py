@@ -68,3 +68,14 @@ def test_splits_kinds_and_seeds_share_no_scene():
     assert len(seen) == 3 * 2 * 2 * 3
     with pytest.raises(ValueError, match="got 'held-out'"):
         EmbeddedPairs(3, split='held-out')
+
+
+def test_cached_pictures_are_the_same_and_stay_clean():
+    cached = EmbeddedImages(4, size=(16, 16), cache=True)
+    first = cached[2]['img'].copy()
+    cached[2]['img'][:] = 0  # a transform may write into its input
+    np.testing.assert_array_equal(cached[2]['img'], first)
+    np.testing.assert_array_equal(
+        first, EmbeddedImages(4, size=(16, 16))[2]['img']
+    )
+    assert not np.array_equal(cached[3]['img'], first)

@@ -79,6 +79,7 @@ content_train_dataloader = dict(
     dataset=dict(
         type='mcjepa_mm.EmbeddedImages',
         length=3200,
+        cache=True,
         split='train',
         size=(96, 96),
         pipeline=[
@@ -91,7 +92,6 @@ content_train_dataloader = dict(
         ],
     ),
 )
-# Ground truth is for pictures of the training; no loss sees it.
 motion_train_dataloader = dict(
     batch_size=8,
     num_workers=1,
@@ -104,5 +104,6 @@ motion_train_dataloader = dict(
         length=20000,
         split='train',
         size=(128, 128),
+        with_gt=False,
     ),
 )
