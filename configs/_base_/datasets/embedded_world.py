@@ -5,7 +5,7 @@
 # photographs: the hue of a picture is random, so views that keep it can be
 # matched by it alone and nothing else is learnt. Hue is therefore jittered all
 # around, crops are not as small, and blur is scaled with the size (I).
-embedded_view_1 = [
+embedded_both_views = [
     dict(type='mmpretrain.NumpyToPIL', to_rgb=True),
     dict(
         type='mmpretrain.torchvision/RandomResizedCrop',
@@ -29,6 +29,9 @@ embedded_view_1 = [
     ),
     dict(type='mmpretrain.torchvision/RandomGrayscale', p=0.3),
     dict(type='mmpretrain.PILToNumpy'),
+]
+embedded_view_1 = [
+    *embedded_both_views,
     dict(
         type='mmpretrain.GaussianBlur',
         prob=1.0,
@@ -37,29 +40,7 @@ embedded_view_1 = [
     ),
 ]
 embedded_view_2 = [
-    dict(type='mmpretrain.NumpyToPIL', to_rgb=True),
-    dict(
-        type='mmpretrain.torchvision/RandomResizedCrop',
-        size=64,
-        scale=(0.3, 1.0),
-        interpolation='bicubic',
-    ),
-    dict(type='mmpretrain.torchvision/RandomHorizontalFlip', p=0.5),
-    dict(
-        type='RandomApply',
-        prob=0.9,
-        transforms=[
-            dict(
-                type='mmpretrain.torchvision/ColorJitter',
-                brightness=0.4,
-                contrast=0.4,
-                saturation=0.6,
-                hue=0.5,
-            )
-        ],
-    ),
-    dict(type='mmpretrain.torchvision/RandomGrayscale', p=0.3),
-    dict(type='mmpretrain.PILToNumpy'),
+    *embedded_both_views,
     dict(
         type='mmpretrain.GaussianBlur',
         prob=0.1,

@@ -13,7 +13,7 @@
 # - Solarize: inverts values of at least 128, as Pillow's default does.
 # NumpyToPIL makes RGB of the loader's BGR and every later step stays RGB.
 # No deviation from the official values is known.
-view_1 = [
+both_views = [
     dict(type='mmpretrain.NumpyToPIL', to_rgb=True),
     dict(
         type='mmpretrain.torchvision/RandomResizedCrop',
@@ -37,6 +37,9 @@ view_1 = [
     ),
     dict(type='mmpretrain.torchvision/RandomGrayscale', p=0.2),
     dict(type='mmpretrain.PILToNumpy'),
+]
+view_1 = [
+    *both_views,
     dict(
         type='mmpretrain.GaussianBlur',
         prob=1.0,
@@ -45,29 +48,7 @@ view_1 = [
     ),
 ]
 view_2 = [
-    dict(type='mmpretrain.NumpyToPIL', to_rgb=True),
-    dict(
-        type='mmpretrain.torchvision/RandomResizedCrop',
-        size=224,
-        scale=(0.08, 1.0),
-        interpolation='bicubic',
-    ),
-    dict(type='mmpretrain.torchvision/RandomHorizontalFlip', p=0.5),
-    dict(
-        type='RandomApply',
-        prob=0.8,
-        transforms=[
-            dict(
-                type='mmpretrain.torchvision/ColorJitter',
-                brightness=0.4,
-                contrast=0.4,
-                saturation=0.2,
-                hue=0.1,
-            )
-        ],
-    ),
-    dict(type='mmpretrain.torchvision/RandomGrayscale', p=0.2),
-    dict(type='mmpretrain.PILToNumpy'),
+    *both_views,
     dict(
         type='mmpretrain.GaussianBlur',
         prob=0.1,
