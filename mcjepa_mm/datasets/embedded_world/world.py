@@ -58,7 +58,7 @@ class EmbeddedWorld:
         num_objects: tuple[int, int] = (2, 5),
         radius: tuple[float, float] = (18.0, 36.0),
         max_displacement: float = 10.0,
-        max_background: float = 7.0,
+        max_background: float = 5.0,
     ) -> None:
         if min(size) < 16:
             raise ValueError(
