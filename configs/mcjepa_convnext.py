@@ -29,9 +29,9 @@ model = dict(
             # The std settles near 25 / (4 * invariance * (1 - correlation of
             # the views)), below 0.4 at 25 as long as little is learnt.
             vicreg=dict(invariance=6.0),
-            # Only the ratio to motion's weight counts. The paper's 10 to 1
-            # shares hundreds of epochs; with 1 to 1 flow was half as far
-            # after these few, with 0.3 to 1 still behind.
+            # Only the ratio to motion's weight counts. The paper's is 10 to
+            # 1 over hundreds of epochs; in these few, flow learnt much more
+            # slowly at 1 to 1, and still more slowly at 0.3 to 1.
             loss_weight=0.1,
         ),
         motion=dict(
