@@ -57,7 +57,7 @@ class EmbeddedWorld:
         num_classes: int = len(CLASSES),
         num_objects: tuple[int, int] = (2, 5),
         radius: tuple[float, float] = (18.0, 36.0),
-        max_displacement: float = 10.0,
+        max_displacement: float = 8.0,
         max_background: float = 5.0,
     ) -> None:
         if min(size) < 16:
