@@ -91,6 +91,14 @@ def test_validation_alone(tmp_path):
     assert 'motion/EPE' in Runner.from_cfg(config).val()
 
 
+def test_a_task_that_is_none_is_left_out(tmp_path):
+    config = training(tmp_path, **evaluation('val'))
+    config['val_dataloader'] = dict(config['val_dataloader'], content=None)
+    config['val_evaluator'] = dict(config['val_evaluator'], content=None)
+    metrics = Runner.from_cfg(config).val()
+    assert {name.split('/')[0] for name in metrics} == {'motion'}
+
+
 def test_refuses_what_is_not_by_task(tmp_path):
     config = training(tmp_path, **evaluation('val'))
     whole = dict(config['val_dataloader'])
