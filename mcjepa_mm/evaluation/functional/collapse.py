@@ -15,7 +15,7 @@ def _check_embedding(z: Tensor) -> None:
 def embedding_std(z: Tensor) -> float:
     """Mean over the dimensions of the standard deviation over the samples.
 
-    What VICReg's variance term holds above 1 (method.md section 5); 0 when
+    What VICReg's variance term holds above 1 (arXiv 2105.04906); 0 when
     every sample has the same embedding. The variance is unbiased.
 
     Args:

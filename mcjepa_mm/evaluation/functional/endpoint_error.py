@@ -28,7 +28,7 @@ def endpoint_error_map(pred: Tensor, gt: Tensor) -> Tensor:
 def endpoint_error(
     pred: Tensor, gt: Tensor, valid: Tensor | None = None
 ) -> Tensor:
-    """Mean end-point error over the valid pixels (method.md section 8).
+    """Mean end-point error over the valid pixels (EPE).
 
     Args:
         pred (Tensor): (..., 2, H, W), x then y, pixels.

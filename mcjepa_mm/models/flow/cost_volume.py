@@ -24,7 +24,7 @@ def cost_volume(feat1: Tensor, feat2: Tensor, radius: int = 4) -> Tensor:
         \quad d \in \{-r, ..., r\}^2
 
     with zeros outside of the second map (PWC-Net, arXiv 1709.02371; the
-    mean over channels and r = 4 are marked T in the paper's notes).
+    mean over channels and r = 4 are a re-implementation's, T).
 
     Args:
         feat1 (Tensor): (N, C, H, W).
