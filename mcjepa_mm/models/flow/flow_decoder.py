@@ -33,6 +33,15 @@ def _conv(
     )
 
 
+def _normalize(*feats: Tensor) -> list[Tensor]:
+    """Zero mean and unit variance over all maps of a sample together."""
+    both = torch.stack(feats, dim=1)
+    both = both.to(torch.promote_types(both.dtype, torch.float32))
+    var, mean = torch.var_mean(both, dim=(1, 2, 3, 4), keepdim=True)
+    both = (both - mean) / (var + 1e-6).sqrt()
+    return [x.to(feats[0].dtype) for x in both.unbind(1)]
+
+
 class FlowEstimator(nn.Module):
     """Predict the residual flow of one level.
 
@@ -95,6 +104,11 @@ class FlowDecoder(BaseModule):
             by: 'mean' C (PWC-Net, T) or 'sqrt' the root of C, as in RAFT,
             which keeps the volume of unrelated features at the size of the
             features themselves. Defaults to 'mean'.
+        normalize (bool): Normalise both maps together before they are
+            correlated, as UFlow does (arXiv 2006.04902). Defaults to False.
+        level_dropout (float): In training, the probability that a level adds
+            nothing to a sample's flow, so that the others learn to do
+            without it (UFlow has 0.1). Defaults to 0.
         hidden (Sequence[int]): Width of the estimator's convolutions before
             the last. Defaults to PWC-Net's (128, 128, 96, 64, 32); the
             paper's "factor 2" of it is open (?).
@@ -125,6 +139,8 @@ class FlowDecoder(BaseModule):
         finest: int = 0,
         radius: int = 4,
         volume_scale: str = 'mean',
+        normalize: bool = False,
+        level_dropout: float = 0.0,
         hidden: Sequence[int] = (128, 128, 96, 64, 32),
         unit: float = 20.0,
         max_flow: float = 128.0,
@@ -151,11 +167,17 @@ class FlowDecoder(BaseModule):
             raise ValueError(
                 f"volume_scale must be 'mean' or 'sqrt', got {volume_scale!r}."
             )
+        if not 0 <= level_dropout < 1:
+            raise ValueError(
+                f'level_dropout is a probability below 1, got {level_dropout}.'
+            )
         self.in_channels = tuple(in_channels)
         self.strides = tuple(strides)
         self.finest = finest
         self.radius = radius
         self.volume_scale = volume_scale
+        self.normalize = normalize
+        self.level_dropout = level_dropout
         self.unit = unit
         self.max_flow = max_flow
         self.shared = shared
@@ -195,12 +217,15 @@ class FlowDecoder(BaseModule):
                 nn.init.kaiming_normal_(module.weight, a=0.1)
             nn.init.zeros_(module.bias)
 
-    def estimate(
+    def _estimate(
         self, level: int, feat1: Tensor, feat2: Tensor, flow: Tensor
     ) -> tuple[Tensor, Tensor]:
         """One step of the recursion: hidden feature and flow of a level."""
         warped = warp(feat2, flow, padding_mode='zeros')
-        volume = cost_volume(feat1, warped, self.radius)
+        if self.normalize:
+            volume = cost_volume(*_normalize(feat1, warped), self.radius)
+        else:
+            volume = cost_volume(feat1, warped, self.radius)
         if self.volume_scale == 'sqrt':
             volume = volume * feat1.shape[1] ** 0.5
         volume = F.leaky_relu(volume, negative_slope=0.1)
@@ -213,6 +238,9 @@ class FlowDecoder(BaseModule):
             torch.cat([volume, feat1, flow.to(feat1.dtype)], dim=1)
         )
         residual = residual * (self.unit / self.strides[level])
+        if self.training and self.level_dropout:
+            kept = torch.rand(len(flow), 1, 1, 1, device=flow.device)
+            residual = residual * (kept >= self.level_dropout)
         # The flow itself stays in float32 under autocast: bfloat16 has no
         # half pixels beyond a motion of 128.
         return hidden, flow + residual.to(flow.dtype)
@@ -242,7 +270,7 @@ class FlowDecoder(BaseModule):
         flows = []
         for level in range(len(self.strides) - 1, self.finest - 1, -1):
             flow = resize_flow(flow, feats1[level].shape[-2:])
-            hidden, flow = self.estimate(
+            hidden, flow = self._estimate(
                 level, feats1[level], feats2[level], flow
             )
             if level == self.finest and self.context is not None:

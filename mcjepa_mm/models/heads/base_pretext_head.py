@@ -1,4 +1,5 @@
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 
 from mmengine.model import BaseModule
 from mmengine.structures import BaseDataElement
@@ -31,21 +32,33 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
         self.num_views = num_views
         self.loss_weight = loss_weight
 
-    def check_views(self, inputs: Tensor) -> None:
+    def check_views(
+        self, inputs: Tensor, num_views: int | None = None
+    ) -> None:
         """Refuse inputs that are not (N, num_views, 3, H, W)."""
-        if inputs.dim() != 5 or inputs.shape[1] != self.num_views:
+        num_views = num_views or self.num_views
+        if inputs.dim() != 5 or inputs.shape[1] != num_views:
             raise ValueError(
                 f'{type(self).__name__} takes inputs of shape (N, '
-                f'{self.num_views}, 3, H, W), got {tuple(inputs.shape)}. '
+                f'{num_views}, 3, H, W), got {tuple(inputs.shape)}. '
                 "Check the pipeline of the task's dataset: it must pack "
-                f'{self.num_views} views.'
+                f'{num_views} views.'
             )
 
     @abstractmethod
     def loss(
-        self, feats: tuple[Tensor, ...], inputs: Tensor
+        self,
+        feats: tuple[Tensor, ...],
+        inputs: Tensor,
+        encode: Callable[[Tensor], tuple[Tensor, ...]],
     ) -> dict[str, Tensor]:
         """The terms of the task's loss, multiplied by their coefficients.
+
+        Args:
+            feats (tuple[Tensor]): The pyramid, see above.
+            inputs (Tensor): (N, V, 3, H, W).
+            encode (Callable): The shared encoder, (N, V, 3, H, W) to the
+                pyramid, for a head that makes further views of its inputs.
 
         Returns:
             dict[str, Tensor]: Scalars. The task's own ``loss_weight`` is

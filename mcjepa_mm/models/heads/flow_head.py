@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,22 @@ from ..flow import (
 )
 from .base_pretext_head import BasePretextHead
 
-LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc')
+LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student', 'velocity')
 OCCLUSIONS = ('forward_backward', 'range_map')
+
+
+def both_ways(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Sources and targets of the motions between consecutive frames.
+
+    Args:
+        x (Tensor): (N, V, ...), V consecutive frames or their features.
+
+    Returns:
+        tuple[Tensor]: Each (2 * N * (V - 1), ...): first all motions from
+        frame t to t + 1, then all those back.
+    """
+    first, second = x[:, :-1].flatten(0, 1), x[:, 1:].flatten(0, 1)
+    return torch.cat([first, second]), torch.cat([second, first])
 
 
 def _swap(x: Tensor) -> Tensor:
@@ -38,8 +52,19 @@ class FlowHead(BasePretextHead):
     vc     variance and covariance of the encoder's maps, every level
     ====== ===============================================================
 
-    Both directions are estimated in one call, as one batch: its first half
-    goes from t to t + 1, its second half back.
+    and, as peers of the paper have them, none of them in its recipe,
+
+    ======== =============================================================
+    student  the flow of a zoomed and disturbed crop against the flow of the
+             whole frame, see :class:`SelfSupervisionLoss`
+    velocity where t + 1 does not show a pixel and t - 1 does, the motion
+             forward against the reversed motion backward: an object does not
+             change its velocity at once. Needs ``num_frames=3``.
+    ======== =============================================================
+
+    Both directions of all pairs of consecutive frames are estimated in one
+    call, as one batch: its first half goes from t to t + 1, its second half
+    back.
 
     Args:
         decoder (dict): Config of the flow decoder.
@@ -54,6 +79,8 @@ class FlowHead(BasePretextHead):
             every pixel, 1 leaves the occluded ones out. With the full mask
             from the start, the trivial flow that calls everything occluded
             wins, so ramp it with a ``ScheduleHook``. Defaults to 1.
+        num_frames (int): Consecutive frames of a training sample. Defaults
+            to 2. Prediction always takes 2.
         bidirectional (bool): Sum the terms over both directions (mean of the
             two) and not only from t to t + 1 (?). Defaults to True.
         loss_weight (float): Weight of the task: "flow_weight" of the paper,
@@ -61,8 +88,8 @@ class FlowHead(BasePretextHead):
         init_cfg (dict, optional): mmengine's initialisation.
 
     Raises:
-        ValueError: For unknown terms or occlusion; if there are not two
-            frames.
+        ValueError: For unknown terms or occlusion; if samples do not have
+            ``num_frames`` frames.
     """
 
     def __init__(
@@ -74,12 +101,13 @@ class FlowHead(BasePretextHead):
         std: Sequence[float],
         occlusion: str = 'forward_backward',
         occlusion_weight: float = 1.0,
+        num_frames: int = 2,
         bidirectional: bool = True,
         loss_weight: float = 1.0,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(
-            num_views=2, loss_weight=loss_weight, init_cfg=init_cfg
+            num_views=num_frames, loss_weight=loss_weight, init_cfg=init_cfg
         )
         if not losses or set(losses) - set(LOSS_TERMS):
             raise ValueError(
@@ -88,6 +116,11 @@ class FlowHead(BasePretextHead):
         if occlusion not in OCCLUSIONS:
             raise ValueError(
                 f'occlusion must be one of {OCCLUSIONS}, got {occlusion!r}.'
+            )
+        if num_frames < (3 if 'velocity' in losses else 2):
+            raise ValueError(
+                f'num_frames must be at least 2, and 3 for the velocity term, '
+                f'got {num_frames}.'
             )
         self.decoder = MODELS.build(decoder)
         self.losses = nn.ModuleDict(
@@ -104,21 +137,23 @@ class FlowHead(BasePretextHead):
             )
 
     def loss(
-        self, feats: tuple[Tensor, ...], inputs: Tensor
+        self,
+        feats: tuple[Tensor, ...],
+        inputs: Tensor,
+        encode: Callable[[Tensor], tuple[Tensor, ...]] | None = None,
     ) -> dict[str, Tensor]:
         self.check_views(inputs)
-        n = len(inputs) * (2 if self.bidirectional else 1)
-        frames = (inputs * self.std + self.mean).transpose(0, 1).flatten(0, 1)
-        feats = self.by_direction(feats, len(inputs))
-        flows, mask = self.estimate(feats, frames.shape[-2:])
+        frames, others = both_ways(inputs * self.std + self.mean)
+        pyramids = self.split(feats, inputs)
+        flows, flow, visible = self.estimate(pyramids, frames.shape[-2:])
+        n = len(flow) if self.bidirectional else len(flow) // 2
         # At 0 nothing is left out, at 1 all that is not visible.
-        mask = 1 - self.occlusion_weight * (1 - mask[:n])
+        mask = 1 - self.occlusion_weight * (1 - visible[:n])
 
         terms = {}
         if 'rec' in self.losses:
-            flow = resize_flow(flows[0][:n], frames.shape[-2:])
             terms['rec'] = self.losses['rec'](
-                frames[:n], warp(_swap(frames)[:n], flow), mask
+                frames[:n], warp(others[:n], flow[:n]), mask
             )
         if 'smooth' in self.losses:
             image = F.interpolate(
@@ -126,32 +161,69 @@ class FlowHead(BasePretextHead):
             )
             terms['smooth'] = self.losses['smooth'](flows[0][:n], image)
         # The finer levels that the decoder leaves out have no flow.
-        moving = feats[-len(flows) :]
+        source, target = (p[-len(flows) :] for p in pyramids)
         masks = [
-            F.interpolate(mask, x.shape[-2:], mode='area') for x in moving
+            F.interpolate(mask, x.shape[-2:], mode='area') for x in source
         ]
         if 'reg' in self.losses:
             terms['reg'] = self.losses['reg'](
                 [
-                    (x[:n], warp(_swap(x)[:n], flow[:n]), visible)
-                    for x, flow, visible in zip(
-                        moving, flows, masks, strict=True
-                    )
+                    (x[:n], warp(y[:n], f[:n]), m)
+                    for x, y, f, m in zip(source, target, flows, masks)
                 ]
             )
         if 'cycle' in self.losses:
             terms['cycle'] = self.losses['cycle'](
                 [
-                    (x[:n], warp(warp(x, _swap(flow))[:n], flow[:n]), visible)
-                    for x, flow, visible in zip(
-                        moving, flows, masks, strict=True
-                    )
+                    (x[:n], warp(warp(x, _swap(f))[:n], f[:n]), m)
+                    for x, f, m in zip(source, flows, masks)
                 ]
             )
         if 'vc' in self.losses:
             for name, term in self.losses['vc'](feats).items():
                 terms[f'vc_{name}'] = term
+        if 'velocity' in self.losses:
+            terms['velocity'] = self.velocity(flow, visible)
+        # Not before a schedule begins it: it costs a pass of the encoder.
+        if 'student' in self.losses and self.losses['student'].loss_weight:
+            views, window = self.losses['student'].views(inputs)
+            _, *student = self.estimate(
+                self.split(encode(views), views), frames.shape[-2:]
+            )
+            terms['student'] = self.losses['student'](
+                *student, flow, visible, window
+            )
         return terms
+
+    def velocity(self, flow: Tensor, visible: Tensor) -> Tensor:
+        """The velocity term of the frames between the first and the last.
+
+        Args:
+            flow (Tensor): (2 * N * (V - 1), 2, H, W), as estimated.
+            visible (Tensor): (2 * N * (V - 1), 1, H, W).
+
+        Returns:
+            Tensor: Scalar.
+        """
+
+        def pairs(x: Tensor) -> Tensor:
+            return x.unflatten(0, (-1, self.num_views - 1))
+
+        ahead, back = flow.chunk(2)
+        seen_ahead, seen_back = visible.chunk(2)
+        # Frames 1 to V - 2 begin the pairs 1, ... and end the pairs 0, ...
+        ahead, seen_ahead = (
+            pairs(x)[:, 1:].flatten(0, 1) for x in (ahead, seen_ahead)
+        )
+        back, seen_back = (
+            pairs(x)[:, :-1].flatten(0, 1) for x in (back, seen_back)
+        )
+        loss = self.losses['velocity']
+        term = loss(ahead, -back.detach(), seen_back * (1 - seen_ahead))
+        if self.bidirectional:
+            reverse = loss(back, -ahead.detach(), seen_ahead * (1 - seen_back))
+            term = (term + reverse) / 2
+        return term
 
     def predict(
         self,
@@ -165,11 +237,10 @@ class FlowHead(BasePretextHead):
         input, ``pred_occ_fw`` and ``pred_occ_bw`` (1, H, W), 1 = occluded,
         the convention of mmflow's ground truth.
         """
-        self.check_views(inputs)
-        feats = self.by_direction(feats, len(inputs))
-        size = inputs.shape[-2:]
-        flows, visible = self.estimate(feats, size)
-        flow = resize_flow(flows[0], size)
+        self.check_views(inputs, 2)
+        _, flow, visible = self.estimate(
+            self.split(feats, inputs), inputs.shape[-2:]
+        )
         for name, value in (('flow', flow), ('occ', 1 - visible)):
             for way, half in zip(('fw', 'bw'), value.chunk(2), strict=True):
                 for sample, data in zip(data_samples, half, strict=True):
@@ -179,28 +250,53 @@ class FlowHead(BasePretextHead):
         return data_samples
 
     @staticmethod
-    def by_direction(feats: Sequence[Tensor], n: int) -> list[Tensor]:
-        """From sample-major (N * 2, ...) to all first, then all second."""
-        return [
-            x.unflatten(0, (n, 2)).transpose(0, 1).flatten(0, 1) for x in feats
-        ]
-
-    def estimate(
-        self, feats: Sequence[Tensor], size: tuple[int, int]
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Flows of both directions and the visibility at the image's size.
+    def split(
+        feats: Sequence[Tensor], inputs: Tensor
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """The pyramids of the sources and of the targets, both directions.
 
         Args:
-            feats (Sequence[Tensor]): (2N, C_l, H_l, W_l), N first frames,
-                then N second ones.
+            feats (Sequence[Tensor]): (N * V, C_l, H_l, W_l), sample-major.
+            inputs (Tensor): (N, V, 3, H, W).
+
+        Returns:
+            tuple[list[Tensor]]: Levels (2 * N * (V - 1), C_l, H_l, W_l), in
+            the order of :func:`both_ways`.
+        """
+        levels = [both_ways(x.unflatten(0, inputs.shape[:2])) for x in feats]
+        source, target = zip(*levels)
+        return list(source), list(target)
+
+    def estimate(
+        self,
+        pyramids: tuple[Sequence[Tensor], Sequence[Tensor]],
+        size: tuple[int, int],
+    ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """Flows of both directions and what they say is visible.
+
+        Args:
+            pyramids (tuple): Of the sources and of the targets, M forward
+                motions, then the same M backward.
             size (tuple[int, int]): Height and width of the image.
 
         Returns:
-            tuple: Flows, fine to coarse, each (2N, 2, H_l, W_l), N forward,
-            then N backward; and the mask (2N, 1, H, W), visible = 1.
+            tuple: Flows of the levels, fine to coarse, (2M, 2, H_l, W_l),
+            pixels of their level; the finest one at the image's size,
+            (2M, 2, H, W); and the mask (2M, 1, H, W), visible = 1.
         """
-        flows = self.decoder(feats, [_swap(x) for x in feats])
-        flow = resize_flow(flows[0].detach(), size)
+        flows = self.decoder(*pyramids)
+        flow = resize_flow(flows[0], size)
+        return flows, flow, self.visibility(flow.detach())
+
+    def visibility(self, flow: Tensor) -> Tensor:
+        """What the flows of both directions say is visible.
+
+        Args:
+            flow (Tensor): (2M, 2, H, W), M forward, then the same M backward.
+
+        Returns:
+            Tensor: (2M, 1, H, W), visible = 1.
+        """
         if self.occlusion == 'range_map':
-            return flows, range_map_visibility(_swap(flow))
-        return flows, forward_backward_visibility(flow, _swap(flow))
+            return range_map_visibility(_swap(flow))
+        return forward_backward_visibility(flow, _swap(flow))

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
@@ -76,7 +76,10 @@ class VICRegHead(BasePretextHead):
         self.vicreg = MODELS.build(vicreg or dict(type='mcjepa_mm.VICRegLoss'))
 
     def loss(
-        self, feats: tuple[Tensor, ...], inputs: Tensor
+        self,
+        feats: tuple[Tensor, ...],
+        inputs: Tensor,
+        encode: Callable | None = None,
     ) -> dict[str, Tensor]:
         self.check_views(inputs)
         if len(inputs) == 1 and any(

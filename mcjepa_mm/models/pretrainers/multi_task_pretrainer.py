@@ -93,7 +93,9 @@ class MultiTaskPretrainer(BaseModel):
         losses = {}
         for task, views in inputs.items():
             head = self.heads[task]
-            terms = head.loss(self.extract_feat(views), views)
+            terms = head.loss(
+                self.extract_feat(views), views, self.extract_feat
+            )
             losses.update(
                 {
                     f'{task}.{name}': head.loss_weight * term

@@ -41,7 +41,7 @@ class ToyHead(BasePretextHead):
         super().__init__(num_views=2, **kwargs)
         self.scale = torch.nn.Parameter(torch.ones(channels))
 
-    def loss(self, feats, inputs):
+    def loss(self, feats, inputs, encode):
         mean = feats[0].mean((0, 2, 3)) * self.scale
         return dict(mean=(mean - 1).square().mean())
 

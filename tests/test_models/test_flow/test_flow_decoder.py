@@ -178,3 +178,45 @@ def test_pretrained_decoder_is_not_initialised_over(tmp_path):
         decoder.estimators['1'].predict.weight,
         weights['estimators.1.predict.weight'],
     )
+
+
+def test_normalised_volume_is_the_written_formula():
+    """Both maps of a sample together get mean 0 and variance 1 (UFlow)."""
+    feats1, feats2 = pyramids(dtype=torch.float64)
+    # What normalising undoes: another scale and offset for each sample.
+    scale = torch.tensor([3.0, 0.2]).view(2, 1, 1, 1)
+    decoder = build(finest=2, normalize=True).double()
+    seen = []
+    decoder.estimators['2'].register_forward_pre_hook(
+        lambda module, args: seen.append(args[0])
+    )
+    decoder(feats1, feats2)
+    decoder([scale * x + 5 for x in feats1], [scale * x + 5 for x in feats2])
+    area = (2 * 2 + 1) ** 2
+    a, b = feats1[2][0], feats2[2][0]
+    values = torch.cat([a.flatten(), b.flatten()])
+    a, b = ((x - values.mean()) / values.std() for x in (a, b))
+    expected = F.leaky_relu(cost_volume(a[None], b[None], 2), 0.1)
+    torch.testing.assert_close(
+        seen[0][:1, :area], expected, atol=1e-6, rtol=1e-5
+    )
+    torch.testing.assert_close(
+        seen[1][:, :area], seen[0][:, :area], atol=1e-4, rtol=1e-4
+    )
+
+
+def test_level_dropout_leaves_samples_residuals_out_in_training():
+    decoder = jolt(build(finest=2, level_dropout=0.5)).train()
+    feats = pyramids(n=32)
+    torch.manual_seed(5)
+    (flow,) = decoder(*feats)
+    (whole,) = decoder.eval()(*feats)
+    dropped = (flow == 0).flatten(1).all(1)
+    assert 8 <= dropped.sum() <= 24
+    torch.testing.assert_close(flow[~dropped], whole[~dropped])
+    assert (whole != 0).flatten(1).any(1).all()
+
+
+def test_level_dropout_is_a_probability():
+    with pytest.raises(ValueError, match='probability below 1'):
+        build(level_dropout=1.0)
