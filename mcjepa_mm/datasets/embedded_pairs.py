@@ -17,7 +17,7 @@ class EmbeddedPairs(Dataset):
     """Two frames of each scene of the embedded world, with ground truth.
 
     A sample holds ``inputs``, (2, 3, H, W) uint8, RGB, the frames at times 0
-    and 1, and ``data_samples``, an mmengine BaseDataElement with mmflow's
+    and 1 (and on, with ``num_frames``), and ``data_samples``, an mmengine BaseDataElement with mmflow's
     field names:
 
     - ``gt_flow_fw``, ``gt_flow_bw``: PixelData, (2, H, W) float32, x then y,
@@ -30,7 +30,9 @@ class EmbeddedPairs(Dataset):
         split (str): 'train', 'val' or 'test'; splits share no scene.
         seed (int): Seed of the world.
         size (tuple[int, int]): Height and width in pixels.
-        with_gt (bool): Whether samples hold ground truth.
+        with_gt (bool): Whether samples hold ground truth, that of the first
+            two frames.
+        num_frames (int): Consecutive frames of a sample. Defaults to 2.
         **world: Further arguments of
             :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
 
@@ -46,10 +48,12 @@ class EmbeddedPairs(Dataset):
         seed: int = 0,
         size: tuple[int, int] = (128, 128),
         with_gt: bool = True,
+        num_frames: int = 2,
         **world,
     ) -> None:
         self.length = length
         self.with_gt = with_gt
+        self.num_frames = num_frames
         self.world = EmbeddedWorld(
             size, seed=(seed, _KIND, split_number(split)), **world
         )
@@ -66,7 +70,7 @@ class EmbeddedPairs(Dataset):
         if not 0 <= index < self.length:
             raise IndexError(f'no pair {index} among {self.length}')
         scene = self.world.scene(index)
-        frames = np.stack([scene.frame(0), scene.frame(1)])
+        frames = np.stack([scene.frame(t) for t in range(self.num_frames)])
         sample = BaseDataElement(
             metainfo=dict(
                 sample_idx=index,

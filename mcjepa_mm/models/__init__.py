@@ -1,5 +1,7 @@
 from .backbones import *  # noqa: F403
 from .flow import FlowDecoder
+from .flow_encoders import *  # noqa: F403
+from .flow_estimators import *  # noqa: F403
 from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .pretrainers import *  # noqa: F403

@@ -1,0 +1,3 @@
+from .mcjepa_flow import MCJEPAFlow
+
+__all__ = ['MCJEPAFlow']
