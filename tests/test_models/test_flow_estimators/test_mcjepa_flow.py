@@ -173,7 +173,7 @@ LOSSES = (
         type='mmflow.MultiLevelCharbonnierLoss',
         scale_as_level=True,
         q=0.5,
-        eps=1e-6,
+        eps=1e-12,
     ),
     dict(type='mmflow.SequenceLoss'),
 )
