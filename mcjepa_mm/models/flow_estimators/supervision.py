@@ -65,14 +65,19 @@ def supervised_loss(
         predictions = {}
         for flow, stride in zip(flows, strides):
             whole = _whole(flow, stride)
-            if whole != tuple(size):
+            if whole == tuple(size):
+                flow = flow * stride
+            else:
                 cut = _unpad(resize_flow(flow, whole), size)
                 level = tuple(-(-side // stride) for side in size)
-                flow = F.adaptive_avg_pool2d(cut, level) / stride
-            # In units of flow_div pixels of the image, or of the level.
-            unit = 1 if flow_loss.scale_as_level else stride
+                flow = F.adaptive_avg_pool2d(cut, level)
+            # In pixels of the image, or of the level, by flow_div.
+            if flow_loss.scale_as_level:
+                h, w = flow.shape[-2:]
+                unit = flow.new_tensor([w / size[1], h / size[0]])
+                flow = flow * unit.view(2, 1, 1)
             name = f'level{stride.bit_length() - 1}'
-            predictions[name] = flow * (unit / flow_loss.flow_div)
+            predictions[name] = flow / flow_loss.flow_div
         _check_levels(flow_loss.weights, predictions)
     return dict(loss_flow=flow_loss(predictions, target, valid.float()))
 
