@@ -1,5 +1,17 @@
 """What is measured: metrics and the functions behind them."""
 
-from .metrics import EmbeddingQuality, FlowEPE
+from .metrics import (
+    EmbeddingQuality,
+    FlowEPE,
+    FlowSubmission,
+    KITTIFlowMetric,
+    SintelFlowMetric,
+)
 
-__all__ = ['EmbeddingQuality', 'FlowEPE']
+__all__ = [
+    'EmbeddingQuality',
+    'FlowEPE',
+    'FlowSubmission',
+    'KITTIFlowMetric',
+    'SintelFlowMetric',
+]
