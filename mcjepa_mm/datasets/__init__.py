@@ -8,14 +8,28 @@ from .bad_samples import (
 from .embedded_images import EmbeddedImages
 from .embedded_pairs import EmbeddedPairs
 from .embedded_world import EmbeddedWorld
+from .flow_benchmarks import (
+    HD1K,
+    KITTI2012,
+    KITTI2015,
+    FlyingChairs,
+    FlyingThings3D,
+    Sintel,
+)
 from .frame_pairs import FramePairs
 
 __all__ = [
+    'HD1K',
+    'KITTI2012',
+    'KITTI2015',
     'BadSampleError',
     'BadSampleGuard',
     'EmbeddedImages',
     'EmbeddedPairs',
     'EmbeddedWorld',
+    'FlyingChairs',
+    'FlyingThings3D',
     'FramePairs',
+    'Sintel',
     'TooManyBadSamplesError',
 ]

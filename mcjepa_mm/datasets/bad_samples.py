@@ -157,8 +157,16 @@ class BadSampleGuard(Dataset):
     def _files(self, index: int) -> list[str]:
         if not hasattr(self.dataset, 'get_data_info'):
             return [f'sample {index}']
-        paths = self.get_data_info(index).get('img_path', f'sample {index}')
-        return [paths] if isinstance(paths, str) else list(paths)
+        info = self.get_data_info(index)
+        paths = info.get('img_path', ())
+        files = [paths] if isinstance(paths, str) else list(paths)
+        # mmflow's frames, flow and masks, mmseg's maps of labels
+        files += [
+            path
+            for key, path in info.items()
+            if key.endswith('_path') and key != 'img_path' and path
+        ]
+        return files or [f'sample {index}']
 
     def _add(self, index: int, error: Exception) -> None:
         files = self._files(index)
@@ -195,8 +203,10 @@ def _build(config: dict) -> Dataset:
     try:
         return DATASETS.build(config)
     except FileNotFoundError as error:
+        if error.filename is None:  # not the system's: it says what to do
+            raise
         raise FileNotFoundError(
-            f'{config.get("type")}: {error.filename or error} does not exist. '
+            f'{config.get("type")}: {error.filename} does not exist. '
             'Expected the folder with the data (`data_root`, `data_prefix`) '
             'or the list of its files (`ann_file`); correct the path in the '
             'config.'

@@ -1,9 +1,7 @@
 """Frame pairs from any folder of videos or of frames, without labels."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from mmengine.dataset import Compose
@@ -12,26 +10,18 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.datasets.clips import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Clip,
+    compile_frame_name,
+    match_folders,
+    split_folder,
+    walk,
+)
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_file import VideoCache, VideoFile
 from mcjepa_mm.registry import DATASETS, TRANSFORMS
-
-IMAGE_SUFFIXES = '.bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp'
-VIDEO_SUFFIXES = '.avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv'
-
-
-class Clip(NamedTuple):
-    """One video, or one folder of frames.
-
-    Attributes:
-        path (str): The video or the folder.
-        length (int): Number of frames.
-        frames (tuple[str, ...]): File names in a folder, none for a video.
-    """
-
-    path: str
-    length: int
-    frames: tuple[str, ...] = ()
 
 
 @DATASETS.register_module()
@@ -44,17 +34,34 @@ class FramePairs(Dataset):
     of each folder one image's header is read; nothing else is decoded before
     it is asked for.
 
+    Public data sets of optical flow hold many clips in one folder, and
+    folders that are no frames. ``folders`` says which are searched, and
+    ``frame_name`` how a file's name tells its clip and its number; then two
+    frames are a pair only if their numbers are ``frame_gap`` apart, so that
+    frames which are missing, or left out, never join what does not follow.
+
     Random access to a video decodes from its last key frame. Where that is
     slower than the training step, extract the frames once.
 
     A pipeline's transforms get ``img`` (a list of two (H, W, 3) uint8 arrays,
-    RGB), ``img_path`` (two image files, or the video), ``frame_indices``,
-    ``ori_shape``, ``img_shape`` and ``sample_idx``; it ends with PackViews.
+    RGB), ``img_path`` (two image files, or the video), ``frame_indices``
+    (the numbers in the file names with ``frame_name``, else positions in the
+    clip), ``ori_shape``, ``img_shape`` and ``sample_idx``; it ends with
+    PackViews.
 
     Args:
         data_root (str): Folder with videos or folders of frames.
         pipeline (Sequence[dict | callable]): Transforms of the pair.
         frame_gap (int): Distance of the two frames. Defaults to 1.
+        folders (Sequence[str]): Glob patterns, relative to ``data_root``, of
+            the folders that are searched in its place, such as
+            ``'*/*/image_02'``. Each has to match. Defaults to ().
+        frame_name (str, optional): Regular expression of a frame's whole file
+            name, with the named groups ``number`` and, where a folder holds
+            several clips, ``clip``. Images that do not match and videos are
+            not used. Defaults to None.
+        expects (str): What ``data_root`` should hold, for the error when it
+            does not. Defaults to ''.
         recursive (bool): Whether to look into sub-folders. Defaults to True.
         min_size (int): Shortest side that a frame may have; below the
             encoder's largest stride, 64, its last level has no pixel.
@@ -63,12 +70,14 @@ class FramePairs(Dataset):
 
     Attributes:
         clips (list[Clip]): What was found and can be used.
-        short_files (list[str]): Videos and folders with too few frames.
+        short_files (list[str]): Videos and folders without a pair; of a
+            folder with several clips, such a clip's first frame.
         broken_files (list[str]): Videos that cannot be opened.
 
     Raises:
-        FileNotFoundError: If ``data_root`` is missing.
-        ValueError: If it holds no pair, or frames below ``min_size``.
+        FileNotFoundError: If ``data_root`` or one of ``folders`` is missing.
+        ValueError: If it holds no pair, or frames below ``min_size``, or if
+            ``frame_name`` cannot be used.
     """
 
     def __init__(
@@ -77,14 +86,22 @@ class FramePairs(Dataset):
         *,
         pipeline: Sequence = (),
         frame_gap: int = 1,
+        folders: Sequence[str] = (),
+        frame_name: str | None = None,
+        expects: str = '',
         recursive: bool = True,
         min_size: int = 64,
         max_open_videos: int = 8,
     ) -> None:
         if frame_gap < 1:
             raise ValueError(f'frame_gap must be at least 1, got {frame_gap}')
+        if isinstance(folders, str):
+            raise TypeError(f'folders must be a list, got {folders!r}')
         self.data_root = os.path.expanduser(data_root)
         self.frame_gap = frame_gap
+        self.folders = tuple(folders)
+        self.frame_name = frame_name and compile_frame_name(frame_name)
+        self.expects = expects
         self.min_size = min_size
         self.metainfo = dict(dataset_type='frame_pairs', task_name='motion')
         self.pipeline = Compose([TRANSFORMS.build(t) for t in pipeline])
@@ -93,9 +110,9 @@ class FramePairs(Dataset):
         self.short_files: list[str] = []
         self.broken_files: list[str] = []
         self._find_clips(recursive)
-        pairs = [clip.length - frame_gap for clip in self.clips]
+        self._firsts = [clip.firsts(frame_gap) for clip in self.clips]
         # Index of the first pair after each clip.
-        self._ends = np.cumsum(pairs)
+        self._ends = np.cumsum([len(firsts) for firsts in self._firsts])
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -132,60 +149,94 @@ class FramePairs(Dataset):
         if not 0 <= index < len(self):
             raise IndexError(f'no pair {index} among {len(self)}')
         number = int(np.searchsorted(self._ends, index, side='right'))
-        clip = self.clips[number]
-        pairs = clip.length - self.frame_gap
-        first = index - (int(self._ends[number]) - pairs)
+        clip, firsts = self.clips[number], self._firsts[number]
+        first = firsts[index - int(self._ends[number])]  # from the end
         indices = first, first + self.frame_gap
-        paths = [
-            os.path.join(clip.path, clip.frames[i])
-            for i in indices
-            if clip.frames
-        ]
         return dict(
             sample_idx=index,
-            img_path=paths or [clip.path],
+            img_path=clip.files(indices),
             frame_indices=indices,
         )
 
     def _find_clips(self, recursive: bool) -> None:
+        images = 0
+        for path, names in self._search(recursive):
+            images += len(names)
+            usable = []
+            for clip in self._split(path, names):
+                if clip.firsts(self.frame_gap):
+                    usable.append(clip)
+                elif self.frame_name:
+                    self.short_files += clip.files(list(clip.frames)[:1])
+                else:
+                    self.short_files.append(path)
+            if names and usable:
+                self._inspect_frame(usable[0])
+            self.clips += usable
+        if self.short_files:
+            print_log(
+                f'Not used: {len(self.short_files)} clips of {self.data_root} '
+                f'without two frames that are frame_gap={self.frame_gap} '
+                f'apart: {self._listing(self.short_files)}',
+                logger='current',
+                level=30,
+            )
+        if not self.clips:
+            raise ValueError(
+                f'{self.data_root!r} holds no frame pair in {images} images: '
+                f'{len(self.short_files)} clips have too few frames '
+                f'{self._listing(self.short_files)}, '
+                f'{len(self.broken_files)} videos cannot be opened '
+                f'{self._listing(self.broken_files)}. {self._expected()}'
+            )
+
+    def _search(self, recursive: bool) -> Iterator[tuple[str, tuple]]:
+        """Videos and folders of frames, each once, as :func:`walk` does."""
         if not os.path.isdir(self.data_root):
             raise FileNotFoundError(
                 f'{self.data_root!r} is no folder. {self._expected()}'
             )
-        for path, frames in _walk(self.data_root, recursive):
-            try:
-                length = len(frames) or self._inspect_video(path)
-            except BadSampleError as error:
-                self.broken_files.append(path)
-                print_log(f'Not used: {error}', logger='current', level=30)
-                continue
-            if length <= self.frame_gap:
-                self.short_files.append(path)
-                print_log(
-                    f'Not used: {path} has {length} frame(s); a pair with '
-                    f'frame_gap={self.frame_gap} takes {self.frame_gap + 1}.',
-                    logger='current',
-                    level=30,
-                )
-                continue
-            if frames:
-                self._inspect_frame(os.path.join(path, frames[0]))
-            self.clips.append(Clip(path, length, frames))
-        if not self.clips:
-            raise ValueError(
-                f'{self.data_root!r} holds no frame pair: '
-                f'{len(self.short_files)} videos or folders have too few '
-                f'frames {self.short_files[:5]}, {len(self.broken_files)} '
-                f'videos cannot be opened {self.broken_files[:5]}. '
-                f'{self._expected()}'
-            )
+        try:
+            roots = match_folders(self.data_root, self.folders)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'{error} {self._expected()}') from None
+        found = set()
+        for root in roots or [self.data_root]:
+            for path, names in walk(root, recursive):
+                if path not in found:
+                    found.add(path)
+                    yield path, names
+
+    def _split(self, path: str, names: Sequence[str]) -> list[Clip]:
+        if self.frame_name:
+            return split_folder(path, names, self.frame_name)
+        if names:
+            return [Clip(path, dict(enumerate(names)))]
+        try:
+            return [Clip(path, range(self._inspect_video(path)))]
+        except BadSampleError as error:
+            self.broken_files.append(path)
+            print_log(f'Not used: {error}', logger='current', level=30)
+            return []
 
     def _expected(self) -> str:
-        return (
-            f'Expected a folder with videos ({VIDEO_SUFFIXES}) or with '
-            f'folders of at least {self.frame_gap + 1} frames '
-            f'({IMAGE_SUFFIXES}); set `data_root` to it.'
+        what = self.expects or (
+            f'a folder with videos ({VIDEO_SUFFIXES}) or with folders of at '
+            f'least {self.frame_gap + 1} frames ({IMAGE_SUFFIXES})'
         )
+        if self.folders:
+            what += f', in the folders {", ".join(self.folders)}'
+        if self.frame_name:
+            what += f', frames named {self.frame_name.pattern}'
+        return (
+            f'Expected {what}. Set `data_root` to it, or, to train without '
+            'it, remove this data set from the config.'
+        )
+
+    @staticmethod
+    def _listing(paths: list[str]) -> str:
+        more = ', ...' * (len(paths) > 5)
+        return f'({", ".join(paths[:5])}{more})'
 
     def _inspect_video(self, path: str) -> int:
         video = VideoFile(path)
@@ -195,7 +246,8 @@ class FramePairs(Dataset):
         self._check_size(path, video.size)
         return length
 
-    def _inspect_frame(self, path: str) -> None:
+    def _inspect_frame(self, clip: Clip) -> None:
+        (path,) = clip.files(list(clip.frames)[:1])
         try:
             with Image.open(path) as image:
                 width, height = image.size
@@ -211,37 +263,3 @@ class FramePairs(Dataset):
                 'stride of the encoder. Remove the file; or, if the pipeline '
                 'enlarges frames (ResizePair), set a smaller `min_size`.'
             )
-
-
-def _walk(
-    folder: str, recursive: bool, seen: frozenset = frozenset()
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Videos, (path, ()), and folders of frames, (folder, names), in order."""
-    real = os.path.realpath(folder)
-    if real in seen:
-        return  # a link to a folder above
-    with os.scandir(folder) as entries:
-        entries = sorted(
-            (e for e in entries if not e.name.startswith('.')),
-            key=lambda entry: natural_key(entry.name),
-        )
-    names = [entry.name for entry in entries if entry.is_file()]
-    frames = tuple(n for n in names if _has_suffix(n, IMAGE_SUFFIXES))
-    if frames:
-        yield folder, frames
-    for name in names:
-        if _has_suffix(name, VIDEO_SUFFIXES):
-            yield os.path.join(folder, name), ()
-    for entry in entries:
-        if recursive and entry.is_dir():
-            yield from _walk(entry.path, recursive, seen | {real})
-
-
-def _has_suffix(name: str, suffixes: str) -> bool:
-    return os.path.splitext(name)[1].lower() in suffixes.split()
-
-
-def natural_key(name: str) -> list:
-    """Sort key that compares numbers in a name by value: f2 before f10."""
-    parts = re.split(r'(\d+)', name.lower())
-    return [*(int(p) if p.isdigit() else p for p in parts), name]

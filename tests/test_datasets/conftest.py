@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mcjepa_mm.datasets.embedded_world.export import LAYOUTS, Stage, export
+
 
 @pytest.fixture
 def picture():
@@ -69,3 +71,21 @@ def truncate():
         return path
 
     return cut
+
+
+@pytest.fixture(scope='session')
+def exported(tmp_path_factory):
+    """Function of a layout: its folder, and the stage that was written."""
+    done = {}
+
+    def get(name):
+        if name not in done:
+            layout = LAYOUTS[name]
+            frames = layout.num_frames if layout.fixed else 4
+            stage = Stage(2, frames, (96, 128), seed=5)
+            root = tmp_path_factory.mktemp('exported') / name
+            export(name, root, **vars(stage))
+            done[name] = root, stage
+        return done[name]
+
+    return get

@@ -1,6 +1,5 @@
 """The data configs: what their transforms do, and that they give batches."""
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -172,16 +171,22 @@ def test_imagenet_with_frame_pairs(config, tmp_path, write_image):
     for number in range(2):
         image = write_image(tmp_path / 'train' / 'a' / f'{number}.jpg', number)
         image.rename(image.with_suffix('.JPEG'))
-    for number in range(3):
-        noise = np.full((375, 512, 3), number, np.uint8)
-        (tmp_path / 'pairs').mkdir(exist_ok=True)
-        cv2.imwrite(str(tmp_path / 'pairs' / f'{number}.png'), noise)
     config = config('imagenet_frame_pairs.py')
     assert 8 * config.content_train_dataloader.batch_size == 384
     assert 8 * config.motion_train_dataloader.batch_size == 8
     config.content_train_dataloader.dataset.dataset.data_root = str(tmp_path)
-    pairs = str(tmp_path / 'pairs')
-    config.motion_train_dataloader.dataset.dataset.data_root = pairs
+    # The smallest and the largest frames of the mixture go into one batch.
+    mixture = config.motion_train_dataloader.dataset
+    chairs, hd1k = mixture.datasets[0], mixture.datasets[-1]
+    mixture.datasets = [chairs, hd1k]
+    for part, name, size in (
+        (chairs, 'data/00001_img{}.ppm', (384, 512)),
+        (hd1k, 'hd1k_input/image_2/000000_000{}.png', (1080, 2560)),
+    ):
+        part.times = 1
+        for number in (1, 2):
+            write_image(tmp_path / name.format(number), number, size)
+        part.dataset.dataset.data_root = str(tmp_path)
     content, motion = batches(config)
     assert content.shape == (2, 2, 3, 224, 224)
     assert motion.shape == (2, 2, 3, 320, 512)

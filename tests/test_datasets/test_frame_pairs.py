@@ -3,7 +3,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets import BadSampleError, FramePairs
-from mcjepa_mm.datasets.frame_pairs import natural_key
 from mcjepa_mm.registry import DATASETS
 
 PACK = [dict(type='PackViews')]
@@ -158,8 +157,87 @@ def test_gap_below_one(tmp_path):
         FramePairs(str(tmp_path), frame_gap=0)
 
 
-def test_natural_key_orders_numbers_by_value():
-    names = ['b', 'a10x2', 'a9', 'A1', '10', '9', '010', 'a10']
-    assert sorted(names, key=natural_key) == [
-        *['9', '010', '10', 'A1', 'a9', 'a10', 'a10x2', 'b']
+@pytest.fixture
+def benchmark(tmp_path, write_image, write_video):
+    """Two clips in one folder, without frames 2 and 3; and what is not one."""
+    for clip, numbers in (('a', (0, 1, 4, 5, 6)), ('b', (7, 8))):
+        for i in numbers:
+            write_image(tmp_path / 'set' / 'img' / f'{clip}_{i:02d}.png', i)
+    write_image(tmp_path / 'set' / 'img' / 'a_01_mask.png', 9, (16, 16))
+    write_video(tmp_path / 'set' / 'img' / 'preview.avi', 4)
+    for i in range(2):
+        write_image(tmp_path / 'set' / 'flow' / f'a_{i:02d}.png', 10 + i)
+    return str(tmp_path / 'set')
+
+
+CLIP_NUMBER = r'(?P<clip>\w)_(?P<number>\d+)\.png'
+
+
+def test_clips_by_file_name_in_chosen_folders(benchmark, number):
+    dataset = FramePairs(
+        benchmark, pipeline=PACK, folders=['img'], frame_name=CLIP_NUMBER
+    )
+    assert pairs(dataset, number) == [(0, 1), (4, 5), (5, 6), (7, 8)]
+    meta = dataset[3]['data_samples']
+    assert meta.frame_indices == (7, 8)
+    assert [p.rsplit('/')[-1] for p in meta.img_path] == [
+        *['b_07.png', 'b_08.png']
     ]
+
+
+def test_gap_is_between_numbers(benchmark, number):
+    dataset = FramePairs(
+        benchmark,
+        pipeline=PACK,
+        frame_gap=3,
+        folders=['img'],
+        frame_name=CLIP_NUMBER,
+    )
+    assert pairs(dataset, number) == [(1, 4)]
+    assert dataset.short_files == [f'{benchmark}/img/b_07.png']
+
+
+def test_pattern_leaves_frames_out(benchmark, number):
+    dataset = FramePairs(
+        benchmark,
+        pipeline=PACK,
+        folders=['img'],
+        frame_name=r'(?P<clip>\w)_(?P<number>\d(?!5)\d)\.png',
+    )
+    assert pairs(dataset, number) == [(0, 1), (7, 8)]
+
+
+def test_folder_that_two_patterns_find_counts_once(benchmark):
+    dataset = FramePairs(
+        benchmark, folders=['i*', 'img'], frame_name=CLIP_NUMBER
+    )
+    assert len(dataset) == 4
+    # A folder and one below it; the pair in `flow` is the fifth.
+    dataset = FramePairs(
+        benchmark, folders=['.', 'img'], frame_name=CLIP_NUMBER
+    )
+    assert len(dataset) == 5
+
+
+def test_missing_data_set_is_named(benchmark, tmp_path):
+    options = dict(frame_name=CLIP_NUMBER, expects='The Set (set.zip)')
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"none' is no folder. Expected The Set \(set.zip\), in the "
+        r'folders img, x\*, frames named .*number.* remove this data set',
+    ):
+        FramePairs(str(tmp_path / 'none'), folders=['img', 'x*'], **options)
+    with pytest.raises(
+        FileNotFoundError, match=r"set' has no folder 'x\*'. Expected The Set"
+    ):
+        FramePairs(benchmark, folders=['img', 'x*'], **options)
+    options.update(frame_name=r'(?P<number>\d+)\.png')
+    with pytest.raises(
+        ValueError, match='no frame pair in 8 images: .* Expected The Set'
+    ):
+        FramePairs(benchmark, folders=['img'], **options)
+
+
+def test_folders_as_a_string(benchmark):
+    with pytest.raises(TypeError, match="must be a list, got 'img'"):
+        FramePairs(benchmark, folders='img')

@@ -31,6 +31,14 @@ def test_run_finds_a_script(mim, site):
     assert f'{script} -h' in done.stdout
 
 
+def test_run_finds_a_script_in_a_folder_of_tools(mim, tmp_path):
+    words = ['kitti2012', 'out', '--num-scenes', 1, '--size', 64, 96]
+    done = mim('run', 'mcjepa_mm', 'export_embedded_world', *words)
+    assert done.returncode == 0, done.stderr
+    assert 'out: 6 files in the layout of kitti2012' in done.stdout
+    assert (tmp_path / 'out/training/flow_noc/000000_10.png').is_file()
+
+
 def test_train_and_test_with_a_config_of_ones_own(mim, tmp_path):
     config = TOYS / 'toy_config.py'
     done = mim('train', 'mcjepa_mm', config, '--work-dir', 'work')

@@ -1,5 +1,6 @@
 """Transforms of images and of frame pairs."""
 
+from .flow_loading import LoadFlowAnnotations, LoadFlowPair, PackFlow
 from .image_loading import LoadImageStrict, read_image
 from .pack_views import PackViews
 from .pair_transforms import (
@@ -9,7 +10,10 @@ from .pair_transforms import (
 )
 
 __all__ = [
+    'LoadFlowAnnotations',
+    'LoadFlowPair',
     'LoadImageStrict',
+    'PackFlow',
     'PackViews',
     'RandomCropPair',
     'RandomFlipPair',

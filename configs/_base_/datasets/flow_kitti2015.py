@@ -1,0 +1,64 @@
+# KITTI 2015 with labels: 200 pairs of about 375 x 1242, sparse flow. The
+# labels of `testing` are not public, so figures are given on `training`: do
+# not train on it for those. With test_mode=True the data set lists `testing`,
+# without flow, for a submission.
+kitti2015_train_pipeline = [
+    dict(type='mcjepa_mm.LoadFlowPair'),
+    dict(type='mcjepa_mm.LoadFlowAnnotations', with_masks=False),
+    # RAFT's ColorJitter. mmflow's turns the hue by `np.int`, which numpy 2
+    # does not have; PhotoMetricDistortion turns it by as much (0.5 / 3.14 of
+    # a turn), for half of the pairs.
+    dict(
+        type='mmflow.ColorJitter',
+        asymmetric_prob=0.0,
+        brightness=0.4,
+        contrast=0.4,
+        saturation=0.4,
+    ),
+    dict(
+        type='mmflow.PhotoMetricDistortion',
+        brightness_delta=0,
+        contrast_range=(1, 1),
+        saturation_range=(1, 1),
+        hue_delta=28,
+    ),
+    # As mmflow crops, in multiples of 64. The frames are 370 to 376 high.
+    dict(type='mmflow.RandomCrop', crop_size=(320, 896)),
+    dict(type='mmflow.RandomFlip', prob=0.5, direction='horizontal'),
+    dict(type='mcjepa_mm.PackFlow'),
+]
+
+kitti2015_test_pipeline = [
+    dict(type='mcjepa_mm.LoadFlowPair'),
+    dict(type='mcjepa_mm.LoadFlowAnnotations'),
+    dict(type='mcjepa_mm.PackFlow'),
+]
+
+kitti2015_train_dataloader = dict(
+    batch_size=4,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mcjepa_mm.BadSampleGuard',
+        max_bad=10,
+        dataset=dict(
+            type='mcjepa_mm.KITTI2015',
+            data_root='data/kitti2015',
+            pipeline=kitti2015_train_pipeline,
+        ),
+    ),
+)
+
+kitti2015_test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mcjepa_mm.KITTI2015',
+        data_root='data/kitti2015',
+        pipeline=kitti2015_test_pipeline,
+    ),
+)

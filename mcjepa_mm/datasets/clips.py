@@ -1,0 +1,154 @@
+"""Clips below a folder: videos, folders of frames, and parts of folders."""
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+IMAGE_SUFFIXES = '.bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp'
+VIDEO_SUFFIXES = '.avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv'
+
+
+class Clip(NamedTuple):
+    """Frames of one scene in the order of time.
+
+    Attributes:
+        path (str): The video, or the folder that the frames are in.
+        frames (Mapping[int, str] | range): File name by frame number; of a
+            video the numbers only.
+    """
+
+    path: str
+    frames: Mapping[int, str] | range
+
+    def firsts(self, gap: int) -> Sequence[int]:
+        """Frames that have another one ``gap`` after them."""
+        if isinstance(self.frames, range):
+            return range(len(self.frames) - gap)
+        return tuple(n for n in self.frames if n + gap in self.frames)
+
+    def files(self, numbers: Sequence[int]) -> list[str]:
+        """The files that hold the frames: one each, or the video."""
+        if isinstance(self.frames, range):
+            return [self.path]
+        return [os.path.join(self.path, self.frames[n]) for n in numbers]
+
+
+def compile_frame_name(pattern: str) -> re.Pattern:
+    """The regular expression of a frame's file name, checked.
+
+    Raises:
+        ValueError: If it is none, or has no group ``number``.
+    """
+    hint = (
+        "a regular expression of the whole file name with the group 'number' "
+        "and, where a folder holds several clips, 'clip', as in "
+        r"'(?P<clip>\d+)_(?P<number>\d+)\.png'"
+    )
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f'frame_name={pattern!r} is no regular expression ({error}); '
+            f'expected {hint}'
+        ) from error
+    if 'number' not in compiled.groupindex:
+        raise ValueError(
+            f"frame_name={pattern!r} has no group 'number'; expected {hint}"
+        )
+    return compiled
+
+
+def match_folders(root: str, patterns: Sequence[str]) -> list[str]:
+    """Folders below ``root`` that match glob patterns, in natural order.
+
+    Raises:
+        FileNotFoundError: If a pattern matches none. One that is wrong, or a
+            part that was not unpacked, would go unnoticed beside the others.
+    """
+    found = {}
+    for pattern in patterns:
+        names = glob.glob(pattern, root_dir=root)
+        paths = [os.path.normpath(os.path.join(root, n)) for n in names]
+        folders = [path for path in paths if os.path.isdir(path)]
+        if not folders:
+            raise FileNotFoundError(f'{root!r} has no folder {pattern!r}.')
+        found |= dict.fromkeys(sorted(folders, key=natural_key))
+    return list(found)
+
+
+def walk(
+    folder: str, recursive: bool, seen: frozenset = frozenset()
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Videos, (path, ()), and folders of frames, (folder, names), in order."""
+    real = os.path.realpath(folder)
+    if real in seen:
+        return  # a link to a folder above
+    with os.scandir(folder) as entries:
+        entries = sorted(
+            (e for e in entries if not e.name.startswith('.')),
+            key=lambda entry: natural_key(entry.name),
+        )
+    names = [entry.name for entry in entries if entry.is_file()]
+    frames = tuple(n for n in names if _has_suffix(n, IMAGE_SUFFIXES))
+    if frames:
+        yield folder, frames
+    for name in names:
+        if _has_suffix(name, VIDEO_SUFFIXES):
+            yield os.path.join(folder, name), ()
+    for entry in entries:
+        if recursive and entry.is_dir():
+            yield from walk(entry.path, recursive, seen | {real})
+
+
+def split_folder(
+    folder: str, names: Sequence[str], frame_name: re.Pattern
+) -> list[Clip]:
+    """The clips of a folder whose file names say clip and frame number.
+
+    Args:
+        folder (str): The folder.
+        names (Sequence[str]): Its images.
+        frame_name (re.Pattern): See :func:`compile_frame_name`. Images that
+            do not match it are left out.
+
+    Raises:
+        ValueError: If a number is none, or if two frames of a clip have the
+            same.
+    """
+    clips: dict[str, dict[int, str]] = {}
+    for name in names:
+        match = frame_name.fullmatch(name)
+        if not match:
+            continue
+        groups = match.groupdict()
+        frames = clips.setdefault(groups.get('clip') or '', {})
+        path = os.path.join(folder, name)
+        try:
+            number = int(groups['number'])
+        except (TypeError, ValueError):
+            raise ValueError(
+                f'{path}: frame_name={frame_name.pattern!r} finds the frame '
+                f'number {groups["number"]!r}; expected digits'
+            ) from None
+        if number in frames:
+            raise ValueError(
+                f'{path} and {frames[number]} are both frame {number} of one '
+                f'clip by frame_name={frame_name.pattern!r}; remove one, or '
+                "tell them apart by the group 'clip'"
+            )
+        frames[number] = name
+    return [
+        Clip(folder, dict(sorted(frames.items()))) for frames in clips.values()
+    ]
+
+
+def natural_key(name: str) -> list:
+    """Sort key that compares numbers in a name by value: f2 before f10."""
+    parts = re.split(r'(\d+)', name.lower())
+    return [*(int(p) if p.isdigit() else p for p in parts), name]
+
+
+def _has_suffix(name: str, suffixes: str) -> bool:
+    return os.path.splitext(name)[1].lower() in suffixes.split()

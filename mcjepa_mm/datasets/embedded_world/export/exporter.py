@@ -1,0 +1,93 @@
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import flyingchairs, flyingthings3d, hd1k, kitti, sintel
+from .stage import Stage
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a data set lays its files out.
+
+    Attributes:
+        write (callable): Writes the scenes of a :class:`Stage` below a
+            folder that exists and is empty: ``write(root, stage)``.
+        num_frames (int): Frames of a scene, unless the user wants others.
+        fixed (bool): Whether the data set always has this many.
+    """
+
+    write: Callable[[Path, Stage], None]
+    num_frames: int
+    fixed: bool = False
+
+
+LAYOUTS = dict(
+    flyingchairs=Layout(flyingchairs.flyingchairs, 2, fixed=True),
+    flyingthings3d=Layout(flyingthings3d.flyingthings3d, 10),
+    sintel=Layout(sintel.sintel, 10),
+    kitti2012=Layout(kitti.kitti2012, 2, fixed=True),
+    kitti2015=Layout(kitti.kitti2015, 2, fixed=True),
+    kitti2012_multiview=Layout(kitti.kitti2012, 21, fixed=True),
+    kitti2015_multiview=Layout(kitti.kitti2015, 21, fixed=True),
+    kitti_raw=Layout(kitti.kitti_raw, 10),
+    hd1k=Layout(hd1k.hd1k, 10),
+)
+
+
+def export(
+    layout: str,
+    out_dir: str | os.PathLike,
+    *,
+    num_scenes: int = 8,
+    num_frames: int | None = None,
+    size: tuple[int, int] = (128, 192),
+    seed: int = 0,
+) -> None:
+    """Write scenes of the embedded world as a real data set is laid out.
+
+    The files appear in ``out_dir`` all at once, when they are complete.
+
+    Args:
+        layout (str): One of ``LAYOUTS``.
+        out_dir (str | PathLike): Folder that is empty or does not exist.
+        num_scenes (int): Scenes of each split that the data set has.
+        num_frames (int, optional): Frames of a scene. Defaults to the
+            layout's own number, which some layouts fix.
+        size (tuple[int, int]): Height and width in pixels.
+        seed (int): Seed of the world.
+
+    Raises:
+        FileExistsError: If ``out_dir`` is a file or is not empty.
+        ValueError: For an unknown layout, a number of frames that it cannot
+            have, or as the embedded world does.
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(
+            f'no layout {layout!r}; there are {", ".join(LAYOUTS)}'
+        )
+    chosen = LAYOUTS[layout]
+    if chosen.fixed and num_frames not in (None, chosen.num_frames):
+        raise ValueError(
+            f'a scene of {layout} has {chosen.num_frames} frames, so '
+            f'num_frames={num_frames} is not possible; leave it out'
+        )
+    frames = chosen.num_frames if num_frames is None else num_frames
+    stage = Stage(num_scenes, frames, tuple(size), seed)
+
+    out = Path(out_dir).expanduser().absolute()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(
+            f'{out} exists and is not an empty folder; name another one'
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f'.{out.name}.{os.getpid()}.part')
+    try:
+        part.mkdir()
+        chosen.write(part, stage)
+        os.replace(part, out)
+    except BaseException:  # also when the user interrupts
+        shutil.rmtree(part, ignore_errors=True)
+        raise

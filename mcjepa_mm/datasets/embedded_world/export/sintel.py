@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import numpy as np
+
+from mcjepa_mm.datasets.flow_files import write_flow
+
+from .pictures import final_pass, write_image, write_mask
+from .stage import Stage
+
+
+def sintel(root: Path, stage: Stage) -> None:
+    """MPI Sintel: two passes, flow, masks of occluded and invalid pixels.
+
+    As in MPI-Sintel-complete: ``training/{clean,final,invalid}/SCENE/
+    frame_0001.png`` for every frame, ``training/flow/SCENE/frame_0001.flo``
+    and ``training/occlusions/SCENE/frame_0001.png`` for all but the last,
+    ``test/{clean,final}``. 255 is occluded, and 255 is invalid. The flow of
+    invalid pixels is 0: whoever does not read the mask learns it wrong.
+    """
+    for folder, split in (('training', 'train'), ('test', 'test')):
+        for number, scene in stage.scenes(split):
+            for t in range(stage.num_frames):
+                frame = scene.frame(t)
+                name = f'world_{number + 1}/frame_{t + 1:04d}.png'
+                write_image(root / folder / 'clean' / name, frame)
+                write_image(root / folder / 'final' / name, final_pass(frame))
+    for number, scene in stage.scenes('train'):
+        for t in range(stage.num_frames):
+            name = f'world_{number + 1}/frame_{t + 1:04d}.png'
+            invalid = _patch(stage.rng(number, t), stage.size)
+            write_mask(root / 'training' / 'invalid' / name, invalid)
+            if t + 1 == stage.num_frames:
+                continue
+            occluded = scene.occlusion(t, t + 1)
+            write_mask(root / 'training' / 'occlusions' / name, occluded)
+            path = (root / 'training' / 'flow' / name).with_suffix('.flo')
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_flow(path, np.where(invalid, 0, scene.flow(t, t + 1)))
+
+
+def _patch(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """A random window, 1/36 of the frame: (H, W) bool."""
+    mask = np.zeros(size, bool)
+    sides = [length // 6 for length in size]
+    top, left = (rng.integers(0, n - side) for n, side in zip(size, sides))
+    mask[top : top + sides[0], left : left + sides[1]] = True
+    return mask

@@ -1,0 +1,58 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcjepa_mm.datasets.embedded_pairs import split_number
+
+from ..scene import Scene
+from ..world import EmbeddedWorld
+
+_KIND = 2  # keeps the scenes apart from those of the embedded data sets
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The scenes that a layout writes.
+
+    Attributes:
+        num_scenes (int): Scenes of each split.
+        num_frames (int): Frames of each scene.
+        size (tuple[int, int]): Height and width in pixels.
+        seed (int): Seed of the world.
+
+    Raises:
+        ValueError: Without a scene, or with a single frame.
+    """
+
+    num_scenes: int
+    num_frames: int
+    size: tuple[int, int]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.num_scenes < 1:
+            raise ValueError(
+                f'num_scenes must be at least 1, got {self.num_scenes}'
+            )
+        if self.num_frames < 2:
+            raise ValueError(
+                'num_frames must be at least 2, the frames of a pair, got '
+                f'{self.num_frames}'
+            )
+
+    def world(self, split: str) -> EmbeddedWorld:
+        """The world of 'train', 'val' or 'test'; they share no scene."""
+        return EmbeddedWorld(
+            self.size, seed=(self.seed, _KIND, split_number(split))
+        )
+
+    def scenes(self, split: str) -> Iterator[tuple[int, Scene]]:
+        """The scenes of a split with their numbers from 0."""
+        world = self.world(split)
+        for number in range(self.num_scenes):
+            yield number, world.scene(number)
+
+    def rng(self, scene: int, frame: int) -> np.random.Generator:
+        """Source of what a frame's annotation leaves out."""
+        return np.random.default_rng((self.seed, _KIND, scene, frame))

@@ -1,0 +1,80 @@
+import pytest
+
+from mcjepa_mm.datasets.clips import (
+    Clip,
+    compile_frame_name,
+    match_folders,
+    natural_key,
+    split_folder,
+)
+
+
+def test_pairs_are_a_gap_apart():
+    clip = Clip('c', {3: 'c', 4: 'd', 5: 'e', 7: 'g', 9: 'i'})
+    assert list(clip.firsts(1)) == [3, 4]
+    assert list(clip.firsts(2)) == [3, 5, 7]
+    assert list(clip.firsts(7)) == []
+    assert clip.files((5, 7)) == ['c/e', 'c/g']
+    video = Clip('film.avi', range(4))
+    assert list(video.firsts(1)) == [0, 1, 2]
+    assert list(video.firsts(4)) == list(video.firsts(5)) == []
+    assert video.files((0, 1)) == ['film.avi']
+
+
+def test_folder_is_split_by_clip_and_ordered_by_number():
+    names = ['b_2.png', 'a_10.png', 'a_9.png', 'b_1.png', 'a_9.png.png', 'a']
+    frame_name = compile_frame_name(r'(?P<clip>\w)_(?P<number>\d+)\.png')
+    clips = split_folder('x', names, frame_name)
+    assert clips == [
+        Clip('x', {1: 'b_1.png', 2: 'b_2.png'}),
+        Clip('x', {9: 'a_9.png', 10: 'a_10.png'}),
+    ]
+    assert [list(clip.frames) for clip in clips] == [[1, 2], [9, 10]]
+
+
+def test_folder_without_the_group_clip_is_one():
+    frame_name = compile_frame_name(r'(?P<number>\d+)\.png')
+    (clip,) = split_folder('x', ['2.png', '1.png', '1_mask.png'], frame_name)
+    assert list(clip.frames.values()) == ['1.png', '2.png']
+
+
+def test_two_frames_with_one_number():
+    frame_name = compile_frame_name(r'(?P<number>\d+)\.(png|jpg)')
+    with pytest.raises(ValueError, match='x/01.jpg and 1.png .* frame 1 of'):
+        split_folder('x', ['1.png', '01.jpg'], frame_name)
+
+
+@pytest.mark.parametrize(
+    'pattern', [r'f(?P<number>.*)\.png', r'(?P<number>\d)?f1?\.png']
+)
+def test_number_that_is_none(pattern):
+    with pytest.raises(ValueError, match='x/f.*expected digits'):
+        split_folder('x', ['f.png'], compile_frame_name(pattern))
+
+
+def test_frame_name_that_cannot_be_used():
+    with pytest.raises(ValueError, match=r"'\(' is no regular .*expected a"):
+        compile_frame_name('(')
+    with pytest.raises(ValueError, match=r"no group 'number'; expected a"):
+        compile_frame_name(r'(?P<clip>\d+)\.png')
+
+
+def test_folders_in_natural_order_and_once(tmp_path):
+    root = tmp_path / '[x]'  # brackets of the root are no pattern
+    for name in ('a10/left', 'a9/left', 'a9/right', 'b/left'):
+        (root / name).mkdir(parents=True)
+    (root / 'a1').write_text('no folder')
+    found = match_folders(str(root), ['a*/left', './*/left', 'a9/*'])
+    assert found == [
+        str(root / name)
+        for name in ('a9/left', 'a10/left', 'b/left', 'a9/right')
+    ]
+    with pytest.raises(FileNotFoundError, match="no folder 'a1'"):
+        match_folders(str(root), ['a9/*', 'a1'])
+
+
+def test_natural_key_orders_numbers_by_value():
+    names = ['b', 'a10x2', 'a9', 'A1', '10', '9', '010', 'a10']
+    assert sorted(names, key=natural_key) == [
+        *['9', '010', '10', 'A1', 'a9', 'a10', 'a10x2', 'b']
+    ]

@@ -1,0 +1,301 @@
+"""The optical flow data sets as their config reads them, without labels."""
+
+import pickle
+import random
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from mcjepa_mm.datasets import BadSampleGuard
+from mcjepa_mm.datasets.embedded_world.export import Stage, export
+from mcjepa_mm.datasets.embedded_world.export.pictures import final_pass
+from mcjepa_mm.registry import DATASETS
+
+
+@pytest.fixture(autouse=True)
+def default_scope(monkeypatch):
+    """As in a run of this package; gone afterwards."""
+    monkeypatch.setattr(
+        DefaultScope, '_instance_dict', DefaultScope._instance_dict.copy()
+    )
+    init_default_scope('mcjepa_mm')
+
+
+def clip(pattern, numbers):
+    """Paths of consecutive frames."""
+    return [pattern.format(number) for number in numbers]
+
+
+def multiview(left, right):
+    """KITTI's scenes of 21 frames, two cameras; 9 to 12 are not used."""
+    used, other = [], ['training/flow_occ/000000_10.png']
+    for split in ('training', 'testing'):
+        for scene in (0, 3):
+            path = f'{split}/{left}/{scene:06d}_{{:02d}}.png'
+            used += [clip(path, range(9)), clip(path, range(13, 21))]
+            other += clip(path, range(9, 13))
+        other += clip(f'{split}/{right}/000000_{{:02d}}.png', range(3))
+    return used, other
+
+
+RAW = '2011_09_26/2011_09_26_drive_{}/image_0{}/data/{{:010d}}.png'
+
+#: What the archives hold: clips that are used, and files that are not.
+LAYOUTS = dict(
+    flyingchairs=(
+        [clip(f'data/{n:05d}_img{{}}.ppm', (1, 2)) for n in (1, 2, 10)],
+        ['data/00011_img1.ppm', 'data/00001_img3.ppm'],
+    ),
+    flyingthings3d=(
+        [
+            clip(f'frames_{passes}pass/TRAIN/{scene}/{{:04d}}.png', numbers)
+            for passes in ('clean', 'final')
+            for scene, numbers in (
+                ('A/0000/left', (6, 7, 8)),
+                ('A/0000/right', (6, 7, 8)),
+                ('B/0001/left', (6, 7)),
+                ('B/0001/right', (6, 7)),
+            )
+        ],
+        clip('frames_cleanpass/TEST/A/0000/left/{:04d}.png', (6, 7)),
+    ),
+    sintel=(
+        [
+            clip(f'{split}/{passes}/{scene}/frame_{{:04d}}.png', numbers)
+            for split in ('training', 'test')
+            for passes in ('clean', 'final')
+            for scene, numbers in (('alley_1', (1, 2, 3)), ('cave_2', (1, 2)))
+        ],
+        [
+            *clip('training/albedo/alley_1/frame_{:04d}.png', (1, 2)),
+            *clip('training/occlusions/alley_1/frame_{:04d}.png', (1, 2)),
+        ],
+    ),
+    kitti2012=multiview('colored_0', 'colored_1'),
+    kitti2015=multiview('image_2', 'image_3'),
+    kitti_raw=(
+        [
+            clip(RAW.format('0001_sync', 2), (0, 1, 2)),
+            clip(RAW.format('0002_sync', 2), (0, 1)),
+            clip(RAW.format('0002_sync', 2), (3, 4)),  # 2 is missing
+        ],
+        [
+            *clip(RAW.format('0001_sync', 3), (0, 1, 2)),
+            *clip(RAW.format('0001_extract', 2), (0, 1)),
+        ],
+    ),
+    hd1k=(
+        [
+            clip(f'hd1k_input/image_2/{n:06d}_{{:04d}}.png', (10, 11, 12))
+            for n in (0, 1)
+        ],
+        [
+            *clip('hd1k_flow_gt/flow_occ/000000_{:04d}.png', (10, 11)),
+            *clip('hd1k_challenge/image_2/000000_{:04d}.png', (13, 14)),
+        ],
+    ),
+)
+
+
+@pytest.fixture
+def config(repo, tmp_path):
+    """The config for data sets below ``tmp_path`` with tiny frames."""
+    path = repo / 'configs/_base_/datasets/flow_benchmark_pairs.py'
+    config = Config.fromfile(path).motion_train_dataloader
+    for repeat in config.dataset.datasets:
+        pairs = repeat.dataset.dataset
+        pairs.data_root = str(tmp_path / pairs.data_root)
+        for step in pairs.pipeline:
+            if step.type.endswith('RandomCropPair'):
+                step.crop_size = (64, 96)
+            if step.type.endswith('ResizePair'):
+                step.short_side = 72
+    return config
+
+
+@pytest.fixture
+def write(tmp_path, write_image):
+    """Function that writes a data set; returns its pairs of paths."""
+
+    def write(name):
+        root = tmp_path / 'data' / name
+        used, other = LAYOUTS[name]
+        for paths in used:
+            for number, path in enumerate(paths):
+                write_image(root / path, number)
+        for path in other:
+            write_image(root / path, 15)
+        return [
+            [str(root / path) for path in pair]
+            for paths in used
+            for pair in zip(paths[:-1], paths[1:], strict=True)
+        ]
+
+    return write
+
+
+@pytest.mark.parametrize('position, name', list(enumerate(LAYOUTS)))
+def test_pairs_are_consecutive_frames_of_a_clip_and_view(
+    config, write, number, position, name
+):
+    expected = write(name)
+    part = config.dataset.datasets[position]
+    assert part.dataset.dataset.data_root.endswith(f'data/{name}')
+    guard = DATASETS.build(part.dataset)
+    assert isinstance(guard, BadSampleGuard) and name in guard.name
+    found = [guard.get_data_info(i)['img_path'] for i in range(len(guard))]
+    assert sorted(found) == sorted(expected)
+    for index in random.Random(0).sample(range(len(guard)), 3):
+        sample = guard[index]
+        assert sample['inputs'].shape == (2, 3, 64, 96)
+        first, second = (
+            number(frame.permute(1, 2, 0).float().numpy())
+            for frame in sample['inputs']
+        )
+        assert second == first + 1 < 15
+
+
+@pytest.mark.parametrize('position, name', list(enumerate(LAYOUTS)))
+def test_frames_of_the_embedded_world_are_consecutive(
+    config, tmp_path, position, name
+):
+    """Told by what the frames show, not by their names."""
+    multiview = name in ('kitti2012', 'kitti2015')
+    layout = f'{name}_multiview' if multiview else name
+    size, frames = (64, 96), 2 if name == 'flyingchairs' else 3
+    times = range(-10, 11) if multiview else range(frames)
+    export(
+        layout,
+        tmp_path / 'data' / name,
+        num_scenes=2,
+        num_frames=len(times),
+        size=size,
+    )
+    stage = Stage(2, len(times), size)
+    shown = {}
+    for split in ('train', 'val', 'test'):
+        # A view of a stereo pair is a scene of its own there.
+        for number in range(4):
+            scene = stage.world(split).scene(number)
+            for t in times:
+                frame = scene.frame(t)
+                shown[frame.tobytes()] = split, number, 'clean', t
+                final = final_pass(frame).tobytes()
+                shown[final] = split, number, 'final', t
+    part = config.dataset.datasets[position].dataset.dataset
+    dataset = DATASETS.build(dict(part, pipeline=[]))
+    assert dataset.short_files == []
+    found = set()
+    for index in range(len(dataset)):
+        first, second = (
+            shown[frame.tobytes()] for frame in dataset[index]['img']
+        )
+        assert first[:3] == second[:3] and second[3] == first[3] + 1
+        found.add(first)
+    assert len(found) == len(dataset)
+    clips = {clip[:3] for clip in found}
+    # Splits x scenes (and views) x passes that the config uses.
+    number = dict(flyingthings3d=4 * 2, sintel=2 * 2 * 2, kitti_raw=2, hd1k=2)
+    assert len(clips) == number.get(name, 4)
+    for clip in clips:
+        used = {t for *scene, t in found if tuple(scene) == clip}
+        # KITTI's frames 9 to 12 are at the times -1 to 2.
+        assert used == set(times[:-1]) - (
+            {-2, -1, 0, 1, 2} if multiview else set()
+        )
+
+
+@pytest.fixture
+def mixture(config, write):
+    """HD1K and FlyingChairs, 3 and 2 times, and the pairs they hold."""
+    hd1k, chairs = config.dataset.datasets[-1], config.dataset.datasets[0]
+    hd1k.times, chairs.times = 3, 2
+    config.dataset.datasets = [hd1k, chairs]
+    config.update(num_workers=2, batch_size=2)
+    config.pin_memory = False
+    return config, write('hd1k'), write('flyingchairs')
+
+
+def test_repetition_counts(mixture):
+    config, hd1k, chairs = mixture
+    dataset = DATASETS.build(config.dataset)
+    paths = [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))]
+    assert sorted(paths) == sorted(3 * hd1k + 2 * chairs)
+    assert dataset.metainfo['task_name'] == 'motion'
+    # The sampler of a run gives each as often.
+    loader = Runner.build_dataloader(config, seed=0)
+    seen = [
+        list(sample.img_path)
+        for batch in loader
+        for sample in batch['data_samples']
+    ]
+    assert len(seen) == 3 * 4 + 2 * 3 and sorted(seen) == sorted(paths)
+
+
+def test_mixture_goes_to_other_processes(mixture):
+    dataset = DATASETS.build(mixture[0].dataset)
+    copy = pickle.loads(pickle.dumps(dataset))
+    assert copy.get_data_info(13) == dataset.get_data_info(13)
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=1,
+        multiprocessing_context='fork',
+    )
+    assert len([sample['inputs'] for sample in loader]) == 18
+
+
+def test_a_damaged_set_is_named_and_a_file_counts_once(mixture, truncate):
+    config, hd1k, _ = mixture
+    (bad,) = {pair[1] for pair in hd1k if pair[1].endswith('000001_0012.png')}
+    truncate(Path(bad))
+    dataset = DATASETS.build(config.dataset)
+    for index in range(len(dataset)):
+        dataset[index]
+    guards = [repeat.dataset for repeat in dataset.datasets]
+    assert [guard.bad_files() for guard in guards] == [[bad], []]
+    assert 'hd1k' in guards[0].name and 'flyingchairs' in guards[1].name
+    assert set(guards) <= set(BadSampleGuard.alive)
+
+
+@pytest.mark.parametrize('position, name', list(enumerate(LAYOUTS)))
+def test_an_absent_set_is_named(config, tmp_path, position, name):
+    part = config.dataset.datasets[position]
+    root = tmp_path / 'data' / name
+    folder = part.dataset.dataset.folders[0]
+    config.dataset.datasets = [part]
+    for reason in ('is no folder', f'has no folder {folder!r}'):
+        with pytest.raises(FileNotFoundError) as error:
+            DATASETS.build(config.dataset)
+        message = str(error.value)
+        assert message.startswith(f"'{root}' {reason}. Expected ")
+        assert 'docs/flow_data.md' in message and folder in message
+        assert 'remove this data set from the config' in message
+        root.mkdir(parents=True, exist_ok=True)
+
+
+def test_kitti_without_the_multiview_extension(config, tmp_path, write_image):
+    for split in ('training', 'testing'):
+        for number in (10, 11):
+            folder = tmp_path / 'data/kitti2015' / split / 'image_2'
+            write_image(folder / f'000000_{number}.png', number)
+    with pytest.raises(
+        ValueError, match='no frame pair in 4 images.*Expected .*_multiview'
+    ):
+        DATASETS.build(config.dataset.datasets[4])
+
+
+def test_weights_of_the_sets(config):
+    """The comments' counts of pairs give what the header says."""
+    pairs = [22872, 2239 * 9 * 4, (1041 + 552) * 2]
+    pairs += [(194 + 195) * 15, 400 * 15, 42000, 1050]
+    total = [
+        n * part.times
+        for n, part in zip(pairs, config.dataset.datasets, strict=True)
+    ]
+    assert sum(total) == pytest.approx(240_000, rel=0.02)
+    assert min(total) > sum(total) / 20

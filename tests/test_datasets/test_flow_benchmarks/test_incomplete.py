@@ -1,0 +1,246 @@
+"""Folders that are missing, empty, or have lost some of their files."""
+
+import shutil
+
+import pytest
+
+from mcjepa_mm.datasets import BadSampleError, BadSampleGuard
+from mcjepa_mm.registry import DATASETS
+
+LOAD = [
+    dict(type='mcjepa_mm.LoadFlowPair'),
+    dict(type='mcjepa_mm.LoadFlowAnnotations'),
+]
+NAMES = dict(
+    FlyingChairs='flyingchairs',
+    FlyingThings3D='flyingthings3d',
+    Sintel='sintel',
+    KITTI2012='kitti2012',
+    KITTI2015='kitti2015',
+    HD1K='hd1k',
+)
+
+
+@pytest.fixture
+def copy(exported, tmp_path):
+    """Function of a layout: a copy that a test may damage."""
+
+    def make(layout, name='copy'):
+        return shutil.copytree(exported(layout)[0], tmp_path / name)
+
+    return make
+
+
+def build(name, root, scope='mcjepa_mm', **kwargs):
+    config = dict(type=f'{scope}.{name}', data_root=str(root), **kwargs)
+    return DATASETS.build(config)
+
+
+def frames(dataset, key='img1_path'):
+    names = [dataset.get_data_info(i)[key] for i in range(len(dataset))]
+    return [name.rsplit('/', 1)[-1] for name in names]
+
+
+def strip(entries):
+    """Entries without their places in the list."""
+    return [
+        {k: v for k, v in entry.items() if k != 'sample_idx'}
+        for entry in entries
+    ]
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_missing_folder_says_what_belongs_there(tmp_path, name, test_mode):
+    root = tmp_path / 'nowhere'
+    match = f'nowhere.* is no folder: {name} is not complete .*Unpack'
+    with pytest.raises(FileNotFoundError, match=match):
+        build(name, root, test_mode=test_mode)
+    config = dict(type=f'mcjepa_mm.{name}', data_root=str(root))
+    with pytest.raises(FileNotFoundError, match=match):
+        BadSampleGuard(config)
+
+
+@pytest.mark.parametrize(
+    'name, folder',
+    [
+        ('FlyingThings3D', 'optical_flow/TRAIN'),
+        ('FlyingThings3D', 'frames_cleanpass/TRAIN'),
+        ('Sintel', 'training/flow'),
+        ('KITTI2012', 'training/flow_occ'),
+        ('KITTI2015', 'training/flow_occ'),
+        ('HD1K', 'hd1k_flow_gt/flow_occ'),
+    ],
+)
+def test_archive_that_is_not_unpacked(copy, name, folder):
+    root = copy(NAMES[name])
+    shutil.rmtree(root / folder)
+    with pytest.raises(FileNotFoundError, match=f'{folder} is no folder'):
+        build(name, root)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_empty_folders_are_an_error(copy, name):
+    root = copy(NAMES[name])
+    for path in root.rglob('*'):
+        if path.is_file() and path.suffix != '.txt':
+            path.unlink()
+    with pytest.raises(ValueError, match=f'no frame pair .* {name}. Unpack'):
+        build(name, root)
+
+
+@pytest.mark.parametrize(
+    'name, lost, pairs',
+    [
+        ('FlyingChairs', 'data/00003_img1.ppm', 2),
+        ('FlyingThings3D', 'frames_cleanpass/TRAIN/A/0000/left/0007.png', 12),
+        (
+            'FlyingThings3D',
+            'optical_flow/TRAIN/A/0001/into_past/right/'
+            'OpticalFlowIntoPast_0008_R.pfm',
+            12,
+        ),
+        ('Sintel', 'training/flow/world_1/frame_0002.flo', 6),
+        ('Sintel', 'training/clean/world_1/frame_0001.png', 6),
+        ('Sintel', 'training/clean/world_1/frame_0004.png', 6),
+        ('Sintel', 'training/invalid/world_2/frame_0001.png', 6),
+        ('KITTI2012', 'training/colored_0/000000_10.png', 2),
+        ('KITTI2012', 'training/flow_noc/000001_10.png', 2),
+        ('KITTI2015', 'training/obj_map/000000_10.png', 2),
+        ('HD1K', 'hd1k_flow_gt/flow_occ/000001_0001.png', 6),
+    ],
+)
+def test_missing_file_is_named_and_spoils_no_other_pair(
+    copy, name, lost, pairs
+):
+    root = copy(NAMES[name])
+    whole = build(name, root, pipeline=LOAD)
+    expected = [whole.get_data_info(i) for i in range(len(whole))]
+    (root / lost).unlink()
+    dataset = build(name, root, pipeline=LOAD)
+    found = [dataset.get_data_info(i) for i in range(len(dataset))]
+    # A frame that is gone cannot be the first of a pair, but the pair
+    # before it is still listed.
+    assert all(entry in strip(expected) for entry in strip(found))
+    assert len(found) in (pairs, pairs - 1)
+    bad = 0
+    for index in range(len(dataset)):
+        if str(root / lost) in found[index].values():
+            with pytest.raises(BadSampleError, match=lost) as error:
+                dataset[index]
+            assert error.value.filename == str(root / lost)
+            bad += 1
+        else:
+            dataset[index]
+    assert bad == 1
+    guard = BadSampleGuard(dataset, max_bad=1)
+    for index in range(len(guard)):
+        guard[index]
+    assert guard.bad_files() == [str(root / lost)]
+
+
+def test_mmflow_shifts_the_split_of_flyingchairs(copy):
+    root = copy('flyingchairs')
+    for path in root.glob('data/00001_*'):
+        path.unlink()
+    split = str(root / 'FlyingChairs_train_val.txt')
+    theirs = build('FlyingChairs', root, 'mmflow', split_file=split)
+    # 2 and 4 are the pairs of the validation split
+    assert '00002_img1.ppm' in frames(theirs)
+    assert frames(build('FlyingChairs', root)) == ['00003_img1.ppm']
+    assert frames(build('FlyingChairs', root, test_mode=True)) == [
+        '00002_img1.ppm',
+        '00004_img1.ppm',
+    ]
+
+
+def test_mmflow_takes_left_from_anywhere_in_the_path(copy):
+    root = copy('flyingthings3d', 'left_over')
+    with pytest.raises(ValueError, match='at least one array'):  # no pair
+        build('FlyingThings3D', root, 'mmflow', scene='right')
+    assert len(build('FlyingThings3D', root, scene='right')) == 6
+
+
+@pytest.mark.parametrize('clip', ['0000', '0001'])
+def test_frames_of_flyingthings_that_are_missing(copy, clip):
+    # mmflow's joins the n-th folder of frames with the n-th of flow: with
+    # one of the two clips, that of the other, and nothing is said.
+    root = copy('flyingthings3d')
+    shutil.rmtree(root / 'frames_cleanpass' / 'TRAIN' / 'A' / clip)
+    theirs, ours = (
+        build('FlyingThings3D', root, scope, scene='left')
+        for scope in ('mmflow', 'mcjepa_mm')
+    )
+    assert len(theirs) == len(ours) == 3
+    for i in range(3):
+        assert f'/A/{clip}/' not in ours.get_data_info(i)['flow_fw_path']
+
+
+def test_mmflow_stops_at_the_first_sequence_that_is_missing(copy):
+    root = copy('hd1k')
+    for path in root.rglob('000000_0*.png'):
+        path.unlink()
+    with pytest.raises(ValueError, match='at least one array'):  # no pair
+        build('HD1K', root, 'mmflow')
+    assert frames(build('HD1K', root)) == [
+        f'000001_000{t}.png' for t in range(3)
+    ]
+
+
+def test_mmflow_joins_hd1k_by_places(copy):
+    root = copy('hd1k')
+    (root / 'hd1k_flow_gt/flow_occ/000000_0000.png').unlink()
+    theirs, ours = (build('HD1K', root, s) for s in ('mmflow', 'mcjepa_mm'))
+    assert frames(theirs)[0] == '000000_0000.png'
+    assert frames(theirs, 'flow_fw_path')[0] == '000000_0001.png'
+    assert frames(ours) == frames(ours, 'flow_fw_path')
+
+
+@pytest.mark.parametrize('folder', ['test', 'testing/test', 'testing'])
+def test_sintel_test_split_is_found_where_it_may_be(copy, folder):
+    root = copy('sintel')
+    (root / 'test').rename(root / 'away')
+    (root / folder).parent.mkdir(exist_ok=True)
+    (root / 'away').rename(root / folder)
+    dataset = build('Sintel', root, test_mode=True)
+    assert len(dataset) == 6
+    path = dataset.get_data_info(0)['img1_path']
+    assert path == str(root / folder / 'clean/world_1/frame_0001.png')
+
+
+def test_sintel_without_masks_has_no_masks(copy):
+    root = copy('sintel')
+    shutil.rmtree(root / 'training' / 'invalid')
+    shutil.rmtree(root / 'training' / 'occlusions')
+    dataset = build('Sintel', root, pipeline=LOAD)
+    sample = dataset[0]
+    assert 'gt_occ_fw' not in sample
+    assert (sample['gt_valid_fw'] == 1).all()
+
+
+@pytest.mark.parametrize(
+    'name, kwargs, match',
+    [
+        ('Sintel', dict(scene='alley_1'), r"no scene \['alley_1'\], but"),
+        ('Sintel', dict(pass_style='albedo'), "'clean' or 'final', got"),
+        ('FlyingThings3D', dict(scene='middle'), "'right' or None, got"),
+        ('FlyingThings3D', dict(pass_style='x'), "'clean' or 'final', got"),
+    ],
+)
+def test_wrong_arguments(exported, name, kwargs, match):
+    with pytest.raises(ValueError, match=match):
+        build(name, exported(NAMES[name])[0], **kwargs)
+
+
+@pytest.mark.parametrize(
+    'text, match',
+    [('1\n2\n', '2 lines, too few for pair 00004'), ('1\n3\n1\n2\n', "'3'")],
+)
+def test_wrong_split_file(copy, text, match):
+    root = copy('flyingchairs')
+    (root / 'FlyingChairs_train_val.txt').write_text(text)
+    with pytest.raises(ValueError, match=match):
+        build('FlyingChairs', root)
+    (root / 'FlyingChairs_train_val.txt').unlink()
+    with pytest.raises(FileNotFoundError, match='train_val.txt is no file'):
+        build('FlyingChairs', root)
