@@ -12,11 +12,17 @@ Why
     torch at all.
 When it can go
     When mmflow and mmsegmentation import compiled operators only where they
-    call them, or mmcv-lite ships a ``_ext`` of its own.
+    call them, or mmcv-lite ships a ``_ext`` of its own; the two operators
+    that work, when mmflow can be had beside a compiled mmcv that correlates
+    on a CPU.
 
 The stand-in is offered by a finder at the end of ``sys.meta_path``: it is
 asked only when there is no real ``mmcv._ext``. One that is there but cannot
 be loaded stays the error that it is.
+
+Its operators say which one was called and what to install. Two of them work:
+those of ``mmcv.ops.Correlation``, which mmflow's models cannot do without,
+see :mod:`mcjepa_mm.compat.mmcv_correlation`.
 """
 
 import sys
@@ -27,6 +33,7 @@ from importlib.util import find_spec, spec_from_loader
 from types import ModuleType
 
 _NAME = 'mmcv._ext'
+_WORKING = ('correlation_forward', 'correlation_backward')
 
 
 def needed() -> bool:
@@ -70,7 +77,21 @@ class _StandInLoader(Loader):
         # mmcv's collect_env prints these two instead of guarding them.
         module.get_compiler_version = lambda: 'n/a'
         module.get_compiling_cuda_version = lambda: 'n/a'
+        for name in _WORKING:
+            setattr(module, name, _correlation(name))
         module.__getattr__ = _operator
+
+
+def _correlation(name: str) -> Callable:
+    """The operator ``name``, whose module, with torch, a call imports."""
+
+    def operator(*args, **kwargs):
+        from mcjepa_mm.compat import mmcv_correlation
+
+        return getattr(mmcv_correlation, name)(*args, **kwargs)
+
+    operator.__name__ = operator.__qualname__ = name
+    return operator
 
 
 def _operator(name: str) -> Callable:

@@ -17,7 +17,7 @@ NAMES = sorted(
 
 
 def test_all_are_listed():
-    assert len(NAMES) == 4
+    assert len(NAMES) == 7
 
 
 @pytest.mark.slow
@@ -41,11 +41,23 @@ def test_takes_a_step(name):
         )
         for task in tasks
     }
-    before = model.backbone.stem[0][0].weight.clone()
+    weight = next(model.backbone.parameters())
+    before = weight.clone()
     log = model.train_step(batch, wrapper)
     assert log['loss'].isfinite()
     assert {name.split('.')[0] for name in log} == {'loss', *tasks}
-    assert not torch.equal(before, model.backbone.stem[0][0].weight)
+    assert not torch.equal(before, weight)
+
+
+def test_tasks_alone_keep_their_own_data():
+    """Nothing of the content task's data set is left in M-JEPA's."""
+    name = 'pretrain/mjepa_convnext-tiny_8xb1-coslr-100e_frames.py'
+    cfg = Config.fromfile(CONFIGS / name)
+    assert cfg.train_dataloader == cfg.motion_train_dataloader
+    assert set(cfg.train_dataloader.dataset) == {'type', 'datasets'}
+    name = 'pretrain/vicreg_convnext-tiny_8xb48-coslr-100e_in1k.py'
+    cfg = Config.fromfile(CONFIGS / name)
+    assert cfg.train_dataloader == cfg.content_train_dataloader
 
 
 def learning_rates(name):
