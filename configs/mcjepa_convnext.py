@@ -11,7 +11,7 @@ _base_ = [
 ]
 epochs = 10
 iters_per_epoch = 100
-content_batch, motion_batch = 32, 6
+content_batch, motion_batch = 32, 4
 
 train_dataloader = _base_.content_train_dataloader
 train_dataloader.batch_size = content_batch

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-CONFIG = 'configs/pretrain/mjepa_convnext-micro_1xb6_embedded.py'
+CONFIG = 'configs/pretrain/mjepa_convnext-micro_1xb4_embedded.py'
 HEAD = 'model.heads.motion'
 # Half of the training is the recipe's without the ingredient, then a ramp.
 RAMP = dict(type='ScheduleHook', begin=2.5, length=0.5)
@@ -37,8 +37,8 @@ INGREDIENTS = {
         ),
         'train_dataloader.dataset.num_frames': 3,
         # As many pairs a step as the others have.
-        'train_dataloader.batch_size': 3,
-        'train_dataloader.dataset.length': 300,
+        'train_dataloader.batch_size': 2,
+        'train_dataloader.dataset.length': 200,
         'hook': dict(RAMP, target='heads.motion.losses.velocity.loss_weight'),
     },
 }

@@ -28,7 +28,10 @@ model = dict(
             loss_weight=1.0,
             decoder=dict(
                 in_channels=channels,
-                finest=1,  # like PWC-Net; stride 2 costs more than it brings
+                # Half of the error is within 3 pixels of an outline; ending at
+                # stride 4, as PWC-Net does, left 0.29 of the zero flow's in 500
+                # steps of 6 pairs, stride 2 0.21 in twice the time.
+                finest=0,
                 # Shallow estimators learn this world in far fewer steps:
                 # (64, 64, 48, 32) took more than twice as many.
                 hidden=(48, 32, 24),

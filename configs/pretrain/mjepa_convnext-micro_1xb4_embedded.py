@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/datasets/embedded_val.py',
     '../_base_/default_runtime.py',
 ]
-epochs, iters_per_epoch, batch = 5, 100, 6
+epochs, iters_per_epoch, batch = 5, 100, 4
 
 model = dict(heads=dict(content=None))
 train_dataloader = _base_.motion_train_dataloader
