@@ -1,0 +1,208 @@
+"""Where frames come from: images, arrays, folders, videos and cameras."""
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from mmengine.logging import print_log
+
+from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, walk
+from mcjepa_mm.datasets.transforms.image_loading import read_image
+
+Picture = str | os.PathLike | np.ndarray
+
+
+class Frame(NamedTuple):
+    """A frame and where it is from.
+
+    Attributes:
+        image (np.ndarray): (H, W, 3) uint8, BGR.
+        path (str): The image, video or camera; '' for an array.
+        name (str): What files about it are called, without a suffix.
+        clip (int): Frames of one clip follow each other in time.
+    """
+
+    image: np.ndarray
+    path: str
+    name: str
+    clip: int
+
+
+class FrameStream(NamedTuple):
+    """Frames in the order of time, loaded as they are asked for.
+
+    Attributes:
+        frames (Iterator[Frame]): The frames, to be taken once.
+        title (str): Name of the whole.
+        num_pairs (int, optional): Pairs of frames, where it is known.
+        num_clips (int): Number of clips.
+        fps (float, optional): Frames in a second, where it is known.
+    """
+
+    frames: Iterator[Frame]
+    title: str
+    num_pairs: int | None
+    num_clips: int = 1
+    fps: float | None = None
+
+    def cut(self, max_frames: int | None) -> 'FrameStream':
+        """The same stream, ended after ``max_frames`` frames."""
+        if max_frames is None:
+            return self
+        if max_frames < 2:
+            raise ValueError(
+                f'max_frames must be at least 2, a pair, got {max_frames}'
+            )
+        pairs = max_frames - 1
+        if self.num_pairs is not None:
+            pairs = min(pairs, self.num_pairs)
+        return self._replace(
+            frames=islice(self.frames, max_frames), num_pairs=pairs
+        )
+
+
+def open_stream(inputs: int | Picture | Sequence) -> FrameStream:
+    """Tell what the inputs are, and open them.
+
+    Args:
+        inputs: As of :class:`FlowInferencer`.
+
+    Raises:
+        BadSampleError: If a video cannot be opened.
+        FileNotFoundError: If a path or a camera does not exist.
+        ValueError: If there is no pair of frames.
+        TypeError: If it is nothing of that kind.
+    """
+    if isinstance(inputs, int):
+        return _from_capture(inputs)
+    if isinstance(inputs, (list, tuple)):
+        alone = any(isinstance(x, Picture) for x in inputs)
+        return _from_clips([inputs] if alone else inputs)
+    if not isinstance(inputs, (str, os.PathLike)):
+        raise TypeError(
+            'inputs must be two images, a list of pairs, a folder of frames, '
+            f'a video or the number of a camera, got {type(inputs)}'
+        )
+    path = os.path.expanduser(os.fspath(inputs))
+    if os.path.isdir(path):
+        # walk() yields the images of the folder at once, its videos singly
+        names = next((names for _, names in walk(path, False) if names), ())
+        if len(names) < 2:
+            raise ValueError(
+                f'the folder {path} holds {len(names)} images, flow needs two '
+                f'({IMAGE_SUFFIXES}); of a video give the file itself'
+            )
+        clip = [os.path.join(path, name) for name in names]
+        return _from_clips([clip])._replace(title=_stem(path))
+    if not os.path.exists(path):
+        raise FileNotFoundError(f'there is no image, folder or video {path!r}')
+    if os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES.split():
+        raise ValueError(
+            f'{path} is one image; flow needs two, or a folder or a video'
+        )
+    return _from_capture(path)
+
+
+def _from_clips(clips: Sequence[Sequence[Picture]]) -> FrameStream:
+    """Frames that are listed, each clip by itself."""
+    for clip in clips:
+        if not isinstance(clip, (list, tuple)) or not all(
+            isinstance(x, Picture) for x in clip
+        ):
+            raise TypeError(
+                'expected a list of frames or a list of pairs, a frame being '
+                f'a path or an array (H, W, 3), got {type(clip)} among them'
+            )
+    if not clips or min(map(len, clips)) < 2:
+        raise ValueError(
+            f'flow needs two frames, got {[len(clip) for clip in clips]}'
+        )
+    pictures = [(i, x) for i, clip in enumerate(clips) for x in clip]
+    names = [
+        f'{i:06d}' if isinstance(x, np.ndarray) else _stem(x)
+        for i, (_, x) in enumerate(pictures)
+    ]
+    # only the first frame of a pair gives its name to a file
+    clip_of = [i for i, _ in pictures]
+    firsts = [n for n, a, b in zip(names, clip_of, clip_of[1:]) if a == b]
+    if len(set(firsts)) < len(firsts):
+        names = [f'{i:06d}_{name}' for i, name in enumerate(names)]
+
+    def frames() -> Iterator[Frame]:
+        for name, (clip, picture) in zip(names, pictures):
+            yield Frame(*_load(picture), name, clip)
+
+    return FrameStream(frames(), names[0], len(firsts), len(clips))
+
+
+def _from_capture(source: int | str) -> FrameStream:
+    """Frames of a video or a camera.
+
+    They are taken in order, which needs no seeking, and a camera knows none:
+    hence not :class:`~mcjepa_mm.datasets.video_file.VideoFile`.
+    """
+    capture = cv2.VideoCapture(source)
+    if not capture.isOpened():
+        if isinstance(source, int):
+            raise FileNotFoundError(
+                f'camera {source} cannot be opened: there is none of this '
+                'number, another program has it, or access is not allowed'
+            )
+        raise BadSampleError(
+            f'{source} cannot be opened as a video: it is truncated, empty or '
+            'of an unknown format',
+            source,
+        )
+    path = f'camera {source}' if isinstance(source, int) else source
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    fps = capture.get(cv2.CAP_PROP_FPS)
+
+    def frames() -> Iterator[Frame]:
+        index = 0
+        try:
+            while True:
+                good, image = capture.read()
+                if not good:
+                    break
+                yield Frame(image, path, f'{index:06d}', 0)
+                index += 1
+        finally:
+            capture.release()
+        if index < count:
+            # Headers are often off by a few, and what a broken recording
+            # still has is worth having.
+            print_log(
+                f'{path}: no frame can be decoded after {index}, though the '
+                f'header promises {count}',
+                logger='current',
+                level=30,
+            )
+
+    return FrameStream(
+        frames(),
+        f'camera_{source}' if isinstance(source, int) else _stem(source),
+        count - 1 if count > 0 else None,
+        fps=fps if fps > 0 else None,
+    )
+
+
+def _load(picture: Picture) -> tuple[np.ndarray, str]:
+    """A frame's pixels, (H, W, 3) uint8, BGR, and its path."""
+    if not isinstance(picture, np.ndarray):
+        path = os.path.expanduser(os.fspath(picture))
+        return read_image(path), path
+    if picture.dtype != np.uint8 or picture.shape[2:] != (3,):
+        raise ValueError(
+            'a frame must be (H, W, 3) uint8, BGR, got '
+            f'{picture.shape} {picture.dtype}'
+        )
+    return np.ascontiguousarray(picture), ''
+
+
+def _stem(path: str | os.PathLike) -> str:
+    path = os.path.abspath(os.fspath(path))
+    return os.path.splitext(os.path.basename(path))[0]

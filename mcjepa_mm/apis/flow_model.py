@@ -1,0 +1,133 @@
+"""A flow estimator from a config or its name, and a checkpoint."""
+
+import os
+import warnings
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from mcjepa_mm.registry import MODELS
+
+_CONFIGS = Path(__file__).parents[1] / '.mim' / 'configs'
+_TASK = 'motion'
+
+
+def get_flow_model(
+    model: str | os.PathLike | Config | BaseModel,
+    pretrained: str | os.PathLike | None = None,
+    device: str | torch.device | None = None,
+) -> BaseModel:
+    """Build or take a flow estimator, load it, and put it in eval mode.
+
+    Args:
+        model: A config file, the name of one of this package, a config, or
+            the model itself. Of a pretraining's config the motion half is
+            built.
+        pretrained (str, optional): Checkpoint of the estimator or of the
+            pretraining.
+        device (str | torch.device, optional): Where to run. Defaults to
+            None: a built model stays where it is, another goes to the GPU if
+            there is one.
+
+    Returns:
+        BaseModel: The estimator, with the interface of
+        :class:`~mcjepa_mm.models.MCJEPAFlow`.
+
+    Raises:
+        FileNotFoundError: If there is no such config or checkpoint.
+        ValueError: If the checkpoint does not fill the model.
+        TypeError: If the model cannot encode and estimate by itself.
+    """
+    if not isinstance(model, torch.nn.Module):
+        if not isinstance(model, Config):
+            model = Config.fromfile(find_config(model))
+        if pretrained is None:
+            warnings.warn(
+                'No checkpoint is given: the weights are random, and so is '
+                'the flow.',
+                stacklevel=3,
+            )
+        device = device or get_device()
+        scope = model.get('default_scope') or 'mcjepa_mm'
+        with DefaultScope.overwrite_default_scope(scope):
+            model = MODELS.build(_estimator_config(model.model))
+    if not hasattr(model, 'encode') or not hasattr(model, 'estimate'):
+        raise TypeError(
+            'expected a flow estimator that encodes frames singly, such as '
+            f'MCJEPAFlow, got {type(model).__name__}; for others there is '
+            'mmflow.apis.inference_model'
+        )
+    if pretrained is not None:
+        _load(model, os.fspath(pretrained))
+    if device is not None:
+        model.to(device)
+    return model.eval()
+
+
+def find_config(name: str | os.PathLike) -> str:
+    """A config's path, from the path or as MIM does from the file's name.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    name = os.fspath(name)
+    if os.path.isfile(name):
+        return name
+    for path in sorted(_CONFIGS.rglob('*.py')):
+        if path.name in (name, f'{name}.py'):
+            return str(path)
+    raise FileNotFoundError(
+        f'there is no config {name!r}, neither as a file nor among those of '
+        f'this package in {_CONFIGS}'
+    )
+
+
+def _estimator_config(model: dict) -> dict:
+    """The config of the motion half, if it is a pretrainer's."""
+    if str(model['type']).rpartition('.')[2] != 'MultiTaskPretrainer':
+        return model
+    head = model['heads'].get(_TASK)
+    if head is None:
+        raise ValueError(
+            f'the pretraining has no task {_TASK!r}, so that it has learnt '
+            f'no flow; its tasks are {list(model["heads"])}'
+        )
+    return dict(
+        type='mcjepa_mm.MCJEPAFlow',
+        backbone=model['backbone'],
+        head=head,
+        data_preprocessor=dict(
+            type='mmflow.FlowDataPreprocessor',
+            mean=head['mean'],
+            std=head['std'],
+            bgr_to_rgb=True,
+        ),
+    )
+
+
+def _load(model: BaseModel, path: str) -> None:
+    """Fill the whole model; mmengine would leave parts of it random."""
+    content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    given = {
+        key.removeprefix('module.'): value
+        for key, value in content.get('state_dict', content).items()
+    }
+    wanted = model.state_dict()
+    unfit = [
+        key
+        for key, value in wanted.items()
+        if getattr(given.get(key), 'shape', None) != value.shape
+    ]
+    if unfit:
+        raise ValueError(
+            f'{path} does not fit the model: {len(unfit)} of its '
+            f'{len(wanted)} tensors are missing there or of another shape, '
+            f'such as {unfit[0]!r}; give the config that the checkpoint was '
+            'trained with'
+        )
+    model.load_state_dict({key: given[key] for key in wanted})

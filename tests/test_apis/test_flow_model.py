@@ -1,0 +1,127 @@
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mcjepa_mm.apis.flow_model import find_config, get_flow_model
+from mcjepa_mm.models import MCJEPAFlow
+from mcjepa_mm.registry import MODELS
+
+PRETRAINING = """
+_base_ = '{config}'
+flow = _base_.model
+model = dict(
+    _delete_=True,
+    type='mcjepa_mm.MultiTaskPretrainer',
+    backbone=flow.backbone,
+    heads=dict(
+        motion=flow.head,
+        content=dict(
+            type='VICRegHead',
+            in_channels=32,
+            expander_channels=(8, 8),
+            vicreg=dict(type='VICRegLoss'),
+        ),
+    ),
+    data_preprocessor=dict(
+        type='MultiTaskDataPreprocessor',
+        tasks=dict(
+            motion=dict(
+                type='ViewsDataPreprocessor',
+                mean=flow.head.mean,
+                std=flow.head.std,
+            )
+        ),
+    ),
+)
+"""
+
+
+@pytest.fixture
+def checkpoint(model, tmp_path):
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+def assert_same(model, other):
+    a, b = model.state_dict(), other.state_dict()
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_from_a_file_a_config_and_a_model(config, checkpoint, model):
+    for source in (config, str(config), Config.fromfile(config)):
+        found = get_flow_model(source, checkpoint, 'cpu')
+        assert isinstance(found, MCJEPAFlow) and not found.training
+        assert_same(found, model)
+    empty = MODELS.build(Config.fromfile(config).model)
+    assert get_flow_model(empty, str(checkpoint)) is empty
+    assert_same(empty, model)
+
+
+def test_under_the_scope_of_another_project(config, checkpoint, model):
+    with DefaultScope.overwrite_default_scope('mmflow'):
+        assert_same(get_flow_model(config, checkpoint, 'cpu'), model)
+    cfg = Config.fromfile(config)
+    cfg.default_scope = 'mcjepa_mm'
+    assert_same(get_flow_model(cfg, checkpoint, 'cpu'), model)
+
+
+def test_a_pretraining_gives_its_motion_half(config, tmp_path):
+    path = tmp_path / 'pretraining.py'
+    path.write_text(PRETRAINING.format(config=config))
+    cfg = Config.fromfile(path)
+    with DefaultScope.overwrite_default_scope('mcjepa_mm'):
+        pretrainer = MODELS.build(cfg.model)
+    # as a distributed run saves it
+    state = {f'module.{k}': v for k, v in pretrainer.state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'epoch_1.pth')
+    found = get_flow_model(path, tmp_path / 'epoch_1.pth', 'cpu')
+    assert_same(found.backbone, pretrainer.backbone)
+    assert_same(found.head, pretrainer.heads.motion)
+    expected = get_flow_model(
+        config, tmp_path / 'epoch_1.pth', 'cpu'
+    ).data_preprocessor
+    ours = found.data_preprocessor
+    assert type(ours) is type(expected)
+    assert torch.equal(ours.mean, expected.mean)
+    assert torch.equal(ours.std, expected.std)
+    assert ours.channel_conversion and expected.channel_conversion
+
+    del cfg.model.heads['motion']
+    with pytest.raises(ValueError, match=r"no task 'motion'.*\['content'\]"):
+        get_flow_model(cfg, tmp_path / 'epoch_1.pth', 'cpu')
+
+
+def test_a_config_is_found_by_name(repo, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    path = repo / 'configs' / 'mcjepa_convnext.py'
+    for name in ('mcjepa_convnext', 'mcjepa_convnext.py', path):
+        assert path.samefile(find_config(name))
+    with pytest.raises(FileNotFoundError, match="no config 'nowhere'"):
+        find_config('nowhere')
+
+
+def test_a_checkpoint_fills_the_model_or_is_refused(
+    config, model, checkpoint, tmp_path
+):
+    state = model.state_dict()
+    name = next(iter(state))
+    number = len(state)
+    torch.save(state | {name: torch.zeros(1)}, tmp_path / 'shape.pth')
+    with pytest.raises(
+        ValueError,
+        match=rf"shape.pth does not fit .* 1 of its {number} .*'{name}'",
+    ):
+        get_flow_model(config, tmp_path / 'shape.pth', 'cpu')
+    torch.save({'encoder.weight': torch.zeros(1)}, tmp_path / 'other.pth')
+    with pytest.raises(ValueError, match=f': {number} of its {number}'):
+        get_flow_model(config, tmp_path / 'other.pth', 'cpu')
+    with pytest.raises(FileNotFoundError, match='none.pth'):
+        get_flow_model(config, 'none.pth', 'cpu')
+
+
+def test_other_models_are_refused():
+    with pytest.raises(TypeError, match='got Linear; .*inference_model'):
+        get_flow_model(torch.nn.Linear(1, 1))
