@@ -22,11 +22,15 @@ class Clip(NamedTuple):
     path: str
     frames: Mapping[int, str] | range
 
-    def firsts(self, gap: int) -> Sequence[int]:
-        """Frames that have another one ``gap`` after them."""
+    def firsts(self, gap: int, count: int = 2) -> Sequence[int]:
+        """Frames that ``count - 1`` others follow, ``gap`` apart."""
         if isinstance(self.frames, range):
-            return range(len(self.frames) - gap)
-        return tuple(n for n in self.frames if n + gap in self.frames)
+            return range(len(self.frames) - (count - 1) * gap)
+        return tuple(
+            n
+            for n in self.frames
+            if all(n + k * gap in self.frames for k in range(1, count))
+        )
 
     def files(self, numbers: Sequence[int]) -> list[str]:
         """The files that hold the frames: one each, or the video."""

@@ -17,8 +17,8 @@ class EmbeddedPairs(Dataset):
     """Two frames of each scene of the embedded world, with ground truth.
 
     A sample holds ``inputs``, (2, 3, H, W) uint8, RGB, the frames at times 0
-    and 1 (and on, with ``num_frames``), and ``data_samples``, an mmengine BaseDataElement with mmflow's
-    field names:
+    and 1 (and on, with ``num_frames``), and ``data_samples``, an mmengine
+    BaseDataElement with mmflow's field names:
 
     - ``gt_flow_fw``, ``gt_flow_bw``: PixelData, (2, H, W) float32, x then y,
       pixels, on the grid of the first and of the second frame.

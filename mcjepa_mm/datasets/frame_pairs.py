@@ -53,6 +53,8 @@ class FramePairs(Dataset):
         data_root (str): Folder with videos or folders of frames.
         pipeline (Sequence[dict | callable]): Transforms of the pair.
         frame_gap (int): Distance of the two frames. Defaults to 1.
+        num_frames (int): Frames of a sample, each ``frame_gap`` after the one
+            before it: 3 for a FlowHead with ``num_frames=3``. Defaults to 2.
         folders (Sequence[str]): Glob patterns, relative to ``data_root``, of
             the folders that are searched in its place, such as
             ``'*/*/image_02'``. Each has to match. Defaults to ().
@@ -86,6 +88,7 @@ class FramePairs(Dataset):
         *,
         pipeline: Sequence = (),
         frame_gap: int = 1,
+        num_frames: int = 2,
         folders: Sequence[str] = (),
         frame_name: str | None = None,
         expects: str = '',
@@ -95,10 +98,15 @@ class FramePairs(Dataset):
     ) -> None:
         if frame_gap < 1:
             raise ValueError(f'frame_gap must be at least 1, got {frame_gap}')
+        if num_frames < 2:
+            raise ValueError(
+                f'num_frames must be at least 2, got {num_frames}'
+            )
         if isinstance(folders, str):
             raise TypeError(f'folders must be a list, got {folders!r}')
         self.data_root = os.path.expanduser(data_root)
         self.frame_gap = frame_gap
+        self.num_frames = num_frames
         self.folders = tuple(folders)
         self.frame_name = frame_name and compile_frame_name(frame_name)
         self.expects = expects
@@ -110,7 +118,7 @@ class FramePairs(Dataset):
         self.short_files: list[str] = []
         self.broken_files: list[str] = []
         self._find_clips(recursive)
-        self._firsts = [clip.firsts(frame_gap) for clip in self.clips]
+        self._firsts = [self._firsts_of(clip) for clip in self.clips]
         # Index of the first pair after each clip.
         self._ends = np.cumsum([len(firsts) for firsts in self._firsts])
 
@@ -132,14 +140,16 @@ class FramePairs(Dataset):
             frames = [video.read(number) for number in numbers]
         else:
             frames = [read_image(path, 'rgb') for path in paths]
-        shape, other = (frame.shape[:2] for frame in frames)
-        if shape != other:
-            raise BadSampleError(
-                f'{paths[-1]} is {other[0]} x {other[1]} pixels (height x '
-                f'width), the frame before it, {paths[0]}, is {shape[0]} x '
-                f'{shape[1]}; the frames of a pair must have one size',
-                paths[-1],
-            )
+        shape = frames[0].shape[:2]
+        for path, frame in zip(paths, frames):
+            other = frame.shape[:2]
+            if shape != other:
+                raise BadSampleError(
+                    f'{path} is {other[0]} x {other[1]} pixels (height x '
+                    f'width), a frame before it, {paths[0]}, is {shape[0]} x '
+                    f'{shape[1]}; the frames of a pair must have one size',
+                    path,
+                )
         self._check_size(paths[0], shape)
         results.update(img=frames, ori_shape=shape, img_shape=shape)
         return self.pipeline(results)
@@ -151,12 +161,17 @@ class FramePairs(Dataset):
         number = int(np.searchsorted(self._ends, index, side='right'))
         clip, firsts = self.clips[number], self._firsts[number]
         first = firsts[index - int(self._ends[number])]  # from the end
-        indices = first, first + self.frame_gap
+        indices = tuple(
+            first + k * self.frame_gap for k in range(self.num_frames)
+        )
         return dict(
             sample_idx=index,
             img_path=clip.files(indices),
             frame_indices=indices,
         )
+
+    def _firsts_of(self, clip: Clip) -> Sequence[int]:
+        return clip.firsts(self.frame_gap, self.num_frames)
 
     def _find_clips(self, recursive: bool) -> None:
         images = 0
@@ -164,7 +179,7 @@ class FramePairs(Dataset):
             images += len(names)
             usable = []
             for clip in self._split(path, names):
-                if clip.firsts(self.frame_gap):
+                if self._firsts_of(clip):
                     usable.append(clip)
                 elif self.frame_name:
                     self.short_files += clip.files(list(clip.frames)[:1])
@@ -176,8 +191,9 @@ class FramePairs(Dataset):
         if self.short_files:
             print_log(
                 f'Not used: {len(self.short_files)} clips of {self.data_root} '
-                f'without two frames that are frame_gap={self.frame_gap} '
-                f'apart: {self._listing(self.short_files)}',
+                f'without {self.num_frames} frames that are '
+                f'frame_gap={self.frame_gap} apart: '
+                f'{self._listing(self.short_files)}',
                 logger='current',
                 level=30,
             )
@@ -222,7 +238,8 @@ class FramePairs(Dataset):
     def _expected(self) -> str:
         what = self.expects or (
             f'a folder with videos ({VIDEO_SUFFIXES}) or with folders of at '
-            f'least {self.frame_gap + 1} frames ({IMAGE_SUFFIXES})'
+            f'least {(self.num_frames - 1) * self.frame_gap + 1} frames '
+            f'({IMAGE_SUFFIXES})'
         )
         if self.folders:
             what += f', in the folders {", ".join(self.folders)}'

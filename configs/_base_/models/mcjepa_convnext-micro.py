@@ -1,6 +1,6 @@
 # MC-JEPA small enough for two CPU cores and the embedded world: 1.2 M
 # parameters in the encoder. Where it differs from the paper's numbers, it is
-# because the world is small: a thousand steps instead of hundreds of thousands.
+# because the world is small: a thousand steps, not hundreds of thousands.
 _base_ = './mcjepa_convnext-tiny.py'
 channels = (24, 24, 48, 96, 160, 224)
 
@@ -28,9 +28,10 @@ model = dict(
             loss_weight=1.0,
             decoder=dict(
                 in_channels=channels,
-                # Half of the error is within 3 pixels of an outline; ending at
-                # stride 4, as PWC-Net does, left 0.29 of the zero flow's in 500
-                # steps of 6 pairs, stride 2 0.21 in twice the time.
+                # Most of the error is at outlines and in what they hide.
+                # Ending at stride 4, as PWC-Net does, left 0.29 of the zero
+                # flow's after 500 steps of motion alone with 6 pairs, stride
+                # 2 left 0.21 in twice the time.
                 finest=0,
                 # Shallow estimators learn this world in far fewer steps:
                 # (64, 64, 48, 32) took more than twice as many.
