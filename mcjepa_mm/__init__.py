@@ -1,6 +1,6 @@
 """MC-JEPA for OpenMMLab: one encoder for motion and content.
 
-Importing this package mends three upstream breaks (see
+Importing this package mends upstream breaks (see
 :mod:`mcjepa_mm.compat`) and makes ``_base_ = 'mcjepa_mm::folder/x.py'``
 resolvable. It imports neither torch nor any other OpenMMLab project than
 mmengine, so that it is cheap in a config's ``custom_imports``.

@@ -40,20 +40,3 @@ model = dict(
         post_processor=dict(in_channels=581),  # level2 and 448 grown on it
     ),
 )
-
-# mmflow's ColorJitter turns the hue by `np.int`, which numpy 2 does not have.
-# PhotoMetricDistortion turns it without: by up to half a turn like the
-# original, but for half of the pairs only.
-pipeline = [
-    *_base_.train_pipeline[:2],
-    dict(type='ColorJitter', brightness=0.5, contrast=0.5, saturation=0.5),
-    dict(
-        type='PhotoMetricDistortion',
-        brightness_delta=0,
-        contrast_range=(1, 1),
-        saturation_range=(1, 1),
-        hue_delta=90,
-    ),
-    *_base_.train_pipeline[3:],
-]
-train_dataloader = dict(dataset=dict(pipeline=pipeline))

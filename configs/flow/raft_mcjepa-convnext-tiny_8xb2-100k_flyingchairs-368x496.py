@@ -33,27 +33,3 @@ model = dict(
 )
 # The levels behind the one in use have no gradient.
 find_unused_parameters = True
-
-# mmflow's ColorJitter turns the hue by `np.int`, which numpy 2 does not have.
-# PhotoMetricDistortion turns it without, by as much as the original
-# (0.5 / 3.14 of a turn), but for half of the pairs only, and always for both
-# images alike.
-pipeline = [
-    *_base_.train_pipeline[:2],
-    dict(
-        type='ColorJitter',
-        asymmetric_prob=0.2,
-        brightness=0.4,
-        contrast=0.4,
-        saturation=0.4,
-    ),
-    dict(
-        type='PhotoMetricDistortion',
-        brightness_delta=0,
-        contrast_range=(1, 1),
-        saturation_range=(1, 1),
-        hue_delta=28,
-    ),
-    *_base_.train_pipeline[3:],
-]
-train_dataloader = dict(dataset=dict(pipeline=pipeline))

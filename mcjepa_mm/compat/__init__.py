@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 from mcjepa_mm.compat import (
     mmcv_ext,
+    mmflow_hue,
     plain_checkpoints,
     torchvision_operators,
 )
@@ -19,6 +20,7 @@ MENDS = {
     'mmcv_ext': mmcv_ext,
     'torchvision_operators': torchvision_operators,
     'plain_checkpoints': plain_checkpoints,
+    'mmflow_hue': mmflow_hue,
 }
 
 

@@ -95,10 +95,8 @@ def test_two_steps_and_a_prediction(name):
 def test_only_what_follows_from_the_encoder_differs(name, shipped):
     ours = Config.fromfile(CONFIGS / name)
     theirs = shipped(name)
-    assert {key for key in theirs if theirs[key] != ours[key]} == {
-        'model',
-        'train_dataloader',
-    }
+    changed = {key for key in theirs if theirs[key] != ours[key]}
+    assert changed == {'model'}
     allowed = {'data_preprocessor', 'encoder', 'cxt_encoder', 'decoder'}
     assert {
         key for key in theirs.model if theirs.model[key] != ours.model[key]
@@ -110,28 +108,11 @@ def test_only_what_follows_from_the_encoder_differs(name, shipped):
     } <= {'in_channels', 'post_processor', 'scaled'}
 
 
-@pytest.mark.parametrize('name', SHIPPED)
-def test_the_pipeline_is_the_shipped_one_but_for_the_hue(name, shipped):
-    ours, expected = (
-        [{k: v for k, v in step.items() if k != '_scope_'} for step in steps]
-        for steps in (
-            cfg.train_dataloader.dataset.pipeline
-            for cfg in (Config.fromfile(CONFIGS / name), shipped(name))
-        )
-    )
-    (jitter,) = (t for t in expected if t['type'] == 'ColorJitter')
-    hue = jitter.pop('hue')
-    (turn,) = (t for t in ours if t['type'] == 'PhotoMetricDistortion')
-    assert turn['hue_delta'] == int(180 * hue)
-    ours.remove(turn)
-    assert ours == expected
-
-
 @pytest.mark.parametrize(
     'name, size', [(PWCNET, (384, 448)), (RAFT, (368, 496))]
 )
 def test_the_dataset_gives_samples(name, size, tmp_path):
-    """The shipped pipelines fail at ``np.int`` on numpy 2."""
+    """The shipped pipelines, whose ColorJitter needs a mend on numpy 2."""
     from mmflow.registry import DATASETS
 
     rng = np.random.default_rng(0)

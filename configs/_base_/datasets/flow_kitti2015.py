@@ -5,22 +5,14 @@
 kitti2015_train_pipeline = [
     dict(type='mcjepa_mm.LoadFlowPair'),
     dict(type='mcjepa_mm.LoadFlowAnnotations', with_masks=False),
-    # RAFT's ColorJitter. mmflow's turns the hue by `np.int`, which numpy 2
-    # does not have; PhotoMetricDistortion turns it by as much (0.5 / 3.14 of
-    # a turn), for half of the pairs.
+    # As mmflow's RAFT.
     dict(
         type='mmflow.ColorJitter',
         asymmetric_prob=0.0,
         brightness=0.4,
         contrast=0.4,
         saturation=0.4,
-    ),
-    dict(
-        type='mmflow.PhotoMetricDistortion',
-        brightness_delta=0,
-        contrast_range=(1, 1),
-        saturation_range=(1, 1),
-        hue_delta=28,
+        hue=0.5 / 3.14,
     ),
     # As mmflow crops, in multiples of 64. The frames are 370 to 376 high.
     dict(type='mmflow.RandomCrop', crop_size=(320, 896)),
