@@ -16,7 +16,12 @@ def test_what_was_mended_can_be_printed(run):
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert rows[0] == ['mend', 'needed', 'here', 'applied']
-    names = ['mmcv_ext', 'torchvision_operators', 'plain_checkpoints']
+    names = [
+        'mmcv_ext',
+        'torchvision_operators',
+        'plain_checkpoints',
+        'mmflow_hue',
+    ]
     assert [row[0] for row in rows[1:]] == names
     for _, needed, applied in rows[1:]:
         assert applied == needed
