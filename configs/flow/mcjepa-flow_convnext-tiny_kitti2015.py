@@ -1,5 +1,6 @@
 # Test flow on KITTI 2015, the split with public labels:
-#   mim test mcjepa_mm mcjepa-flow_convnext-tiny_kitti2015.py CHECKPOINT
+#   mim test mcjepa_mm mcjepa-flow_convnext-tiny_kitti2015.py \
+#       --checkpoint CHECKPOINT
 _base_ = [
     '../_base_/models/mcjepa-flow_convnext-tiny.py',
     '../_base_/datasets/flow_kitti2015.py',

@@ -1,5 +1,6 @@
 # Test flow on both passes of MPI Sintel, the split with public labels:
-#   mim test mcjepa_mm mcjepa-flow_convnext-tiny_sintel.py CHECKPOINT
+#   mim test mcjepa_mm mcjepa-flow_convnext-tiny_sintel.py \
+#       --checkpoint CHECKPOINT
 _base_ = [
     '../_base_/models/mcjepa-flow_convnext-tiny.py',
     '../_base_/datasets/flow_sintel.py',
