@@ -9,7 +9,7 @@ _base_ = [
     './_base_/datasets/embedded_val.py',
     './_base_/default_runtime.py',
 ]
-epochs = 10
+epochs = 8
 iters_per_epoch = 100
 content_batch, motion_batch = 32, 4
 

@@ -1,6 +1,6 @@
 # MC-JEPA small enough for two CPU cores and the embedded world: 1.2 M
 # parameters in the encoder. Where it differs from the paper's numbers, it is
-# because the world is small: a thousand steps, not hundreds of thousands.
+# because the world is small: 800 steps, not hundreds of thousands.
 _base_ = './mcjepa_convnext-tiny.py'
 channels = (24, 24, 48, 96, 160, 224)
 
