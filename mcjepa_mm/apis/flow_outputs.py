@@ -13,6 +13,7 @@ from mmengine.structures import BaseDataElement
 
 from mcjepa_mm.datasets.flow_files import write_flow
 from mcjepa_mm.visualization import flow_legend, flow_to_rgb
+from mcjepa_mm.whole_file import write_whole
 
 from .flow_inputs import Frame
 from .flow_video import VideoWriter
@@ -190,9 +191,4 @@ def _write_picture(path: Path, picture: np.ndarray) -> None:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     done, content = cv2.imencode('.png', picture)
     assert done, f'OpenCV cannot encode a picture of {picture.shape}'
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(content.tobytes())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, content.tobytes())

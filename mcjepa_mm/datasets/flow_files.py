@@ -23,6 +23,7 @@ import mmcv
 import numpy as np
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.whole_file import write_whole
 
 _UNKNOWN = 1e9  # Middlebury: a larger component means "not known"
 _PFM_HEADER = re.compile(rb'PF\s+(\d+)\s+(\d+)\s+([-+.\deE]+)\s')
@@ -110,13 +111,7 @@ def write_flow(
         content = _codec(path)[1](flow, valid)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
-    # processes that share a folder must not share the temporary file
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, content)
 
 
 def _codec(path: str | os.PathLike) -> tuple[Callable, Callable]:

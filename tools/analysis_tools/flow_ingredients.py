@@ -8,7 +8,6 @@ are not repeated, so the work can be split over processes by ``--only`` and
 
 import argparse
 import json
-import os
 import statistics
 import sys
 from pathlib import Path
@@ -101,7 +100,7 @@ def main() -> None:
     from _command_line import prefer_checkout
 
     prefer_checkout()
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    from mcjepa_mm.whole_file import write_whole
 
     results = {}
     for seed in args.seeds:
@@ -110,9 +109,7 @@ def main() -> None:
             done = work_dir / 'metrics.json'
             if not done.is_file():
                 metrics = train(name, seed, work_dir)
-                part = done.with_suffix('.part')
-                part.write_text(json.dumps(metrics))
-                os.replace(part, done)
+                write_whole(done, json.dumps(metrics).encode())
             results.setdefault(name, []).append(json.loads(done.read_text()))
             print(name, seed, results[name][-1], flush=True)
     print(f'\n{table(results)}')
