@@ -1,3 +1,4 @@
 from .convnext import MCJEPAConvNeXt
+from .trained import TrainedBackbone, read_backbone
 
-__all__ = ['MCJEPAConvNeXt']
+__all__ = ['MCJEPAConvNeXt', 'TrainedBackbone', 'read_backbone']
