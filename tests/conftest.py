@@ -6,8 +6,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.registry import DefaultScope
 
 REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True, scope='module')
+def own_scope():
+    """End the default scope that a module's runners leave behind.
+
+    It decides in whose registry the next module's ``type`` is looked up, and
+    mmengine has no call that ends it.
+    """
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture
