@@ -7,7 +7,6 @@ each.
 
 import argparse
 import json
-import os
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -124,9 +123,9 @@ def load_trained(runner, checkpoint: Path) -> None:
 
 def evaluate(runner, name: str, out: Path) -> dict[str, Any]:
     """Test the model as it is; draw it where there are frame pairs."""
-    import cv2
     from mmengine.runner import set_random_seed
 
+    from mcjepa_mm.image_file import write_image
     from mcjepa_mm.visualization import draw_pretraining_sheet
 
     # the same random views for both models, should the pipeline draw any
@@ -143,18 +142,9 @@ def evaluate(runner, name: str, out: Path) -> dict[str, Any]:
             heading=f'{runner.experiment_name}, {name}',
         )
         path = out / f'sheet_{name}.png'
-        ok, data = cv2.imencode('.png', sheet[..., ::-1])
-        assert ok, f'OpenCV cannot encode a picture of {sheet.shape}'
-        write(path, data.tobytes())
+        write_image(path, sheet)
         result['picture'] = str(path)
     return result
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(path.name + '.part')
-    part.write_bytes(data)
-    os.replace(part, path)
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
@@ -202,6 +192,7 @@ def main() -> None:
 
     prefer_checkout()
     import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    from mcjepa_mm.whole_file import write_whole
 
     runner = make_runner(args.config, args.cfg_options, out)
     runner.model.init_weights()
@@ -220,7 +211,7 @@ def main() -> None:
         seed=runner.seed,
         **results,
     )
-    write(out / 'metrics.json', json.dumps(report, indent=2).encode())
+    write_whole(out / 'metrics.json', json.dumps(report, indent=2).encode())
     print(f'\n{table(results)}\n')
     print(f'figures: {out / "metrics.json"}')
     pictures = [x['picture'] for x in results.values() if 'picture' in x]

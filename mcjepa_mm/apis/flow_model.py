@@ -2,18 +2,17 @@
 
 import os
 import warnings
-from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from mcjepa_mm.registry import MODELS
 
-_CONFIGS = Path(__file__).parents[1] / '.mim' / 'configs'
+from .model_files import fill_model, find_config
+
 _TASK = 'motion'
 
 
@@ -63,28 +62,10 @@ def get_flow_model(
             'mmflow.apis.inference_model'
         )
     if pretrained is not None:
-        _load(model, os.fspath(pretrained))
+        fill_model(model, pretrained)
     if device is not None:
         model.to(device)
     return model.eval()
-
-
-def find_config(name: str | os.PathLike) -> str:
-    """A config's path, from the path or as MIM does from the file's name.
-
-    Raises:
-        FileNotFoundError: If there is neither.
-    """
-    name = os.fspath(name)
-    if os.path.isfile(name):
-        return name
-    for path in sorted(_CONFIGS.rglob('*.py')):
-        if path.name in (name, f'{name}.py'):
-            return str(path)
-    raise FileNotFoundError(
-        f'there is no config {name!r}, neither as a file nor among those of '
-        f'this package in {_CONFIGS}'
-    )
 
 
 def _estimator_config(model: dict) -> dict:
@@ -108,26 +89,3 @@ def _estimator_config(model: dict) -> dict:
             bgr_to_rgb=True,
         ),
     )
-
-
-def _load(model: BaseModel, path: str) -> None:
-    """Fill the whole model; mmengine would leave parts of it random."""
-    content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    given = {
-        key.removeprefix('module.'): value
-        for key, value in content.get('state_dict', content).items()
-    }
-    wanted = model.state_dict()
-    unfit = [
-        key
-        for key, value in wanted.items()
-        if getattr(given.get(key), 'shape', None) != value.shape
-    ]
-    if unfit:
-        raise ValueError(
-            f'{path} does not fit the model: {len(unfit)} of its '
-            f'{len(wanted)} tensors are missing there or of another shape, '
-            f'such as {unfit[0]!r}; give the config that the checkpoint was '
-            'trained with'
-        )
-    model.load_state_dict({key: given[key] for key in wanted})

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import cv2
 import numpy as np
 from mmengine.structures import BaseDataElement
 
 from mcjepa_mm.datasets.flow_files import write_flow
+from mcjepa_mm.image_file import write_image
 from mcjepa_mm.visualization import flow_legend, flow_to_rgb
-from mcjepa_mm.whole_file import write_whole
 
 from .flow_inputs import Frame
 from .flow_video import VideoWriter
@@ -138,7 +137,7 @@ class FlowWriter:
             for way, suffix in (('fw', ''), ('bw', '_bw')):
                 occluded = sample.get(f'pred_occ_{way}').data[0].numpy()
                 grey = np.rint(255 * occluded.clip(0, 1)).astype(np.uint8)
-                _write_picture(self._path('occ', suffix, frame.name), grey)
+                write_image(self._path('occ', suffix, frame.name), grey)
         if 'video' in self.save:
             picture = frame.image[..., ::-1]
             self._video.write(
@@ -153,7 +152,7 @@ class FlowWriter:
         if 'png' in self.save:
             write_flow(self._path('png', suffix, name), flow)
         if 'color' in self.save:
-            _write_picture(
+            write_image(
                 self._path('color', suffix, name),
                 beside(flow_to_rgb(flow, scale), legend(flow, scale)),
             )
@@ -183,12 +182,3 @@ def beside(*pictures: np.ndarray) -> np.ndarray:
         for picture in pictures
     ]
     return np.concatenate(padded, axis=1)[:, :-_GAP]
-
-
-def _write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write grey (H, W) or RGB (H, W, 3) uint8, whole or not at all."""
-    if picture.ndim == 3:
-        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    done, content = cv2.imencode('.png', picture)
-    assert done, f'OpenCV cannot encode a picture of {picture.shape}'
-    write_whole(path, content.tobytes())

@@ -3,7 +3,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mcjepa_mm.apis.flow_model import find_config, get_flow_model
+from mcjepa_mm.apis.flow_model import get_flow_model
 from mcjepa_mm.models import MCJEPAFlow
 from mcjepa_mm.registry import MODELS
 
@@ -92,15 +92,6 @@ def test_a_pretraining_gives_its_motion_half(config, tmp_path):
     del cfg.model.heads['motion']
     with pytest.raises(ValueError, match=r"no task 'motion'.*\['content'\]"):
         get_flow_model(cfg, tmp_path / 'epoch_1.pth', 'cpu')
-
-
-def test_a_config_is_found_by_name(repo, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    path = repo / 'configs' / 'mcjepa_convnext.py'
-    for name in ('mcjepa_convnext', 'mcjepa_convnext.py', path):
-        assert path.samefile(find_config(name))
-    with pytest.raises(FileNotFoundError, match="no config 'nowhere'"):
-        find_config('nowhere')
 
 
 def test_a_checkpoint_fills_the_model_or_is_refused(

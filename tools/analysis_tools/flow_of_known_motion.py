@@ -80,10 +80,10 @@ def main() -> None:
     from _command_line import prefer_checkout
 
     prefer_checkout()
-    import cv2
     import numpy as np
 
     from mcjepa_mm.apis import FlowInferencer
+    from mcjepa_mm.image_file import write_image
     from mcjepa_mm.visualization import flow_legend, flow_to_rgb
     from mcjepa_mm.visualization.contact_sheet import add_footer, contact_sheet
 
@@ -112,8 +112,10 @@ def main() -> None:
     )
     note = 'The whole picture moves. All flow pictures share this scale.'
     sheet = add_footer(sheet, flow_legend(110, scale), [note])
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(args.out, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    try:
+        write_image(args.out, sheet)
+    except (ValueError, OSError) as error:
+        raise SystemExit(str(error)) from error
     print(f'picture: {args.out}')
 
 

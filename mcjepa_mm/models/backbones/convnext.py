@@ -1,4 +1,5 @@
 import copy
+import math
 from collections.abc import Sequence
 from itertools import chain
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from mcjepa_mm.registry import MODELS
 
 from .layers import ConvNeXtBlock, Downsample, build_norm
+from .split_stem import NORM_CFG, SplitStem
 
 # Depths and widths of the ConvNeXt family: arXiv 2201.03545 for tiny and up,
 # arXiv 2301.00808 for the smaller ones.
@@ -77,6 +79,9 @@ class MCJEPAConvNeXt(BaseModule):
             have no gradient. Defaults to 0.
         with_cp (bool): Recompute every block in backward, which saves memory
             and costs time. Defaults to False.
+        contiguous (bool): Return maps in torch's default memory layout, as
+            most backbones do and heads that use ``view`` expect, at the cost
+            of a copy. Defaults to False, channels-last.
         init_cfg (dict | list[dict], optional): mmengine's initialisation;
             by default truncated normal with std 0.02.
 
@@ -109,10 +114,11 @@ class MCJEPAConvNeXt(BaseModule):
         norm_eval: bool = False,
         frozen_stages: int = 0,
         with_cp: bool = False,
+        contiguous: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg or copy.deepcopy(INIT_CFG))
-        norm_cfg = norm_cfg or dict(type='LN2d', eps=1e-6)
+        norm_cfg = norm_cfg or NORM_CFG
         depths, channels = _parse_arch(arch)
         self.out_indices = _parse_out_indices(out_indices)
         if len(strides) != NUM_LEVELS or set(strides) - {1, 2}:
@@ -125,6 +131,7 @@ class MCJEPAConvNeXt(BaseModule):
                 f'frozen_stages must be 0 to {NUM_LEVELS}, got '
                 f'{frozen_stages}.'
             )
+        self.contiguous = contiguous
         self.norm_eval = norm_eval
         self.frozen_stages = frozen_stages
 
@@ -134,34 +141,29 @@ class MCJEPAConvNeXt(BaseModule):
         self.out_channels = tuple(level_channels[i] for i in self.out_indices)
         self.out_strides = tuple(level_strides[i] for i in self.out_indices)
 
-        half = level_channels[0]
-        self.stem = nn.ModuleList(
-            [
-                nn.Sequential(
-                    Downsample(
-                        in_channels, half, kernel_size=4, stride=strides[0]
-                    ),
-                    build_norm(norm_cfg, half),
-                ),
-                nn.Sequential(
-                    Downsample(half, half, kernel_size=3, stride=strides[1]),
-                    build_norm(norm_cfg, half),
-                ),
-            ]
+        *stem, before_stages = SplitStem(
+            channels[0],
+            in_channels=in_channels,
+            strides=strides[:3],
+            norm_cfg=norm_cfg,
         )
-        self.downsample_layers = nn.ModuleList()
+        self.stem = nn.ModuleList(stem)
+        self.downsample_layers = nn.ModuleList([before_stages])
         self.stages = nn.ModuleList()
         rates = iter(torch.linspace(0, drop_path_rate, sum(depths)).tolist())
         for i, (depth, width) in enumerate(zip(depths, channels)):
-            before = level_channels[i + 1]
-            self.downsample_layers.append(
-                nn.Sequential(
-                    build_norm(norm_cfg, before),
-                    Downsample(
-                        before, width, kernel_size=2, stride=strides[i + 2]
-                    ),
+            if i:
+                self.downsample_layers.append(
+                    nn.Sequential(
+                        build_norm(norm_cfg, channels[i - 1]),
+                        Downsample(
+                            channels[i - 1],
+                            width,
+                            kernel_size=2,
+                            stride=strides[i + 2],
+                        ),
+                    )
                 )
-            )
             self.stages.append(
                 nn.Sequential(
                     *[
@@ -185,6 +187,36 @@ class MCJEPAConvNeXt(BaseModule):
             return (self.stem[index],)
         return self.downsample_layers[index - 2], self.stages[index - 2]
 
+    def get_layer_depth(
+        self, param_name: str, prefix: str = ''
+    ) -> tuple[int, int]:
+        """Group of a parameter for learning rates that decay with depth.
+
+        ConvNeXt's groups: what stands before the first stage, the first and
+        the second stage, three blocks each of the third, the fourth.
+        mmpretrain's models ask for it by this name.
+
+        Args:
+            param_name (str): Full name of the parameter.
+            prefix (str): What the names of the backbone's begin with.
+
+        Returns:
+            tuple[int, int]: Its group, from 0 at the image, and the number
+            of groups; the last group is everything outside the backbone.
+        """
+        last = 3 + math.ceil(len(self.stages[2]) / 3)
+        if not param_name.startswith(prefix):
+            return last + 1, last + 2
+        kind, index, *rest = param_name.removeprefix(prefix).split('.')
+        stage = int(index)
+        if kind == 'stem' or (kind == 'downsample_layers' and stage == 0):
+            group = 0
+        elif kind == 'stages' and stage == 2:
+            group = 3 + int(rest[0]) // 3
+        else:
+            group = (1, 2, 3, last)[stage]
+        return group, last + 2
+
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Compute the pyramid.
 
@@ -193,7 +225,8 @@ class MCJEPAConvNeXt(BaseModule):
 
         Returns:
             tuple[Tensor]: The levels of ``out_indices``, each
-            (N, C_l, H / stride_l, W / stride_l), memory channels-last.
+            (N, C_l, H / stride_l, W / stride_l), memory channels-last unless
+            ``contiguous``.
         """
         if min(x.shape[-2:]) < self.total_stride:
             raise ValueError(
@@ -207,7 +240,8 @@ class MCJEPAConvNeXt(BaseModule):
             for module in self.level(i):
                 x = module(x)
             outs[i] = x
-        return tuple(outs[i] for i in self.out_indices)
+        maps = (outs[i] for i in self.out_indices)
+        return tuple(x.contiguous() if self.contiguous else x for x in maps)
 
     def train(self, mode: bool = True) -> 'MCJEPAConvNeXt':
         super().train(mode)

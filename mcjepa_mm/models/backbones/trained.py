@@ -3,11 +3,11 @@
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from mcjepa_mm.checkpoint_file import read_checkpoint
 
 from .convnext import ARCHS
 
@@ -51,14 +51,10 @@ def read_backbone(path: str | os.PathLike) -> TrainedBackbone:
         TrainedBackbone: The encoder and the settings that fit it.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError, ImportError: As :func:`read_checkpoint`.
         ValueError: If it is no checkpoint, or holds no MCJEPAConvNeXt.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'there is no checkpoint {str(path)!r}')
-    content = _load(path)
-    keys = content.get('state_dict', content)
+    keys, meta = read_checkpoint(path)
     for prefix in PREFIXES:
         if f'{prefix}{_FIRST}' not in keys:
             continue
@@ -67,10 +63,8 @@ def read_backbone(path: str | os.PathLike) -> TrainedBackbone:
             for key, value in keys.items()
             if key.startswith(prefix)
         }
-        settings = _settings(state_dict, path)
-        return TrainedBackbone(
-            state_dict, prefix, settings, dict(content.get('meta') or {})
-        )
+        settings = backbone_settings(state_dict, path)
+        return TrainedBackbone(state_dict, prefix, settings, meta)
     raise ValueError(
         f'{path} holds no MCJEPAConvNeXt: expected keys like '
         f'{PREFIXES[0] + _FIRST!r} or {_FIRST!r}, it has '
@@ -79,27 +73,22 @@ def read_backbone(path: str | os.PathLike) -> TrainedBackbone:
     )
 
 
-def _load(path: Path) -> dict:
-    if path.suffix == '.safetensors':
-        from safetensors.torch import load_file
+def backbone_settings(
+    state_dict: dict[str, Tensor], path: str | os.PathLike
+) -> dict[str, Any]:
+    """Read the arguments of :class:`MCJEPAConvNeXt` off its weights.
 
-        return load_file(path)
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    # what torch raises depends on which byte of a foreign file it trips over
-    except Exception as error:
-        raise ValueError(
-            f'{path} cannot be read as a checkpoint: {error}'
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(
-            f'{path} is no checkpoint: expected a dict of tensors, got '
-            f'{type(content).__name__}'
-        )
-    return content
+    Args:
+        state_dict (dict[str, Tensor]): Weights with the encoder's own names;
+            the stem may be missing.
+        path (str | PathLike): Where they come from, for the error.
 
+    Returns:
+        dict: See :attr:`TrainedBackbone.settings`.
 
-def _settings(state_dict: dict[str, Tensor], path: Path) -> dict[str, Any]:
+    Raises:
+        ValueError: If a stage has no block.
+    """
     depths, channels = [0] * 4, [0] * 4
     for key, value in state_dict.items():
         if match := _BLOCK.fullmatch(key):
@@ -116,9 +105,8 @@ def _settings(state_dict: dict[str, Tensor], path: Path) -> dict[str, Any]:
         if known == arch:
             arch = name
     settings: dict[str, Any] = dict(arch=arch)
-    in_channels = state_dict[_FIRST].shape[1]
-    if in_channels != 3:
-        settings['in_channels'] = in_channels
+    if _FIRST in state_dict and state_dict[_FIRST].shape[1] != 3:
+        settings['in_channels'] = state_dict[_FIRST].shape[1]
     if not any(key.endswith('.gamma') for key in state_dict):
         settings['layer_scale_init_value'] = 0.0
     if _NORM in state_dict:

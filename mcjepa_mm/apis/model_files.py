@@ -1,0 +1,66 @@
+"""A model's files: its config, by path or name, and its checkpoint."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from mcjepa_mm.checkpoint_file import read_checkpoint
+
+_CONFIGS = Path(__file__).parents[1] / '.mim' / 'configs'
+
+
+def find_config(name: str | os.PathLike) -> str:
+    """A config's path, from the path or as MIM does from the file's name.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    name = os.fspath(name)
+    if os.path.isfile(name):
+        return name
+    for path in sorted(_CONFIGS.rglob('*.py')):
+        if path.name in (name, f'{name}.py'):
+            return str(path)
+    raise FileNotFoundError(
+        f'there is no config {name!r}, neither as a file nor among those of '
+        f'this package in {_CONFIGS}'
+    )
+
+
+def fill_model(model: nn.Module, path: str | os.PathLike) -> dict[str, Any]:
+    """Fill the whole model; mmengine would leave parts of it random.
+
+    Args:
+        model (nn.Module): The model.
+        path (str | PathLike): A checkpoint that may hold more.
+
+    Returns:
+        dict: What the checkpoint says about its origin.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, or does not fill the model, which
+            then is as it was.
+    """
+    tensors, meta = read_checkpoint(path)
+    given = {
+        str(key).removeprefix('module.'): value
+        for key, value in tensors.items()
+    }
+    wanted = model.state_dict()
+    unfit = [
+        key
+        for key, value in wanted.items()
+        if getattr(given.get(key), 'shape', None) != value.shape
+    ]
+    if unfit:
+        raise ValueError(
+            f'{path} does not fit the model: {len(unfit)} of its '
+            f'{len(wanted)} tensors are missing there or of another shape, '
+            f'such as {unfit[0]!r}; give the config that the checkpoint was '
+            'trained with'
+        )
+    model.load_state_dict({key: given[key] for key in wanted})
+    return meta

@@ -1,0 +1,170 @@
+"""Checkpoints as files: torch's format and safetensors."""
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mcjepa_mm.whole_file import write_whole
+
+SUFFIXES = ('.pth', '.safetensors')
+
+
+def read_checkpoint(
+    path: str | os.PathLike,
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors of a checkpoint, whatever they belong to.
+
+    Args:
+        path (str | PathLike): A ``.safetensors`` file, or one that torch
+            wrote: a dict of tensors, or a dict with one as ``state_dict``.
+
+    Returns:
+        tuple: The tensors by name, and what the file says about them; of a
+        ``.safetensors`` file that is a dict of strings.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If it takes safetensors, which is not installed.
+        ValueError: If it is no checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'there is no checkpoint {str(path)!r}')
+    load = _load_torch
+    if path.suffix == '.safetensors':
+        import_safetensors()
+        load = _load_safetensors
+    try:
+        content = load(path)
+    # what is raised depends on which byte of a foreign file they trip over
+    except Exception as error:
+        reason = str(error).partition('\n')[0]
+        raise ValueError(
+            f'{path} cannot be read as a checkpoint: {reason}'
+        ) from error
+    tensors = content
+    if isinstance(content, dict):
+        tensors = content.get('state_dict', content)
+    if not isinstance(tensors, dict):
+        raise ValueError(
+            f'{path} is no checkpoint: expected a dict of tensors, got '
+            f'{type(tensors).__name__}'
+        )
+    return tensors, dict(content.get('meta') or {})
+
+
+def _load_torch(path: Path) -> Any:
+    return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def _load_safetensors(path: Path) -> dict[str, dict]:
+    with import_safetensors().safe_open(path, framework='pt') as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+        return dict(state_dict=tensors, meta=file.metadata())
+
+
+def encode_checkpoint(
+    state_dict: Mapping[str, Tensor],
+    meta: Mapping[str, Any],
+    *,
+    suffix: str,
+    prefix: str = '',
+) -> bytes:
+    """Make the bytes of a checkpoint, the same ones for the same content.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): What it holds. Tensors are written
+            for a CPU, contiguous, in the precision that they have.
+        meta (Mapping[str, Any]): What it says about them: strings, numbers,
+            None, and lists, tuples and dicts of these.
+        suffix (str): '.pth', a dict of ``state_dict`` and ``meta`` that loads
+            with ``weights_only=True``; or '.safetensors', whose metadata are
+            strings: all of ``meta`` that is no string becomes JSON.
+        prefix (str): Goes before the names in a '.pth'. Those of a
+            '.safetensors' are bare. Defaults to ''.
+
+    Returns:
+        bytes: The whole file.
+
+    Raises:
+        ImportError: If it takes safetensors, which is not installed.
+        ValueError: For another suffix.
+    """
+    if suffix not in SUFFIXES:
+        raise ValueError(
+            f'a checkpoint ends in {" or ".join(SUFFIXES)}, got {suffix!r}'
+        )
+    # A view would bring all of the storage that it is a part of.
+    tensors = {
+        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in state_dict.items()
+    }
+    if suffix == '.safetensors':
+        return _encode_safetensors(tensors, meta)
+    content = dict(
+        state_dict={prefix + key: value for key, value in tensors.items()},
+        meta=dict(meta),
+    )
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def _encode_safetensors(
+    tensors: dict[str, Tensor], meta: Mapping[str, Any]
+) -> bytes:
+    import_safetensors()
+    from safetensors.torch import save
+
+    strings = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in meta.items()
+    }
+    data = save(tensors, dict(format='pt', **strings))
+    # 8 bytes with the length of a header in JSON, then the header, then the
+    # tensors. safetensors 0.8.0 writes the metadata in an order that differs
+    # from process to process.
+    start = 8 + int.from_bytes(data[:8], 'little')
+    header = json.loads(data[8:start])
+    header['__metadata__'] = dict(sorted(header['__metadata__'].items()))
+    text = json.dumps(header, separators=(',', ':')).encode()
+    # spaces, so that the tensors begin at a multiple of 8
+    text += b' ' * (-len(text) % 8)
+    return len(text).to_bytes(8, 'little') + text + data[start:]
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, and the folders above it.
+
+    Raises:
+        FileExistsError: If there is something of this name.
+    """
+    if path.exists():
+        raise FileExistsError(
+            f'{path} exists and is left as it is: remove it, or name another'
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+
+
+def import_safetensors() -> ModuleType:
+    """Import safetensors, which only those who want its format need.
+
+    Raises:
+        ImportError: Saying what to install.
+    """
+    try:
+        return import_module('safetensors')
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            '.safetensors files need the package safetensors: '
+            'pip install safetensors'
+        ) from error

@@ -1,0 +1,86 @@
+"""Write an encoder under the names that another library's ConvNeXt has.
+
+From this package to timm and mmpretrain, whose ConvNeXt takes the encoder
+whole once mcjepa_mm.models.backbones.SplitStem is its stem, and back; and
+from their published ConvNeXt to this package, all but the stem.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _command_line import prefer_checkout  # noqa: E402
+
+# What mcjepa_mm.exports knows, which would be slow to import for a help text.
+LIBRARIES = ('mcjepa', 'mmpretrain', 'timm')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line, before anything heavy is imported."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'checkpoint', help='.pth or .safetensors with a ConvNeXt'
+    )
+    parser.add_argument('--to', required=True, choices=LIBRARIES)
+    parser.add_argument(
+        '--out',
+        required=True,
+        metavar='FILE',
+        help='file to write, .pth or .safetensors',
+    )
+    parser.add_argument(
+        '--conv-mlp',
+        action='store_true',
+        help="1 x 1 convolutions inside the blocks, for timm's conv_mlp=True "
+        "and mmpretrain's linear_pw_conv=False",
+    )
+    args = parser.parse_args()
+    if not Path(args.checkpoint).is_file():
+        parser.exit(
+            2,
+            f'{parser.prog}: checkpoint: there is no file '
+            f'{args.checkpoint!r}\n',
+        )
+    return args
+
+
+def groups(keys: tuple[str, ...]) -> str:
+    """Name the parts of a ConvNeXt that these weights belong to."""
+    # mmpretrain counts its stem among the steps between the stages
+    parts = [key.replace('downsample_layers.0.', 'stem.') for key in keys]
+    return ', '.join(dict.fromkeys(part.split('.')[0] for part in parts))
+
+
+def main() -> None:
+    """Convert, and say what was left out, or in one line why not."""
+    args = parse_args()
+    prefer_checkout()
+    from mcjepa_mm.exports import convert_keys
+
+    try:
+        done = convert_keys(
+            args.checkpoint, args.out, to=args.to, conv_mlp=args.conv_mlp
+        )
+    except (ValueError, OSError, ImportError) as error:
+        raise SystemExit(str(error)) from error
+    if done.missing:
+        print(
+            f'{args.checkpoint} has another stem than MCJEPAConvNeXt, whose '
+            f'own stem ({len(done.missing)} tensors) is not in the file and '
+            'stays as it is initialised'
+        )
+    if done.left_out:
+        print(
+            'left out, MCJEPAConvNeXt has no place for them: '
+            f'{groups(done.left_out)} ({len(done.left_out)} tensors)'
+        )
+    settings = ', '.join(f'{k}={v!r}' for k, v in done.settings.items())
+    print(
+        f'{args.out}: {done.taken} tensors from {done.source} to {args.to}, '
+        f'for {settings}'
+    )
+
+
+if __name__ == '__main__':
+    main()
