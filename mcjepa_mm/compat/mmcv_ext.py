@@ -12,28 +12,41 @@ Why
     torch at all.
 When it can go
     When mmflow and mmsegmentation import compiled operators only where they
-    call them, or mmcv-lite ships a ``_ext`` of its own; the two operators
-    that work, when mmflow can be had beside a compiled mmcv that correlates
-    on a CPU.
+    call them, or mmcv-lite ships a ``_ext`` of its own; the operators that
+    work, when mmflow can be had beside a compiled mmcv that has them on a
+    CPU.
 
 The stand-in is offered by a finder at the end of ``sys.meta_path``: it is
 asked only when there is no real ``mmcv._ext``. One that is there but cannot
 be loaded stays the error that it is.
 
-Its operators say which one was called and what to install. Two of them work:
-those of ``mmcv.ops.Correlation``, which mmflow's models cannot do without,
-see :mod:`mcjepa_mm.compat.mmcv_correlation`.
+Its operators say which one was called and what to install. Those work that
+models of convolutions cannot do without:
+
+========================== ===================== ===========================
+behind                     needed by             module of this package
+========================== ===================== ===========================
+``mmcv.ops.Correlation``   mmflow's models       ``compat.mmcv_correlation``
+``mmcv.ops.PSAMask``       mmseg's ``PSAHead``   ``compat.mmcv_psamask``
+========================== ===================== ===========================
 """
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, spec_from_loader
 from types import ModuleType
 
 _NAME = 'mmcv._ext'
-_WORKING = ('correlation_forward', 'correlation_backward')
+# The module in which an operator works, which has it by the same name.
+_WORKING = dict(
+    correlation_forward='mcjepa_mm.compat.mmcv_correlation',
+    correlation_backward='mcjepa_mm.compat.mmcv_correlation',
+    psamask_forward='mcjepa_mm.compat.mmcv_psamask',
+    psamask_backward='mcjepa_mm.compat.mmcv_psamask',
+)
 
 
 def needed() -> bool:
@@ -78,17 +91,16 @@ class _StandInLoader(Loader):
         module.get_compiler_version = lambda: 'n/a'
         module.get_compiling_cuda_version = lambda: 'n/a'
         for name in _WORKING:
-            setattr(module, name, _correlation(name))
+            setattr(module, name, _working(name))
         module.__getattr__ = _operator
 
 
-def _correlation(name: str) -> Callable:
+def _working(name: str) -> Callable:
     """The operator ``name``, whose module, with torch, a call imports."""
 
     def operator(*args, **kwargs):
-        from mcjepa_mm.compat import mmcv_correlation
-
-        return getattr(mmcv_correlation, name)(*args, **kwargs)
+        module = import_module(_WORKING[name])
+        return getattr(module, name)(*args, **kwargs)
 
     operator.__name__ = operator.__qualname__ = name
     return operator
