@@ -4,6 +4,7 @@ from .flow_encoders import *  # noqa: F403
 from .flow_estimators import *  # noqa: F403
 from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403
+from .necks import *  # noqa: F403
 from .pretrainers import *  # noqa: F403
 
 __all__ = ['FlowDecoder']

@@ -23,6 +23,10 @@ LAYOUTS = (
     'kitti2015_multiview',
     'kitti_raw',
     'hd1k',
+    'voc2012_aug',
+    'ade20k',
+    'cityscapes',
+    'imagenet',
 )
 
 

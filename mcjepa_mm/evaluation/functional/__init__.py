@@ -3,7 +3,7 @@
 from .collapse import embedding_std, rank_me
 from .endpoint_error import endpoint_error, endpoint_error_map
 from .flow_outliers import flow_outliers
-from .knn import knn_accuracy
+from .knn import knn_accuracy, knn_votes
 
 __all__ = [
     'embedding_std',
@@ -11,5 +11,6 @@ __all__ = [
     'endpoint_error_map',
     'flow_outliers',
     'knn_accuracy',
+    'knn_votes',
     'rank_me',
 ]

@@ -1,10 +1,74 @@
-"""Weighted k-nearest-neighbour classification of frozen features."""
+"""Weighted k-nearest-neighbour classification of frozen features.
+
+The k most similar samples of a bank vote for their own class with weight
+exp(cos / temperature), the weighting of InstDisc and of DINO's kNN evaluation
+(k 20, temperature 0.07 are theirs).
+"""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_CHUNK = 1024  # queries per similarity matrix, bounds it to CHUNK x N
+# A similarity matrix is CHUNK x BANK_CHUNK at most, 256 MiB of float32, no
+# matter how many queries and how large a bank there is.
+_CHUNK = 1024
+_BANK_CHUNK = 65536
+
+
+def knn_votes(
+    queries: Tensor,
+    bank: Tensor,
+    bank_labels: Tensor,
+    *,
+    num_classes: int,
+    k: int = 20,
+    temperature: float = 0.07,
+    own: Tensor | None = None,
+) -> Tensor:
+    """What the nearest neighbours in a bank say about queries.
+
+    Args:
+        queries (Tensor): (Q, D), each of length 1.
+        bank (Tensor): (M, D), each of length 1.
+        bank_labels (Tensor): (M,) class indices from 0.
+        num_classes (int): Number of classes C.
+        k (int): Number of neighbours, 1 to M; to M - 1 with ``own``.
+        temperature (float): Softness of the votes, above 0.
+        own (Tensor, optional): (Q,) the place of each query in the bank; a
+            query is no neighbour of itself.
+
+    Returns:
+        Tensor: (Q, C) float32, the sum of the votes for each class. They are
+        scaled so that the nearest neighbour's vote is 1, which neither
+        overflows nor vanishes.
+
+    Raises:
+        ValueError: If shapes do not fit, or k or temperature is out of
+            range.
+    """
+    _check(bank, bank_labels)
+    if queries.ndim != 2 or queries.shape[1] != bank.shape[1]:
+        raise ValueError(
+            f'expected queries (Q, {bank.shape[1]}), of as many dimensions '
+            f'as the bank, got {tuple(queries.shape)}'
+        )
+    most = len(bank) - (own is not None)
+    if not 1 <= k <= most:
+        raise ValueError(
+            f'k is {k}, but there are {most} neighbours to choose from; '
+            f'choose k from 1 to {most} or a larger bank'
+        )
+    if temperature <= 0:
+        raise ValueError(f'temperature must be above 0, got {temperature}')
+    votes = queries.new_zeros(len(queries), num_classes, dtype=torch.float32)
+    for start in range(0, len(queries), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        nearest, index = _nearest(
+            queries[part].float(), bank, k, None if own is None else own[part]
+        )
+        weight = ((nearest - nearest[:, :1]) / temperature).exp()
+        votes[part].scatter_add_(1, bank_labels[index].long(), weight)
+    return votes
 
 
 def knn_accuracy(
@@ -12,10 +76,8 @@ def knn_accuracy(
 ) -> float:
     """Leave-one-out accuracy of a weighted kNN classifier.
 
-    Features are L2-normalised; each of the k most similar *other* samples
-    votes for its own class with weight exp(cos / temperature), the
-    weighting of InstDisc and of DINO's kNN evaluation (k 20, temperature
-    0.07 are theirs).
+    Features are L2-normalised; a sample's neighbours are among the *other*
+    samples.
 
     Args:
         features (Tensor): (N, D).
@@ -30,37 +92,50 @@ def knn_accuracy(
         ValueError: If shapes do not fit, or k or temperature is out of
             range.
     """
-    num = features.shape[0]
-    if features.ndim != 2 or labels.shape != (num,):
+    _check(features, labels)
+    features = F.normalize(features.float(), dim=1)
+    num_classes = int(labels.max()) + 1
+    own = torch.arange(len(features), device=features.device)
+    right = 0
+    # In parts, because the votes are N x num_classes.
+    for part in own.split(_CHUNK):
+        votes = knn_votes(
+            features[part],
+            features,
+            labels,
+            num_classes=num_classes,
+            k=k,
+            temperature=temperature,
+            own=part,
+        )
+        right += int((votes.argmax(dim=1) == labels[part]).sum())
+    return right / len(features)
+
+
+def _nearest(
+    queries: Tensor, bank: Tensor, k: int, own: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Similarity and place in the bank of the k nearest, both (Q, k)."""
+    best = queries.new_empty(len(queries), 0)
+    places = torch.empty_like(best, dtype=torch.long)
+    for start in range(0, len(bank), _BANK_CHUNK):
+        part = bank[start : start + _BANK_CHUNK]
+        similarity = queries @ part.T.to(queries)
+        if own is not None:
+            here = ((own >= start) & (own < start + len(part))).nonzero()[:, 0]
+            similarity[here, own[here] - start] = -torch.inf
+        found, place = similarity.topk(min(k, len(part)), dim=1)
+        # Those of this part compete with the best of the parts before.
+        best = torch.cat([best, found], dim=1)
+        places = torch.cat([places, place + start], dim=1)
+        best, order = best.topk(min(k, best.shape[1]), dim=1)
+        places = places.gather(1, order)
+    return best, places
+
+
+def _check(features: Tensor, labels: Tensor) -> None:
+    if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(
             'expected features (N, D) and labels (N,), got '
-            f'{tuple(features.shape)} and '
-            f'{tuple(labels.shape)}'
+            f'{tuple(features.shape)} and {tuple(labels.shape)}'
         )
-    if not 1 <= k < num:
-        raise ValueError(
-            f'k is {k}, but leave-one-out over {num} samples '
-            f'has {num - 1} neighbours; choose k from 1 to '
-            f'{num - 1} or evaluate on more samples'
-        )
-    if temperature <= 0:
-        raise ValueError(f'temperature must be above 0, got {temperature}')
-
-    features = F.normalize(features.float(), dim=1)
-    labels = labels.long()
-    num_classes = int(labels.max()) + 1
-    right = 0
-    for start in range(0, num, _CHUNK):
-        query = features[start : start + _CHUNK]
-        rows = torch.arange(query.shape[0], device=features.device)
-        similarity = query @ features.T
-        # a sample is no neighbour of itself
-        similarity[rows, start + rows] = -torch.inf
-        nearest, index = similarity.topk(k, dim=1)
-        # exp((cos - 1) / T) is the same vote and cannot overflow
-        weight = ((nearest - 1) / temperature).exp()
-        votes = weight.new_zeros(query.shape[0], num_classes)
-        votes.scatter_add_(1, labels[index], weight)
-        truth = labels[start : start + _CHUNK]
-        right += int((votes.argmax(dim=1) == truth).sum())
-    return right / num

@@ -1,5 +1,6 @@
 from .base_pretext_head import BasePretextHead
 from .flow_head import FlowHead
+from .knn_head import KNNHead
 from .vicreg_head import VICRegHead
 
-__all__ = ['BasePretextHead', 'FlowHead', 'VICRegHead']
+__all__ = ['BasePretextHead', 'FlowHead', 'KNNHead', 'VICRegHead']

@@ -19,6 +19,7 @@ def numbered(pattern, *ranges):
 
 
 SCENES, FRAMES = (6, range(2)), (4, range(4))
+VOC = (6, range(1, 25))
 
 
 def things(root, last):
@@ -99,6 +100,40 @@ FILES = dict(
     hd1k=numbered('hd1k_input/image_2/@_@.png', SCENES, FRAMES)
     | numbered('hd1k_flow_gt/flow_occ/@_@.png', SCENES, FRAMES)
     | numbered('hd1k_challenge/image_2/@_@.png', SCENES, (2, (10, 11))),
+    voc2012_aug={
+        f'VOCdevkit/VOC2012/{name}'
+        for name in numbered('JPEGImages/2012_@.jpg', VOC)
+        | numbered('SegmentationClassAug/2012_@.png', VOC)
+        | numbered('SegmentationClass/2012_@.png', (6, range(1, 9)))
+        | numbered('SegmentationClass/2012_@.png', (6, range(17, 25)))
+        | {
+            f'ImageSets/Segmentation/{split}.txt'
+            for split in ('train', 'val', 'trainval', 'aug', 'trainaug')
+        }
+    },
+    ade20k={
+        f'ADEChallengeData2016/{kind}/{name}{suffix}'
+        for kind, suffix in (('images', '.jpg'), ('annotations', '.png'))
+        for name in numbered('training/ADE_train_@', (8, range(1, 9)))
+        | numbered('validation/ADE_val_@', (8, range(1, 9)))
+    },
+    cityscapes={
+        f'{kind}/{name}_{kind}{suffix}.png'
+        for kind, suffix in (
+            ('leftImg8bit', ''),
+            ('gtFine', '_labelIds'),
+            ('gtFine', '_labelTrainIds'),
+        )
+        for city in ('train/aachen/aachen', 'val/frankfurt/frankfurt')
+        + ('test/berlin/berlin',)
+        for name in numbered(f'{city}_@_@', SCENES, (6, range(19, 23)))
+    },
+    imagenet={'meta/train.txt', 'meta/val.txt'}
+    | {
+        f'{split}/{name}/{name}_{number:08d}.JPEG'
+        for split in ('train', 'val')
+        for number, name in enumerate(('0_striped_disc', '1_checked_square'))
+    },
 )
 
 
@@ -238,6 +273,7 @@ def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
         (dict(num_frames=3), 'kitti2012 has 2 frames, so num_frames=3'),
         (dict(num_scenes=0), 'num_scenes must be at least 1, got 0'),
         (dict(layout='sintel', num_frames=1), 'at least 2, .* got 1'),
+        (dict(layout='ade20k', num_frames=0), 'at least 1, .* got 0'),
     ],
 )
 def test_what_cannot_be_exported_is_said(tmp_path, words, match):

@@ -4,7 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import flyingchairs, flyingthings3d, hd1k, kitti, sintel
+from . import (
+    ade20k,
+    cityscapes,
+    flyingchairs,
+    flyingthings3d,
+    hd1k,
+    imagenet,
+    kitti,
+    sintel,
+    voc2012_aug,
+)
 from .stage import Stage
 
 
@@ -17,11 +27,13 @@ class Layout:
             folder that exists and is empty: ``write(root, stage)``.
         num_frames (int): Frames of a scene, unless the user wants others.
         fixed (bool): Whether the data set always has this many.
+        fewest (int): Frames that a scene must have: 2 where pairs are read.
     """
 
     write: Callable[[Path, Stage], None]
     num_frames: int
     fixed: bool = False
+    fewest: int = 2
 
 
 LAYOUTS = dict(
@@ -34,6 +46,10 @@ LAYOUTS = dict(
     kitti2015_multiview=Layout(kitti.kitti2015, 21, fixed=True),
     kitti_raw=Layout(kitti.kitti_raw, 10),
     hd1k=Layout(hd1k.hd1k, 10),
+    voc2012_aug=Layout(voc2012_aug.voc2012_aug, 1, fewest=1),
+    ade20k=Layout(ade20k.ade20k, 1, fewest=1),
+    cityscapes=Layout(cityscapes.cityscapes, 1, fewest=1),
+    imagenet=Layout(imagenet.imagenet, 1, fixed=True, fewest=1),
 )
 
 
@@ -75,6 +91,11 @@ def export(
             f'num_frames={num_frames} is not possible; leave it out'
         )
     frames = chosen.num_frames if num_frames is None else num_frames
+    if frames < chosen.fewest:
+        raise ValueError(
+            f'num_frames must be at least {chosen.fewest}, the fewest that a '
+            f'scene of {layout} can have, got {frames}'
+        )
     stage = Stage(num_scenes, frames, tuple(size), seed)
 
     out = Path(out_dir).expanduser().absolute()

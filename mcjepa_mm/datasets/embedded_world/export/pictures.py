@@ -5,29 +5,42 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mcjepa_mm.image_file import write_image, write_label_map
 
-def write_image(path: Path, image: np.ndarray) -> None:
-    """Write a picture and make its folder.
-
-    Args:
-        path (Path): File; the suffix tells the format.
-        image (np.ndarray): (H, W, 3) uint8, RGB, or (H, W), grey.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if image.ndim == 3:
-        image = image[..., ::-1]
-    done, content = cv2.imencode(path.suffix, image)
-    assert done, f'OpenCV cannot encode a picture of {image.shape}'
-    # not imwrite: it says neither that a disk is full nor that a path is wrong
-    path.write_bytes(content.tobytes())
+VOID = 255
+"""Label of the pixels that count for nothing."""
 
 
 def write_mask(path: Path, mask: np.ndarray) -> None:
     """Write a mask (H, W) bool as 255 where it is True."""
     write_image(path, np.where(mask, 255, 0).astype(np.uint8))
+
+
+def write_indexed(path: Path, labels: np.ndarray) -> None:
+    """Write a label map as a PNG with Pascal VOC's palette.
+
+    Args:
+        path (Path): File; its folder is made.
+        labels (np.ndarray): (H, W) uint8.
+    """
+    write_label_map(path, labels, _voc_palette())
+
+
+def outlined(labels: np.ndarray, instances: np.ndarray) -> np.ndarray:
+    """A label map with ``VOID`` where a pixel touches another instance.
+
+    The line, two pixels wide, is what an annotator leaves undecided.
+
+    Args:
+        labels (np.ndarray): (H, W) uint8.
+        instances (np.ndarray): (H, W) uint8, background included.
+    """
+    around = np.ones((3, 3), np.uint8)
+    # Both sides of the picture's edge are the same instance.
+    border = dict(borderType=cv2.BORDER_REPLICATE)
+    highest = cv2.dilate(instances, around, **border)
+    lowest = cv2.erode(instances, around, **border)
+    return np.where(highest == lowest, labels, VOID).astype(np.uint8)
 
 
 def final_pass(image: np.ndarray) -> np.ndarray:
@@ -41,3 +54,18 @@ def sparse(
 ) -> np.ndarray:
     """Where a laser scanner would have measured: (H, W) bool."""
     return rng.random(size) < density
+
+
+def _voc_palette() -> np.ndarray:
+    """Colours of the labels: (256, 3) uint8, RGB.
+
+    The lowest three bits of a label are the highest ones of red, green and
+    blue, the next three the next lower ones.
+    """
+    labels = np.arange(256)
+    palette = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        palette[:, bit % 3] |= ((labels >> bit & 1) << 7 - bit // 3).astype(
+            np.uint8
+        )
+    return palette

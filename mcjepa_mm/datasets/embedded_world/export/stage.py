@@ -22,7 +22,7 @@ class Stage:
         seed (int): Seed of the world.
 
     Raises:
-        ValueError: Without a scene, or with a single frame.
+        ValueError: Without a scene, or without a frame.
     """
 
     num_scenes: int
@@ -35,10 +35,9 @@ class Stage:
             raise ValueError(
                 f'num_scenes must be at least 1, got {self.num_scenes}'
             )
-        if self.num_frames < 2:
+        if self.num_frames < 1:
             raise ValueError(
-                'num_frames must be at least 2, the frames of a pair, got '
-                f'{self.num_frames}'
+                f'num_frames must be at least 1, got {self.num_frames}'
             )
 
     def world(self, split: str) -> EmbeddedWorld:

@@ -1,0 +1,16 @@
+# Fine-tuning with UPerNet on ADE20K. Not run here: it needs the data and the
+# GPUs.
+_base_ = [
+    '../_base_/models/upernet_mcjepa-convnext-tiny.py',
+    'mmseg::_base_/datasets/ade20k.py',
+    'mmseg::_base_/default_runtime.py',
+    '../_base_/schedules/seg-adamw-160k.py',
+]
+
+model = dict(
+    data_preprocessor=dict(size=(512, 512)),
+    decode_head=dict(num_classes=150),
+    auxiliary_head=dict(num_classes=150),
+)
+train_dataloader = dict(batch_size=2)  # on each of 8 GPUs
+optim_wrapper = _base_.layer_decay

@@ -1,0 +1,173 @@
+"""Compare pretrained with random encoders by frozen linear segmentation.
+
+Trains the probe of linear_mcjepa-convnext-micro_1xb8-400_embedded-voc.py on
+each checkpoint, frozen, and on an encoder of the same architecture that is
+frozen as it was initialised, and prints a table of their mIoU on held-out
+scenes of the embedded world. The number of a checkpoint on the command line,
+from 0, is the seed of its probe and of the random encoder beside it.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _command_line import prefer_checkout  # noqa: E402
+
+CONFIG = (
+    Path(__file__).resolve().parents[2]
+    / 'configs/segmentation'
+    / 'linear_mcjepa-convnext-micro_1xb8-400_embedded-voc.py'
+)
+ROOT = Path('VOCdevkit', 'VOC2012')  # of the data, in the export
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line, before anything heavy is imported."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'checkpoints', nargs='+', help='checkpoints of pretrainings'
+    )
+    parser.add_argument(
+        '--out',
+        default='work_dirs/linear_segmentation.md',
+        help='file for the table; default: %(default)s',
+    )
+    parser.add_argument(
+        '--data',
+        default='data/embedded_voc',
+        help='embedded world in the layout voc2012_aug, written if it is not '
+        'there; default: %(default)s',
+    )
+    parser.add_argument(
+        '--num-scenes',
+        type=int,
+        default=200,
+        help='scenes of each split, if it has to be written; default: '
+        '%(default)s',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        metavar='KEY=VALUE',
+        help='settings over those of the config',
+    )
+    args = parser.parse_args()
+    for path in args.checkpoints:
+        if not Path(path).is_file():
+            parser.exit(2, f'{parser.prog}: there is no file {path!r}\n')
+    return args
+
+
+def fitting_config(checkpoint: str, data: Path, options: list | None):
+    """The probe's config for a checkpoint's architecture."""
+    from mcjepa_mm.engine.launch import load_config
+    from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
+
+    trained = read_backbone(checkpoint)
+    cfg = load_config(str(CONFIG), cfg_options=options)
+    backbone = cfg.model.backbone
+    backbone.update(trained.settings)
+    backbone.init_cfg.update(checkpoint=checkpoint, prefix=trained.prefix)
+    settings = {
+        key: value
+        for key, value in backbone.items()
+        if key not in ('type', 'init_cfg')
+    }
+    channels = MCJEPAConvNeXt(**settings).out_channels
+    cfg.model.neck.in_channels = channels
+    head = cfg.model.decode_head
+    head.in_channels = head.channels = sum(channels)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.dataset.data_root = str(data / ROOT)
+    cfg.test_dataloader = cfg.test_evaluator = cfg.test_cfg = None
+    cfg.log_level = 'WARNING'
+    cfg.vis_backends = cfg.visualizer.vis_backends = []
+    return cfg
+
+
+def probe(cfg, name: str, seed: int) -> float:
+    """Train the probe and return its mIoU in per cent."""
+    from mcjepa_mm.engine.launch import build_runner
+
+    cfg.randomness = dict(seed=seed)
+    cfg.experiment_name = f'{name}-{seed}'
+    with tempfile.TemporaryDirectory() as work_dir:
+        cfg.work_dir = work_dir
+        runner = build_runner(cfg)
+        runner.train()
+    score = runner.message_hub.get_scalar('val/mIoU').current()
+    print(f'{name} {seed}: mIoU {score:.2f}', flush=True)
+    return float(score)
+
+
+def background_alone(data: Path, num_classes: int) -> float:
+    """Score in per cent of who says background everywhere."""
+    import numpy as np
+    from PIL import Image
+
+    folder = data / ROOT
+    names = (folder / 'ImageSets/Segmentation/val.txt').read_text().split()
+    counts = np.zeros(256, int)
+    for name in names:
+        with Image.open(folder / 'SegmentationClass' / f'{name}.png') as image:
+            counts += np.bincount(np.array(image).ravel(), minlength=256)
+    present = np.count_nonzero(counts[:num_classes])
+    return 100 * counts[0] / counts[:num_classes].sum() / present
+
+
+def table(scores: dict[str, list[float]]) -> str:
+    """Scores per seed, mean and range, as Markdown."""
+    seeds = range(max(map(len, scores.values())))
+    lines = [
+        f'| encoder, frozen | {" | ".join(f"seed {s}" for s in seeds)} | '
+        'mean | range |',
+        f'| --- |{" --- |" * (len(seeds) + 2)}',
+    ]
+    for name, found in scores.items():
+        numbers = [
+            *found,
+            statistics.mean(found),
+            max(found) - min(found),
+        ]
+        cells = ' | '.join(f'{number:.2f}' for number in numbers)
+        lines.append(f'| {name} | {cells} |')
+    return '\n'.join(lines) + '\n'
+
+
+def main() -> None:
+    """Export what is missing, train the probes, print and write the table."""
+    args = parse_args()
+    prefer_checkout()
+    from mcjepa_mm.datasets.embedded_world.export import export
+    from mcjepa_mm.whole_file import write_whole
+
+    out, data = Path(args.out), Path(args.data)
+    try:
+        configs = [
+            fitting_config(path, data, args.cfg_options)
+            for path in args.checkpoints
+        ]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if not data.exists():
+            export('voc2012_aug', data, num_scenes=args.num_scenes)
+        constant = background_alone(
+            data, configs[0].model.decode_head.num_classes
+        )
+    except (ValueError, OSError) as error:
+        raise SystemExit(str(error)) from error
+    scores = {'MC-JEPA': [], 'random': []}
+    for seed, cfg in enumerate(configs):
+        scores['MC-JEPA'].append(probe(cfg, 'MC-JEPA', seed))
+        cfg.model.backbone.init_cfg = None
+        scores['random'].append(probe(cfg, 'random', seed))
+    scores['none: background everywhere'] = [constant] * len(configs)
+    text = table(scores)
+    write_whole(out, text.encode())
+    print(f'\nmIoU in per cent\n\n{text}')
+
+
+if __name__ == '__main__':
+    main()
