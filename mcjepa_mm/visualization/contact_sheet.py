@@ -69,6 +69,7 @@ def contact_sheet(
     captions: Sequence[Sequence[str]],
     *,
     heading: str = '',
+    row_titles: Sequence[str] | None = None,
     min_width: int = 192,
     max_width: int = 384,
 ) -> np.ndarray:
@@ -83,6 +84,8 @@ def contact_sheet(
             an empty tile.
         captions (Sequence): Rows of captions, below the pictures.
         heading (str): A line over everything. Defaults to none.
+        row_titles (Sequence[str], optional): A line over each row. Defaults
+            to None.
         min_width (int): Least width of a tile, pixels.
         max_width (int): Greatest width of a tile, pixels.
 
@@ -90,8 +93,8 @@ def contact_sheet(
         np.ndarray: (H, W, 3) uint8, RGB, on white.
 
     Raises:
-        ValueError: If there is no row, or a row's length is not the
-            number of titles.
+        ValueError: If there is no row, a row's length is not the number
+            of titles, or the number of row titles is not that of rows.
     """
     if not rows:
         raise ValueError('a contact sheet needs at least one row')
@@ -104,6 +107,10 @@ def contact_sheet(
     if len(captions) != len(rows):
         raise ValueError(
             f'expected {len(rows)} rows of captions, got {len(captions)}'
+        )
+    if row_titles is not None and len(row_titles) != len(rows):
+        raise ValueError(
+            f'expected {len(rows)} row titles, got {len(row_titles)}'
         )
     height, width = _box(rows[0][0], min_width, max_width)
 
@@ -119,7 +126,9 @@ def contact_sheet(
         return np.concatenate(padded, axis=1)
 
     parts = [strip([draw_text(t, width + 2, bold=True) for t in titles])]
-    for row, texts in zip(rows, captions):
+    for i, (row, texts) in enumerate(zip(rows, captions)):
+        if row_titles is not None:
+            parts.append(draw_text(row_titles[i], parts[0].shape[1]))
         parts.append(strip([framed(image) for image in row]))
         parts.append(strip([draw_text(text, width + 2) for text in texts]))
     if heading:
@@ -132,23 +141,27 @@ def contact_sheet(
 
 
 def add_footer(
-    sheet: np.ndarray, picture: np.ndarray, lines: Sequence[str]
+    sheet: np.ndarray, picture: np.ndarray | None, lines: Sequence[str]
 ) -> np.ndarray:
-    """Put a picture and lines of text beside it under a sheet.
+    """Put lines of text, maybe with a picture at their left, under a sheet.
 
     Args:
         sheet (np.ndarray): (H, W, 3) uint8, RGB.
-        picture (np.ndarray): (h, w, 3) uint8, RGB, narrower than the sheet.
+        picture (np.ndarray, optional): (h, w, 3) uint8, RGB, narrower than
+            the sheet.
         lines (Sequence[str]): Text, from top to bottom.
 
     Returns:
         np.ndarray: (H + footer, W, 3) uint8, RGB.
     """
-    width = sheet.shape[1] - picture.shape[1] - 4 * _GAP
+    height, left = 0, _GAP
+    if picture is not None:
+        height, left = picture.shape[0], picture.shape[1] + 3 * _GAP
+    width = sheet.shape[1] - left - _GAP
     text = np.concatenate([draw_text(line, width) for line in lines])
-    height = max(picture.shape[0], text.shape[0]) + _GAP
+    height = max(height, text.shape[0]) + _GAP
     footer = np.full((height, sheet.shape[1], 3), _PAPER, np.uint8)
-    footer[: picture.shape[0], _GAP : _GAP + picture.shape[1]] = picture
-    left = picture.shape[1] + 3 * _GAP
+    if picture is not None:
+        footer[: picture.shape[0], _GAP : _GAP + picture.shape[1]] = picture
     footer[: text.shape[0], left : left + width] = text
     return np.concatenate([sheet, footer])

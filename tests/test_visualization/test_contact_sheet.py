@@ -55,3 +55,25 @@ def test_refuses():
         contact_sheet(['a'], [[RED, BLUE]], [['']])
     with pytest.raises(ValueError, match='rows of captions'):
         contact_sheet(['a'], [[RED]], [])
+
+
+def test_row_titles_are_over_their_rows():
+    rows, captions = [[RED], [BLUE]], [[''], ['']]
+    plain = contact_sheet(['a'], rows, captions)
+    sheet = contact_sheet(['a'], rows, captions, row_titles=['one', ''])
+    # two lines of 24 pixels; the second one is empty
+    assert len(sheet) == len(plain) + 48
+    top = (sheet == RED[0, 0]).all(axis=-1).any(axis=1).argmax()
+    assert (sheet[top - 25 : top - 1, :100] < 100).any()
+    top = (sheet == BLUE[0, 0]).all(axis=-1).any(axis=1).argmax()
+    assert (sheet[top - 25 : top - 1, :100] == 255).all()
+    with pytest.raises(ValueError, match='expected 2 row titles, got 1'):
+        contact_sheet(['a'], rows, captions, row_titles=['one'])
+
+
+def test_footer_without_a_picture():
+    sheet = contact_sheet(['a'], [[RED]], [['']])
+    whole = add_footer(sheet, None, ['one', 'two'])
+    # two lines of 24 pixels and the margin
+    assert whole.shape == (len(sheet) + 2 * 24 + 8, *sheet.shape[1:])
+    assert (whole[len(sheet) :] < 100).any()
