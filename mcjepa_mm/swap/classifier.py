@@ -1,0 +1,113 @@
+"""Swapping the backbone of mmpretrain's image classifiers."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .errors import SwapError
+from .measure import IMAGE_SIZE, PROBE, Map, backbone_maps, build, describe
+from .new_backbone import NewBackbone
+from .readers import Row, adapt_neck
+from .swapped import Swapped
+
+# Of a backbone that pools by itself, and so does not show its last map.
+USUAL_STRIDE = 32
+
+
+def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
+    """Replace the backbone of an image classifier.
+
+    Args:
+        model (dict): The model's config, left as it is.
+        new (NewBackbone): What is to take the backbone's place.
+
+    Returns:
+        Swapped: The parts of the config that change.
+
+    Raises:
+        SwapError: If the model cannot be swapped.
+    """
+    if model.get('type') != 'ImageClassifier':
+        raise SwapError(
+            'of mmpretrain, models of type ImageClassifier can be swapped, '
+            f'got {model.get("type")!r}'
+        )
+    head = model.get('head') or {}
+    if not isinstance(head.get('in_channels'), int) or _reads_token(head):
+        raise SwapError(
+            f'the head {head.get("type")} does not read pooled features, '
+            'which is all that a pyramid can give it (no class token); take '
+            'a config with a head such as LinearClsHead'
+        )
+    old = model['backbone']
+    necks = model.get('neck') or []
+    necks = necks if isinstance(necks, (list, tuple)) else [necks]
+    notes = []
+    changes: dict[str, Any] = {}
+    before = _maps_or_vector(old)
+    if isinstance(before, int):
+        if necks:
+            raise SwapError(
+                f'{old["type"]} pools by itself, and the neck '
+                f'{necks[0]["type"]} works on that'
+            )
+        notes.append(
+            f'{old["type"]} pooled by itself; the neck GlobalAveragePooling '
+            'does now'
+        )
+        before = [Map(before, USUAL_STRIDE)]
+        changes['neck'] = dict(type='GlobalAveragePooling')
+    elif not necks:
+        raise SwapError(
+            f'nothing pools the maps of {old["type"]} before the head '
+            f'{head["type"]}'
+        )
+    mixes = bool(necks and necks[0].get('in_channels'))
+    if not mixes:
+        before = before[-1:]  # it is the last one that is pooled
+    backbone = changes['backbone'] = new.config(
+        [m.stride for m in before], old
+    )
+    after = backbone_maps(backbone, 'mmpretrain')
+    if mixes:  # and gives the head a width of its own (HRFuseScales)
+        neck, row = adapt_neck(necks[0], before, after)
+        changes['neck'] = [neck, *necks[1:]]
+        return Swapped(changes, [row], notes)
+    if head['in_channels'] != before[-1].channels:
+        raise SwapError(
+            f'the head {head["type"]} expects {head["in_channels"]} '
+            f'channels, but the map that is pooled has {before[-1].channels}'
+        )
+    changes['head'] = dict(head, in_channels=after[-1].channels)
+    row = Row('head', head['type'], tuple(before), tuple(after))
+    return Swapped(changes, [row], notes)
+
+
+def _reads_token(head: dict) -> bool:
+    name = str(head.get('type')).rpartition('.')[2]
+    return name.startswith(('VisionTransformer', 'DeiT', 'EfficientFormer'))
+
+
+@torch.no_grad()
+def _maps_or_vector(backbone: dict) -> list[Map] | int:
+    """The maps of a backbone, or the width of the vector that it returns."""
+    cfg = {k: v for k, v in backbone.items() if k != 'init_cfg'}
+    if 'img_size' in cfg:
+        cfg['img_size'] = PROBE
+    module = build(cfg, 'mmpretrain')
+    outputs = module(torch.zeros(1, cfg.get('in_channels', 3), PROBE, PROBE))
+    last = outputs if isinstance(outputs, Tensor) else outputs[-1]
+    if isinstance(last, Tensor) and last.dim() == 2:
+        return last.shape[1]
+    return describe(outputs, str(cfg['type']))
+
+
+@torch.no_grad()
+def run_classifier(model: nn.Module) -> None:
+    """Run a classifier once.
+
+    Args:
+        model (nn.Module): In eval mode.
+    """
+    model(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE), mode='tensor')

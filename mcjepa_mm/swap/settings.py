@@ -1,0 +1,110 @@
+"""The settings that a swapped config lays over those of its base."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from .config_text import difference, plain
+from .swapped import Swapped
+
+# What the pretraining gives the encoder: the configs in configs/_base_.
+MEAN = [123.675, 116.28, 103.53]
+STD = [58.395, 57.12, 57.375]
+# mmflow draws noise in, and clamps to, the range of normalised images.
+_RANGE = (-2.12, 2.64)
+_MEAN_STD = 57.4
+
+# Settings of an old backbone that no longer apply.
+_FREEZING = ('frozen_stages', 'norm_eval')
+
+
+def swapped_settings(
+    old: Config, swapped: Swapped
+) -> tuple[dict[str, Any], list[str]]:
+    """Settings and notes of the new config, but for the optimiser's.
+
+    Args:
+        old (Config): The base.
+        swapped (Swapped): Its model after the swap.
+    """
+    notes = list(swapped.notes)
+    settings: dict[str, Any] = dict(
+        custom_imports=_imports(old), **swapped.settings
+    )
+    model: dict[str, Any] = {}
+    if old.model.get('pretrained') is not None:
+        model['pretrained'] = None
+    # the backbone first: the rest follows from it
+    for part in sorted(swapped.changes, key=lambda name: name != 'backbone'):
+        value = swapped.changes[part]
+        change = difference(old.model.get(part), value)
+        if change != {}:
+            model[part] = change
+    preprocessor, words = _normalisation(old)
+    notes += words
+    if preprocessor and 'data_preprocessor' in old.model:
+        model['data_preprocessor'] = preprocessor
+    elif preprocessor:
+        settings['data_preprocessor'] = preprocessor
+    settings['model'] = model
+    frozen = {
+        key: old.model.backbone[key]
+        for key in _FREEZING
+        if 'backbone' in old.model
+        and old.model.backbone.get(key, -1) not in (-1, False)
+    }
+    if frozen:
+        words = ', '.join(f'{key}={value}' for key, value in frozen.items())
+        notes.append(f'{words} of the old backbone is not carried over')
+    if old.get('load_from') is not None:
+        settings['load_from'] = None
+        notes.append(
+            'load_from is removed: it named weights of the whole old model, '
+            f'{old.load_from}'
+        )
+    return settings, notes
+
+
+def _imports(old: Config) -> dict[str, Any]:
+    given = old.get('custom_imports') or {}
+    names = given.get('imports') or []
+    names = [names] if isinstance(names, str) else list(names)
+    return dict(
+        imports=[*names, 'mcjepa_mm'],
+        allow_failed_imports=given.get('allow_failed_imports', False),
+    )
+
+
+def _normalisation(old: Config) -> tuple[dict[str, Any], list[str]]:
+    """What the data preprocessor must be told, and a word on it."""
+    given = old.model.get('data_preprocessor') or old.get(
+        'data_preprocessor', {}
+    )
+    changed = {
+        key: value
+        for key, value in _wanted(given).items()
+        if plain(given.get(key)) != value
+    }
+    if not changed:
+        return {}, []
+    before = ', '.join(f'{key}={plain(given.get(key))}' for key in changed)
+    return changed, [
+        "data_preprocessor: the pretraining's normalisation replaces " + before
+    ]
+
+
+def _wanted(given: Mapping[str, Any]) -> dict[str, Any]:
+    # mmpretrain's and mmsegmentation's names for the same thing
+    order = 'to_rgb' if 'to_rgb' in given else 'bgr_to_rgb'
+    wanted: dict[str, Any] = {'mean': MEAN, 'std': STD, order: True}
+    if given.get('sigma_range'):
+        # Noise of the same share of an image's range. It is given in units
+        # of the normalised image.
+        scale = plain(given['std'])[0] / _MEAN_STD
+        wanted['sigma_range'] = tuple(
+            round(x * scale, 3) for x in given['sigma_range']
+        )
+    if given.get('clamp_range'):
+        wanted['clamp_range'] = _RANGE
+    return wanted

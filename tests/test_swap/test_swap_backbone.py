@@ -1,0 +1,259 @@
+"""Swapping a config: what is written, and what bad input leaves behind."""
+
+import warnings
+from pathlib import Path
+
+import mmseg
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mcjepa_mm.registry import MODELS
+from mcjepa_mm.swap import SwapError, swap_backbone
+
+PSPNET = 'mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'
+UPERNET = 'mmseg::convnext/convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512'
+
+
+def build(cfg, scope='mmseg'):
+    with (
+        DefaultScope.overwrite_default_scope(scope),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter('ignore')
+        return MODELS.build(cfg)
+
+
+def get(cfg, keys):
+    for key in keys.split('.'):
+        cfg = cfg[key]
+    return cfg
+
+
+def test_dilated_resnet(checkpoint, tmp_path):
+    """Strides 4, 8, 8, 8; a head on the last map, another on the third."""
+    out = tmp_path / 'swapped.py'
+    report = swap_backbone(PSPNET, checkpoint=checkpoint, out=out)
+    cfg = Config.fromfile(out)
+    assert cfg.model.backbone == dict(
+        type='mcjepa_mm.MCJEPAConvNeXt',
+        arch=dict(depths=(1, 1, 1, 1), channels=(8, 16, 24, 32)),
+        out_indices=(2, 3, 4, 5),
+        strides=(2, 2, 1, 2, 1, 1),
+        contiguous=True,
+        init_cfg=dict(
+            type='Pretrained', checkpoint=str(checkpoint), prefix='backbone.'
+        ),
+    )
+    assert cfg.model.pretrained is None
+    assert cfg.model.decode_head.in_channels == 32
+    assert cfg.model.auxiliary_head.in_channels == 24
+    assert 'mcjepa_mm' in cfg.custom_imports.imports
+    # the rest is the other project's
+    base = Config.fromfile(
+        Path(mmseg.__file__).parent / '.mim/configs' / PSPNET[7:]
+    )
+    assert cfg.model.decode_head.channels == base.model.decode_head.channels
+    for keys in (
+        'train_dataloader.dataset.data_root',
+        'train_dataloader.batch_size',
+        'optim_wrapper.optimizer.lr',
+        'train_cfg.max_iters',
+    ):
+        assert get(cfg, keys) == get(base, keys)
+    # and short
+    assert len(out.read_text().splitlines()) < 40
+    assert str(report).splitlines()[1].split() == (
+        'decode_head PSPHead 2048 ch / 8 32 ch / 8'.split()
+    )
+
+
+def test_the_weights_are_the_checkpoints(checkpoint, tmp_path):
+    out = tmp_path / 'swapped.py'
+    swap_backbone(PSPNET, checkpoint=checkpoint, out=out)
+    model = build(Config.fromfile(out).model)
+    model.backbone.init_weights()
+    state = torch.load(checkpoint, weights_only=True)['state_dict']
+    for key, value in model.backbone.state_dict().items():
+        torch.testing.assert_close(value, state[f'backbone.{key}'])
+
+
+def test_without_a_checkpoint(tmp_path):
+    out = tmp_path / 'swapped.py'
+    report = swap_backbone(PSPNET, arch='atto', out=out)
+    cfg = Config.fromfile(out)
+    assert cfg.model.backbone.arch == 'atto'
+    assert 'init_cfg' not in cfg.model.backbone
+    assert any('random weights' in note for note in report.notes)
+
+
+def test_layer_decay_is_adapted(checkpoint, tmp_path):
+    """mmsegmentation's constructor would give our stem the head's rate."""
+    from mmengine.optim import build_optim_wrapper
+
+    out = tmp_path / 'swapped.py'
+    report = swap_backbone(UPERNET, checkpoint=checkpoint, out=out)
+    cfg = Config.fromfile(out)
+    # as it was: what belongs to the run and not to the architecture
+    assert cfg.model.backbone.drop_path_rate == 0.4
+    assert any('layer decay' in note for note in report.notes)
+    model = build(cfg.model)
+    wrapper = cfg.optim_wrapper
+    wrapper.type = 'OptimWrapper'  # AMP's asserts a GPU
+    wrapper.pop('loss_scale')
+    optimizer = build_optim_wrapper(model, wrapper).optimizer
+    names = {id(p): name for name, p in model.named_parameters()}
+    rates = {
+        names[id(g['params'][0])]: (g['lr'], g['weight_decay'])
+        for g in optimizer.param_groups
+    }
+    # depth 1 in stage 2: groups 0 to 5 and the heads
+    assert rates['decode_head.conv_seg.weight'] == (1e-4, 0.05)
+    assert rates['backbone.stem.0.0.weight'] == pytest.approx(
+        (1e-4 * 0.9**5, 0.05)
+    )
+    assert rates['backbone.stages.3.0.gamma'] == pytest.approx(
+        (1e-4 * 0.9**1, 0.0)
+    )
+
+
+def test_normalisation_is_the_pretrainings(checkpoint, tmp_path):
+    """Segmenter's is mean and std 127.5."""
+    out = tmp_path / 'swapped.py'
+    report = swap_backbone(
+        'mmseg::segmenter_vit-s_fcn_8xb1-160k_ade20k-512x512',
+        checkpoint=checkpoint,
+        out=out,
+    )
+    preprocessor = Config.fromfile(out).model.data_preprocessor
+    assert preprocessor.mean == [123.675, 116.28, 103.53]
+    assert preprocessor.std == [58.395, 57.12, 57.375]
+    assert preprocessor.bgr_to_rgb is True
+    assert any('127.5' in note for note in report.notes)
+
+
+def test_a_config_of_ones_own(checkpoint, tmp_path):
+    """By path; the new file names it relative to itself."""
+    folder = tmp_path / 'mine'
+    folder.mkdir()
+    base = folder / 'my_pspnet.py'
+    base.write_text(
+        f'_base_ = {PSPNET!r}\n'
+        "load_from = 'https://example.org/whole_model.pth'\n"
+        'model = dict(backbone=dict(frozen_stages=2))\n'
+    )
+    out = tmp_path / 'swapped.py'
+    report = swap_backbone(base, checkpoint=checkpoint, out=out)
+    assert "_base_ = 'mine/my_pspnet.py'" in out.read_text()
+    cfg = Config.fromfile(out)
+    assert cfg.load_from is None
+    assert 'frozen_stages' not in cfg.model.backbone
+    notes = ' '.join(report.notes)
+    assert 'frozen_stages=2' in notes and 'whole_model.pth' in notes
+
+
+def test_default_name(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = swap_backbone(PSPNET, checkpoint=checkpoint)
+    assert report.path == tmp_path / f'{Path(PSPNET[7:]).stem}_mcjepa.py'
+    assert report.path.is_file()
+    assert list(tmp_path.iterdir()) == [report.path]
+
+
+def write(folder, text):
+    path = folder / 'base.py'
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ("default_scope = 'mmseg'\nmodel = dict(type='X')", 'no model with'),
+        ("default_scope = 'mmseg'", 'no model with backbone'),
+        ("default_scope = 'mmfoo'\nmodel = dict()", "'mmfoo'"),
+        ('x = 1', 'default_scope is None'),
+        ('x = (', 'cannot be read as a config: SyntaxError'),
+        ("custom_imports = dict(imports=['no_such_module'])", 'ImportError'),
+        (
+            f'_base_ = {PSPNET!r}\nmodel = dict(decode_head='
+            'dict(in_channels=77))',
+            r'decode_head \(PSPHead\) expects 77 channels',
+        ),
+        (
+            f'_base_ = {PSPNET!r}\n'
+            "model = dict(backbone=dict(type='NoSuchNet'))",
+            'NoSuchNet cannot be built',
+        ),
+        (
+            # three maps are given, and the fourth is read
+            f'_base_ = {PSPNET!r}\n'
+            'model = dict(backbone=dict(out_indices=(0, 1, 2)))',
+            'in_index=3',
+        ),
+    ],
+)
+def test_unfit_configs(text, message, checkpoint, tmp_path):
+    folder = tmp_path / 'out'
+    folder.mkdir()
+    with pytest.raises(SwapError, match=message):
+        swap_backbone(
+            write(tmp_path, text), checkpoint=checkpoint, out=folder / 'x.py'
+        )
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    'name, error, message',
+    [
+        ('mmfoo::x.py', SwapError, "unknown project 'mmfoo'"),
+        ('mmseg::no_such_config', FileNotFoundError, 'no_such_config'),
+        ('no/such/file.py', FileNotFoundError, 'no/such/file.py'),
+        ('mmseg::_base_/datasets/ade20k.py', SwapError, 'default_scope'),
+    ],
+)
+def test_configs_that_are_not_there(
+    name, error, message, checkpoint, tmp_path
+):
+    with pytest.raises(error, match=message):
+        swap_backbone(name, checkpoint=checkpoint, out=tmp_path / 'x.py')
+    assert not list(tmp_path.iterdir())
+
+
+def test_foreign_checkpoint(tmp_path):
+    path = tmp_path / 'resnet.pth'
+    torch.save(dict(state_dict={'layer1.0.weight': torch.zeros(1)}), path)
+    with pytest.raises(ValueError, match='holds no MCJEPAConvNeXt'):
+        swap_backbone(PSPNET, checkpoint=path, out=tmp_path / 'x.py')
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_existing_file_stays(checkpoint, tmp_path):
+    out = tmp_path / 'mine.py'
+    out.write_text('precious')
+    with pytest.raises(FileExistsError, match='mine.py exists'):
+        swap_backbone(PSPNET, checkpoint=checkpoint, out=out)
+    assert out.read_text() == 'precious'
+
+
+@pytest.mark.parametrize(
+    'out, error, message',
+    [
+        ('nowhere/x.py', FileNotFoundError, 'no folder'),
+        ('x.yml', ValueError, r'a config is a \.py file'),
+    ],
+)
+def test_unfit_outputs(out, error, message, checkpoint, tmp_path):
+    with pytest.raises(error, match=message):
+        swap_backbone(PSPNET, checkpoint=checkpoint, out=tmp_path / out)
+
+
+def test_unknown_arch(checkpoint, tmp_path):
+    with pytest.raises(ValueError, match="got 'mega'"):
+        swap_backbone(PSPNET, arch='mega', out=tmp_path / 'x.py')
+    with pytest.raises(ValueError, match='the checkpoint decides'):
+        swap_backbone(
+            PSPNET, arch='tiny', checkpoint=checkpoint, out=tmp_path / 'x.py'
+        )
+    assert not list(tmp_path.iterdir())
