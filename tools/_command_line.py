@@ -52,6 +52,17 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return args
 
 
+def refuse_missing(
+    parser: argparse.ArgumentParser, name: str, *paths: str
+) -> None:
+    """Exit with one line where a file or folder that was named is missing."""
+    for path in paths:
+        if not os.path.exists(path):
+            parser.exit(
+                2, f'{parser.prog}: {name}: there is no file {path!r}\n'
+            )
+
+
 def prefer_checkout() -> None:
     """In a checkout, import its own package, installed or not."""
     root = Path(__file__).resolve().parents[1]

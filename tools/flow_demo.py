@@ -8,7 +8,7 @@ import argparse
 import os
 from contextlib import closing
 
-from _command_line import prefer_checkout
+from _command_line import prefer_checkout, refuse_missing
 
 # What mcjepa_mm.apis writes, which would be slow to import for a help text.
 FORMATS = ('flo', 'png', 'color', 'occ', 'video')
@@ -76,14 +76,8 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     camera = len(args.inputs) == 1 and args.inputs[0].isdecimal()
     files = [] if camera else args.inputs
-    for name, path in [
-        ('checkpoint', args.checkpoint),
-        *(('input', path) for path in files),
-    ]:
-        if not os.path.exists(path):
-            parser.exit(
-                2, f'{parser.prog}: {name}: there is no file {path!r}\n'
-            )
+    refuse_missing(parser, 'checkpoint', args.checkpoint)
+    refuse_missing(parser, 'input', *files)
     if len(args.inputs) == 1:
         (args.inputs,) = args.inputs
         if camera and not os.path.exists(args.inputs):

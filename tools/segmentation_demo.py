@@ -5,9 +5,8 @@ legend, and mask/NAME.png, whose pixels are the classes.
 """
 
 import argparse
-import os
 
-from _command_line import prefer_checkout
+from _command_line import prefer_checkout, refuse_missing
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,14 +40,8 @@ def parse_args() -> argparse.Namespace:
         '--device', help='cpu, cuda, cuda:1 ... (default: a GPU if any)'
     )
     args = parser.parse_args()
-    for name, path in [
-        ('checkpoint', args.checkpoint),
-        *(('input', path) for path in args.inputs),
-    ]:
-        if not os.path.exists(path):
-            parser.exit(
-                2, f'{parser.prog}: {name}: there is no file {path!r}\n'
-            )
+    refuse_missing(parser, 'checkpoint', args.checkpoint)
+    refuse_missing(parser, 'input', *args.inputs)
     return args
 
 

@@ -63,7 +63,7 @@ def test_absent_checkpoint_is_one_line(tool, tmp_path):
     done = tool('none.pth')
     assert done.returncode == 2
     assert done.stderr == (
-        "linear_segmentation.py: there is no file 'none.pth'\n"
+        "linear_segmentation.py: checkpoint: there is no file 'none.pth'\n"
     )
     assert list(tmp_path.iterdir()) == []
 

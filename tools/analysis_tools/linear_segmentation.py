@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout  # noqa: E402
+from _command_line import prefer_checkout, refuse_missing  # noqa: E402
 
 CONFIG = (
     Path(__file__).resolve().parents[2]
@@ -55,9 +55,7 @@ def parse_args() -> argparse.Namespace:
         help='settings over those of the config',
     )
     args = parser.parse_args()
-    for path in args.checkpoints:
-        if not Path(path).is_file():
-            parser.exit(2, f'{parser.prog}: there is no file {path!r}\n')
+    refuse_missing(parser, 'checkpoint', *args.checkpoints)
     return args
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout  # noqa: E402
+from _command_line import prefer_checkout, refuse_missing  # noqa: E402
 
 # What mcjepa_mm.exports knows, which would be slow to import for a help text.
 LIBRARIES = ('mcjepa', 'mmpretrain', 'timm')
@@ -36,12 +36,7 @@ def parse_args() -> argparse.Namespace:
         "and mmpretrain's linear_pw_conv=False",
     )
     args = parser.parse_args()
-    if not Path(args.checkpoint).is_file():
-        parser.exit(
-            2,
-            f'{parser.prog}: checkpoint: there is no file '
-            f'{args.checkpoint!r}\n',
-        )
+    refuse_missing(parser, 'checkpoint', args.checkpoint)
     return args
 
 
