@@ -1,6 +1,7 @@
 """The config that is swapped: where it is, and whose it is."""
 
 import os
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,8 @@ PROJECTS = {
     'mmdet': 'mmdet',
     'mmflow': 'mmflow',
 }
+# Folders that mmengine looks for in a package: not gn+ws, not legacy_1.x.
+_NAMEABLE = re.compile(r'\w+::\w+/')
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ def _package_name(path: Path) -> str | None:
         folder = _configs(scope)
         if folder is not None and folder.resolve() in path.resolve().parents:
             inside = path.resolve().relative_to(folder.resolve())
-            return f'{scope}::{inside.as_posix()}'
+            name = f'{scope}::{inside.as_posix()}'
+            return name if _NAMEABLE.match(name) else None
     return None
 
 

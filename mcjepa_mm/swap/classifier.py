@@ -6,7 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from .errors import SwapError
-from .measure import IMAGE_SIZE, PROBE, Map, backbone_maps, build, describe
+from .measure import (
+    PROBE,
+    Map,
+    backbone_maps,
+    backbone_outputs,
+    describe,
+    type_name,
+)
 from .new_backbone import NewBackbone
 from .readers import Row, adapt_neck
 from .swapped import Swapped
@@ -28,7 +35,7 @@ def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
     Raises:
         SwapError: If the model cannot be swapped.
     """
-    if model.get('type') != 'ImageClassifier':
+    if type_name(model) != 'ImageClassifier':
         raise SwapError(
             'of mmpretrain, models of type ImageClassifier can be swapped, '
             f'got {model.get("type")!r}'
@@ -85,22 +92,17 @@ def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
 
 
 def _reads_token(head: dict) -> bool:
-    name = str(head.get('type')).rpartition('.')[2]
-    return name.startswith(('VisionTransformer', 'DeiT', 'EfficientFormer'))
+    tokens = ('VisionTransformer', 'DeiT', 'EfficientFormer')
+    return type_name(head).startswith(tokens)
 
 
-@torch.no_grad()
 def _maps_or_vector(backbone: dict) -> list[Map] | int:
     """The maps of a backbone, or the width of the vector that it returns."""
-    cfg = {k: v for k, v in backbone.items() if k != 'init_cfg'}
-    if 'img_size' in cfg:
-        cfg['img_size'] = PROBE
-    module = build(cfg, 'mmpretrain')
-    outputs = module(torch.zeros(1, cfg.get('in_channels', 3), PROBE, PROBE))
+    outputs = backbone_outputs(backbone, 'mmpretrain')
     last = outputs if isinstance(outputs, Tensor) else outputs[-1]
     if isinstance(last, Tensor) and last.dim() == 2:
         return last.shape[1]
-    return describe(outputs, str(cfg['type']))
+    return describe(outputs, str(backbone['type']))
 
 
 @torch.no_grad()
@@ -110,4 +112,4 @@ def run_classifier(model: nn.Module) -> None:
     Args:
         model (nn.Module): In eval mode.
     """
-    model(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE), mode='tensor')
+    model(torch.zeros(1, 3, PROBE, PROBE), mode='tensor')

@@ -40,12 +40,16 @@ def difference(old: Any, new: Any) -> Any:
         Any: For two dicts, the keys that differ; with ``_delete_`` where a
         key must go or the type changes. Otherwise ``new``.
     """
-    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+    if not isinstance(new, Mapping):
         return plain(new)
-    if set(old) - set(new) or old.get('type') != new.get('type'):
+    if (
+        not isinstance(old, Mapping)
+        or set(old) - set(new)
+        or old.get('type') != new.get('type')
+    ):
         return dict(_delete_=True, **plain(new))
     return {
-        key: difference(old.get(key), value)
+        key: difference(old[key], value) if key in old else plain(value)
         for key, value in new.items()
         if key not in old or old[key] != value
     }

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from .errors import SwapError
-from .measure import IMAGE_SIZE, backbone_maps, neck_maps
+from .measure import PROBE, backbone_maps, neck_maps
 from .new_backbone import NewBackbone
 from .readers import adapt_head, adapt_neck
 from .swapped import Swapped
@@ -75,7 +75,7 @@ def run_detector(model: nn.Module) -> None:
     Args:
         model (nn.Module): In eval mode.
     """
-    feats = model.extract_feat(torch.zeros(1, 3, IMAGE_SIZE, IMAGE_SIZE))
+    feats = model.extract_feat(torch.zeros(1, 3, PROBE, PROBE))
     for part in ('rpn_head', 'bbox_head'):
         head = getattr(model, part, None)
         # A transformer's heads read queries and no maps.

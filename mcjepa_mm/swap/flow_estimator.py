@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .errors import SwapError
-from .measure import IMAGE_SIZE, PROBE, Map, backbone_maps, build
+from .measure import PROBE, Map, backbone_maps, build, type_name
 from .new_backbone import NewBackbone
 from .readers import Row
 from .swapped import Swapped
@@ -30,7 +30,7 @@ def swap_flow_estimator(model: dict, new: NewBackbone) -> Swapped:
     Raises:
         SwapError: If the model cannot be swapped.
     """
-    kind = model.get('type')
+    kind = type_name(model)
     if kind not in _SWAPS:
         raise SwapError(
             f'of mmflow, models of type {", ".join(_SWAPS)} can be swapped; '
@@ -138,4 +138,4 @@ def run_flow_estimator(model: nn.Module) -> None:
     Args:
         model (nn.Module): In eval mode.
     """
-    model(torch.zeros(1, 6, IMAGE_SIZE, IMAGE_SIZE), mode='tensor')
+    model(torch.zeros(1, 6, PROBE, PROBE), mode='tensor')

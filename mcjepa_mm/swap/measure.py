@@ -12,10 +12,9 @@ from mcjepa_mm.registry import MODELS
 
 from .errors import SwapError
 
-# Side of the image that is looked at: every stride up to 64 divides it.
-PROBE = 128
-# Side of the image that a whole model is tried with.
-IMAGE_SIZE = 256
+# Side of the image that parts and models are tried with: every stride up to
+# 64 divides it, and at stride 32 it holds the windows of Swin.
+PROBE = 256
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,12 @@ class Map:
 
     def __str__(self) -> str:
         return f'{self.channels} ch / {self.stride}'
+
+
+def type_name(cfg: dict) -> str:
+    """The type of a part, without the scope that may precede it."""
+    kind = cfg.get('type')
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
 def build(cfg: dict, scope: str) -> nn.Module:
@@ -57,7 +62,6 @@ def build(cfg: dict, scope: str) -> nn.Module:
     return module
 
 
-@torch.no_grad()
 def backbone_maps(backbone: dict, scope: str) -> list[Map]:
     """The maps that a backbone makes of an image.
 
@@ -68,14 +72,29 @@ def backbone_maps(backbone: dict, scope: str) -> list[Map]:
     Raises:
         SwapError: If it cannot be run, or returns something else than maps.
     """
+    return describe(backbone_outputs(backbone, scope), str(backbone['type']))
+
+
+@torch.no_grad()
+def backbone_outputs(backbone: dict, scope: str) -> Any:
+    """What a backbone returns for an image of PROBE x PROBE.
+
+    Args:
+        backbone (dict): Its config.
+        scope (str): Project whose names it uses.
+
+    Raises:
+        SwapError: If it cannot be built or run.
+    """
     cfg = {k: v for k, v in backbone.items() if k != 'init_cfg'}
     if cfg.get('pretrained') is not None:
         cfg['pretrained'] = None
     if 'img_size' in cfg:  # of a transformer, whose cost grows with it
-        cfg['img_size'] = PROBE
+        single = isinstance(cfg['img_size'], int)
+        cfg['img_size'] = PROBE if single else (PROBE, PROBE)
     module = build(cfg, scope)
     image = torch.zeros(1, cfg.get('in_channels', 3), PROBE, PROBE)
-    return describe(_run(module, image), str(cfg['type']))
+    return _run(module, image)
 
 
 @torch.no_grad()

@@ -5,16 +5,13 @@ from copy import deepcopy
 from typing import Any
 
 OURS = 'mcjepa_mm.LayerDecayOptimWrapperConstructor'
-# Constructors of mmsegmentation, mmdetection and mmpretrain that know the
-# names or ask for the groups of a few backbones, each with the name of its
-# setting for the rate.
+# Constructors of mmsegmentation and mmdetection that know the parameters of a
+# few backbones by their names, each with the name of its setting for the rate.
+# (mmpretrain's asks the backbone, and gets an answer from the new one.)
 LAYER_DECAY = {
     'LearningRateDecayOptimizerConstructor': 'decay_rate',
     'LayerDecayOptimizerConstructor': 'layer_decay_rate',
-    'LearningRateDecayOptimWrapperConstructor': 'layer_decay_rate',
 }
-# From here on a rate is one for ResNets and their SGD.
-_SGD = 'SGD'
 
 
 def adapt_optimizer(
@@ -39,7 +36,7 @@ def adapt_optimizer(
         rate = paramwise.get(rate_name, 1.0)
         changes = dict(
             constructor=OURS,
-            # mmsegmentation's and mmdetection's give flat parameters none
+            # the other one gives flat parameters no weight decay either
             paramwise_cfg=dict(
                 _delete_=True, layer_decay_rate=rate, flat_decay_mult=0.0
             ),
@@ -67,7 +64,7 @@ def adapt_optimizer(
             f'({", ".join(gone[:3])}{", ..." if len(gone) > 3 else ""})'
         )
     optimizer = optim_wrapper.get('optimizer') or {}
-    if optimizer.get('type') == _SGD:
+    if optimizer.get('type') == 'SGD':
         notes.append(
             f'the optimiser stays SGD with lr={optimizer.get("lr")}, which '
             'suits ResNets; a ConvNeXt is usually fine-tuned with AdamW, lr '

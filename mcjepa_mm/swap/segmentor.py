@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from .errors import SwapError
-from .measure import IMAGE_SIZE, Map, backbone_maps, neck_maps
+from .measure import PROBE, Map, backbone_maps, neck_maps, type_name
 from .new_backbone import NewBackbone
 from .readers import Row, adapt_head, adapt_neck
 from .swapped import Swapped
@@ -47,13 +47,13 @@ def swap_segmentor(model: dict, new: NewBackbone) -> Swapped:
     Raises:
         SwapError: If the model cannot be swapped.
     """
-    if model.get('type') not in MODELS:
+    if type_name(model) not in MODELS:
         raise SwapError(
             f'expected a model of type {" or ".join(MODELS)}, got '
             f'{model.get("type")!r}'
         )
     old = model['backbone']
-    kind = str(old.get('type')).rpartition('.')[2]
+    kind = type_name(old)
     if kind in METHODS:
         raise SwapError(
             f'{kind} is the method itself: {METHODS[kind]}. Without it '
@@ -68,8 +68,10 @@ def swap_segmentor(model: dict, new: NewBackbone) -> Swapped:
     if kind in WRAPPERS:
         changes['backbone'], row = _swap_inside(old, new)
         rows.append(row)
-        notes.append(f'the encoder inside {kind} is replaced; it stays around')
-    elif neck and neck['type'] in PYRAMID_MAKERS:
+        notes.append(
+            f'the encoder inside {kind} is replaced, the rest of it stays'
+        )
+    elif neck and type_name(neck) in PYRAMID_MAKERS:
         notes.append(
             f'the neck {neck["type"]} is removed: it made a pyramid of the '
             f'equal maps of {kind}, and the new backbone has one'
@@ -121,7 +123,7 @@ def run_segmentor(model: nn.Module) -> None:
     Args:
         model (nn.Module): In eval mode.
     """
-    side = IMAGE_SIZE
+    side = PROBE
     if any(type(part).__name__ == 'LRASPPHead' for part in model.modules()):
         side = LRASPP_SIZE
     image = torch.zeros(1, 3, side, side)

@@ -38,7 +38,9 @@ def swapped_settings(
     # the backbone first: the rest follows from it
     for part in sorted(swapped.changes, key=lambda name: name != 'backbone'):
         value = swapped.changes[part]
-        change = difference(old.model.get(part), value)
+        change = plain(value)
+        if part in old.model:
+            change = difference(old.model[part], value)
         if change != {}:
             model[part] = change
     preprocessor, words = _normalisation(old)

@@ -12,7 +12,6 @@ from mmengine.config import Config
 from torch import nn
 
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
-from mcjepa_mm.whole_file import write_whole
 
 from .base_config import read_base_config
 from .classifier import run_classifier, swap_classifier
@@ -135,18 +134,19 @@ def swap_backbone(
         trial.write_text(write_config(reference, changes, notes))
         built = _build(trial, base.scope)
         _try(project.run, built)
-        parameters = [name for name, _ in built.named_parameters()]
-    finally:
-        trial.unlink(missing_ok=True)
-
-    optim_wrapper = base.content.get('optim_wrapper')
-    if optim_wrapper:
-        change, words = adapt_optimizer(optim_wrapper, parameters)
+        # What a constructor knows by name needs the names of the new model.
+        change, words = adapt_optimizer(
+            base.content.get('optim_wrapper') or {},
+            [name for name, _ in built.named_parameters()],
+        )
         if change:
             changes['optim_wrapper'] = change
         notes += words
-    text = write_config(reference, changes, notes)
-    write_whole(out, text.encode())
+        trial.write_text(write_config(reference, changes, notes))
+        Config.fromfile(trial)
+        os.replace(trial, out)
+    finally:
+        trial.unlink(missing_ok=True)
     return SwapReport(out, swapped.rows, notes)
 
 

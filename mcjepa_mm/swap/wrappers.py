@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
-from .measure import Map
+from .measure import Map, type_name
 
 
 def _bisenetv1(wrapper: dict, maps: Sequence[Map]) -> dict[str, Any]:
@@ -47,5 +47,5 @@ def rewrap(wrapper: dict, encoder: dict, maps: Sequence[Map]) -> dict:
     Returns:
         dict: The wrapper's new config.
     """
-    follows = WRAPPERS[wrapper['type']](wrapper, maps)
+    follows = WRAPPERS[type_name(wrapper)](wrapper, maps)
     return {**deepcopy(dict(wrapper)), **follows, INSIDE: encoder}

@@ -32,6 +32,24 @@ def test_classifier_that_pools_by_itself(swap):
     assert 'pooled by itself' in report.notes[0]
 
 
+def test_classifier_whose_config_says_that_it_has_no_neck(swap, tmp_path):
+    base = tmp_path / 'base.py'
+    base.write_text(
+        "_base_ = 'mmpretrain::convnext/convnext-tiny_32xb128_in1k.py'\n"
+        'model = dict(neck=None)\n'
+    )
+    cfg, _ = swap(base)
+    assert cfg.model.neck == dict(type='GlobalAveragePooling')
+
+
+@pytest.mark.slow
+def test_classifier_with_windows(swap):
+    """Swin's windows of 7 want maps of at least 7."""
+    cfg, _ = swap('mmpretrain::swin-tiny_16xb64_in1k')
+    assert cfg.model.backbone.out_indices == (5,)
+
+
+@pytest.mark.slow
 def test_classifier_with_a_mixing_neck(swap):
     cfg, _ = swap('mmpretrain::hrnet-w18_4xb32_in1k')
     assert list(cfg.model.neck[0].in_channels) == [8, 16, 24, 32]
@@ -51,6 +69,7 @@ def test_what_is_no_classifier_of_maps(name, message, swap):
         swap(f'mmpretrain::{name}')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'name, channels',
     [
@@ -65,6 +84,15 @@ def test_detectors_with_a_neck(name, channels, swap):
     pytest.importorskip('mmdet')
     cfg, _ = swap(f'mmdet::{name}')
     assert list(cfg.model.neck.in_channels) == channels
+
+
+@pytest.mark.slow
+def test_folder_that_mmengine_cannot_name(swap):
+    """It finds no folder with a plus in a package, so the path is named."""
+    pytest.importorskip('mmdet')
+    name = 'faster-rcnn_r50_fpn_gn-ws-all_1x_coco'
+    cfg, _ = swap(f'mmdet::{name}')
+    assert cfg.model.neck.in_channels == [8, 16, 24, 32]
 
 
 def test_detector_without_a_neck(swap):

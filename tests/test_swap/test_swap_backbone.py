@@ -153,6 +153,17 @@ def test_a_config_of_ones_own(checkpoint, tmp_path):
     assert 'frozen_stages=2' in notes and 'whole_model.pth' in notes
 
 
+def test_types_with_a_scope(checkpoint, tmp_path):
+    base = tmp_path / 'base.py'
+    base.write_text(
+        f'_base_ = {PSPNET!r}\n'
+        "model = dict(type='mmseg.EncoderDecoder', "
+        "backbone=dict(type='mmseg.ResNetV1c'))\n"
+    )
+    report = swap_backbone(base, checkpoint=checkpoint, out=tmp_path / 'x.py')
+    assert len(report.rows) == 2
+
+
 def test_default_name(checkpoint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report = swap_backbone(PSPNET, checkpoint=checkpoint)
