@@ -34,7 +34,7 @@ def on_import(
         if after is not None:
             after(sys.modules[name])
         return
-    _FINDER.actions[name] = (before, after)
+    _FINDER.actions.setdefault(name, []).append((before, after))
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
 
@@ -43,7 +43,7 @@ class _Finder(MetaPathFinder):
     """Let the other finders find; wrap the execution of what they found."""
 
     def __init__(self) -> None:
-        self.actions: dict = {}
+        self.actions: dict[str, list] = {}
 
     def find_spec(
         self, name: str, path=None, target=None
@@ -52,7 +52,7 @@ class _Finder(MetaPathFinder):
             return None
         spec = self._ask_others(name, path, target)
         if spec is not None and hasattr(spec.loader, 'exec_module'):
-            _wrap(spec.loader, *self.actions[name])
+            _wrap(spec.loader, self.actions[name])
         return spec
 
     def _ask_others(self, name: str, path, target) -> ModuleSpec | None:
@@ -66,17 +66,21 @@ class _Finder(MetaPathFinder):
         return None
 
 
-def _wrap(loader, before: _Action | None, after: _Action | None) -> None:
+def _wrap(
+    loader, actions: list[tuple[_Action | None, _Action | None]]
+) -> None:
     # A loader object belongs to one module, so it is changed in place: tools
     # that look at its type still see the one they know.
     execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
-        if before is not None:
-            before(module)
+        for before, _ in actions:
+            if before is not None:
+                before(module)
         execute(module)
-        if after is not None:
-            after(module)
+        for _, after in actions:
+            if after is not None:
+                after(module)
 
     loader.exec_module = exec_module
 

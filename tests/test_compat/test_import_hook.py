@@ -46,3 +46,12 @@ def test_a_module_that_does_not_exist_stays_so():
     with pytest.raises(ModuleNotFoundError, match=name):
         importlib.import_module(name)
     del import_hook._FINDER.actions[name]
+
+
+def test_two_may_wait_for_the_same_module(watched):
+    for word in ('first', 'second'):
+        import_hook.on_import(
+            watched, after=lambda module, word=word: module.order.append(word)
+        )
+    module = importlib.import_module(watched)
+    assert module.order == ['body', 'first', 'second']
