@@ -34,6 +34,7 @@ def checkpoint(tmp_path_factory):
     return str(path), encoder.eval()
 
 
+@pytest.mark.slow
 def test_all_that_are_listed_can_be_built(mmpretrain):
     assert set(mmpretrain.list_models('mcjepa*')) == NAMES
     assert 'resnet50_8xb32_in1k' in mmpretrain.list_models()

@@ -232,6 +232,7 @@ def build(cfg):
         return MODELS.build(cfg.model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', NAMES)
 def test_builds_in_full_size(name):
     """Channels and strides of the heads are those of the encoder."""

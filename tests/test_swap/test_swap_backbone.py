@@ -69,6 +69,7 @@ def test_dilated_resnet(checkpoint, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_weights_are_the_checkpoints(checkpoint, tmp_path):
     out = tmp_path / 'swapped.py'
     swap_backbone(PSPNET, checkpoint=checkpoint, out=out)
@@ -79,6 +80,7 @@ def test_the_weights_are_the_checkpoints(checkpoint, tmp_path):
         torch.testing.assert_close(value, state[f'backbone.{key}'])
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint(tmp_path):
     out = tmp_path / 'swapped.py'
     report = swap_backbone(PSPNET, arch='atto', out=out)
@@ -118,6 +120,7 @@ def test_layer_decay_is_adapted(checkpoint, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_normalisation_is_the_pretrainings(checkpoint, tmp_path):
     """Segmenter's is mean and std 127.5."""
     out = tmp_path / 'swapped.py'
@@ -153,6 +156,7 @@ def test_a_config_of_ones_own(checkpoint, tmp_path):
     assert 'frozen_stages=2' in notes and 'whole_model.pth' in notes
 
 
+@pytest.mark.slow
 def test_types_with_a_scope(checkpoint, tmp_path):
     base = tmp_path / 'base.py'
     base.write_text(
