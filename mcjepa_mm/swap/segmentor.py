@@ -11,7 +11,7 @@ from .measure import PROBE, Map, backbone_maps, neck_maps, type_name
 from .new_backbone import NewBackbone
 from .readers import Row, adapt_head, adapt_neck
 from .swapped import Swapped
-from .wrappers import INSIDE, WRAPPERS, rewrap
+from .wrappers import DIVISORS, INSIDE, WRAPPERS, rewrap
 
 MODELS = ('EncoderDecoder', 'CascadeEncoderDecoder')
 
@@ -71,6 +71,15 @@ def swap_segmentor(model: dict, new: NewBackbone) -> Swapped:
         notes.append(
             f'the encoder inside {kind} is replaced, the rest of it stays'
         )
+        if divisor := DIVISORS.get(kind):
+            changes['data_preprocessor'] = dict(
+                model.get('data_preprocessor') or {},
+                test_cfg=dict(size_divisor=divisor),
+            )
+            notes.append(
+                f'images are padded to multiples of {divisor} in tests; crops '
+                'for training must be such multiples'
+            )
     elif neck and type_name(neck) in PYRAMID_MAKERS:
         notes.append(
             f'the neck {neck["type"]} is removed: it made a pyramid of the '

@@ -46,7 +46,7 @@ def swapped_settings(
     preprocessor, words = _normalisation(old)
     notes += words
     if preprocessor and 'data_preprocessor' in old.model:
-        model['data_preprocessor'] = preprocessor
+        model.setdefault('data_preprocessor', {}).update(preprocessor)
     elif preprocessor:
         settings['data_preprocessor'] = preprocessor
     settings['model'] = model

@@ -33,6 +33,9 @@ WRAPPERS: dict[str, Callable[[dict, Sequence[Map]], dict[str, Any]]] = {
     'STDCContextPathNet': _stdc,
 }
 INSIDE = 'backbone_cfg'
+# Where the encoder's maps are concatenated with others: a ResNet's maps are
+# rounded up as those are, the new encoder's down.
+DIVISORS = {'BiSeNetV1': 32}
 
 
 def rewrap(wrapper: dict, encoder: dict, maps: Sequence[Map]) -> dict:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmseg.structures import SegDataSample
 
 from mcjepa_mm.registry import MODELS
 from mcjepa_mm.swap import SwapError, swap_backbone
@@ -134,6 +135,26 @@ def test_normalisation_is_the_pretrainings(checkpoint, tmp_path):
     assert preprocessor.std == [58.395, 57.12, 57.375]
     assert preprocessor.bgr_to_rgb is True
     assert any('127.5' in note for note in report.notes)
+
+
+@pytest.mark.slow
+def test_two_paths_meet_on_any_image(checkpoint, tmp_path):
+    """BiSeNetV1 concatenates maps that round an odd side up and down."""
+    out = tmp_path / 'swapped.py'
+    swap_backbone(
+        'mmseg::bisenetv1_r18-d32_4xb4-160k_cityscapes-1024x1024',
+        checkpoint=checkpoint,
+        out=out,
+    )
+    model = build(Config.fromfile(out).model).eval()
+    size = (129, 193)
+    image = torch.zeros(3, *size, dtype=torch.uint8)
+    sample = SegDataSample(metainfo=dict(ori_shape=size, img_shape=size))
+    with torch.no_grad():
+        (sample,) = model.test_step(
+            dict(inputs=[image], data_samples=[sample])
+        )
+    assert sample.pred_sem_seg.shape == size
 
 
 def test_a_config_of_ones_own(checkpoint, tmp_path):
