@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from .errors import SwapError
+from .errors import SwapError, reason
 
 # default_scope of a config, and the name that MIM knows the project by.
 PROJECTS = {
@@ -72,8 +72,7 @@ def read_base_config(name: str | os.PathLike) -> BaseConfig:
     # a config is code: whatever it raises is the reason to tell
     except Exception as error:
         raise SwapError(
-            f'{path} cannot be read as a config: '
-            f'{type(error).__name__}: {error}'
+            f'{path} cannot be read as a config: {reason(error)}'
         ) from error
     scope = content.get('default_scope')
     if scope not in PROJECTS:

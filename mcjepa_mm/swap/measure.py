@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
-from .errors import SwapError
+from .errors import SwapError, reason
 
 # Side of the image that parts and models are tried with: every stride up to
 # 64 divides it, and at stride 32 it holds the windows of Swin.
@@ -55,8 +55,7 @@ def build(cfg: dict, scope: str) -> nn.Module:
         # whatever a foreign constructor raises is the reason to tell
         except Exception as error:
             raise SwapError(
-                f'{cfg.get("type")} cannot be built: '
-                f'{type(error).__name__}: {error}'
+                f'{cfg.get("type")} cannot be built: {reason(error)}'
             ) from error
     module.eval()  # by itself: many a backbone's returns None
     return module
@@ -150,6 +149,5 @@ def _run(module: nn.Module, inputs: Any) -> Any:
     # whatever a foreign module raises is the reason to tell
     except Exception as error:
         raise SwapError(
-            f'{type(module).__name__} cannot be run: '
-            f'{type(error).__name__}: {error}'
+            f'{type(module).__name__} cannot be run: {reason(error)}'
         ) from error

@@ -17,7 +17,7 @@ from .base_config import read_base_config
 from .classifier import run_classifier, swap_classifier
 from .config_text import write_config
 from .detector import run_detector, swap_detector
-from .errors import SwapError
+from .errors import SwapError, reason
 from .flow_estimator import run_flow_estimator, swap_flow_estimator
 from .measure import build
 from .new_backbone import NewBackbone
@@ -188,5 +188,5 @@ def _try(run: Callable[[nn.Module], None], model: nn.Module) -> None:
     except Exception as error:
         raise SwapError(
             f'the {type(model).__name__} was built with the new backbone, but '
-            f'cannot be run: {type(error).__name__}: {error}'
+            f'cannot be run: {reason(error)}'
         ) from error

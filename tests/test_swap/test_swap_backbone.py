@@ -211,7 +211,10 @@ def write(folder, text):
         ("default_scope = 'mmfoo'\nmodel = dict()", "'mmfoo'"),
         ('x = 1', 'default_scope is None'),
         ('x = (', 'cannot be read as a config: SyntaxError'),
-        ("custom_imports = dict(imports=['no_such_module'])", 'ImportError'),
+        (
+            "custom_imports = dict(imports=['no_such_module'])",
+            "No module named 'no_such_module'",
+        ),
         (
             f'_base_ = {PSPNET!r}\nmodel = dict(decode_head='
             'dict(in_channels=77))',
