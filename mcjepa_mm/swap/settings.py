@@ -73,7 +73,7 @@ def _imports(old: Config) -> dict[str, Any]:
     names = given.get('imports') or []
     names = [names] if isinstance(names, str) else list(names)
     return dict(
-        imports=[*names, 'mcjepa_mm'],
+        imports=list(dict.fromkeys([*names, 'mcjepa_mm'])),
         allow_failed_imports=given.get('allow_failed_imports', False),
     )
 

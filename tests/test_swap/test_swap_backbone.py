@@ -189,6 +189,19 @@ def test_types_with_a_scope(checkpoint, tmp_path):
     assert len(report.rows) == 2
 
 
+@pytest.mark.slow
+def test_another_checkpoint(checkpoint, tmp_path):
+    """A config that was swapped already is a base like any other."""
+    swap_backbone(PSPNET, arch='atto', out=tmp_path / 'first.py')
+    out = tmp_path / 'second.py'
+    swap_backbone(tmp_path / 'first.py', checkpoint=checkpoint, out=out)
+    cfg = Config.fromfile(out)
+    assert cfg.model.backbone.arch.channels == (8, 16, 24, 32)
+    assert cfg.model.backbone.init_cfg.checkpoint == str(checkpoint)
+    assert cfg.model.decode_head.in_channels == 32
+    assert cfg.custom_imports.imports == ['mcjepa_mm']
+
+
 def test_default_name(checkpoint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report = swap_backbone(PSPNET, checkpoint=checkpoint)
