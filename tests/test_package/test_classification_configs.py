@@ -116,7 +116,8 @@ def test_a_probe_trains_its_layer_alone(
 
 def test_a_probe_refuses_a_checkpoint_of_something_else(data, tmp_path):
     cfg = small(LINEAR[0], data, tmp_path)
-    with pytest.raises(FileNotFoundError, match='epoch_8.pth can not be fo'):
+    cfg.model.backbone.init_cfg.checkpoint = str(tmp_path / 'none.pth')
+    with pytest.raises(FileNotFoundError, match='none.pth can not be found'):
         build_runner(cfg).train()
     path = tmp_path / 'resnet.pth'
     torch.save({'backbone.layer1.0.conv1.weight': torch.zeros(1)}, path)

@@ -282,8 +282,8 @@ def test_every_parameter_of_the_fine_tuning_has_its_rate_and_decay():
 
 def test_absent_checkpoint_is_said(data, tmp_path):
     cfg = small(EMBEDDED, data, tmp_path)
-    cfg.model.backbone.init_cfg.checkpoint = 'work_dirs/pretraining.pth'
-    with pytest.raises(FileNotFoundError, match='work_dirs/pretraining.pth'):
+    cfg.model.backbone.init_cfg.checkpoint = str(tmp_path / 'none.pth')
+    with pytest.raises(FileNotFoundError, match='none.pth'):
         build_runner(cfg).train()
 
 

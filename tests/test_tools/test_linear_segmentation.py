@@ -37,7 +37,7 @@ def test_probes_checkpoints_of_another_architecture(tool, tmp_path):
     assert head == '| encoder, frozen | seed 0 | mean | range |'
     assert len(rule.split('|')) == len(head.split('|'))
     rows = [row.strip('| ').split(' | ') for row in rows]
-    names = ['MC-JEPA', 'random', 'none: background everywhere']
+    names = ['pretrained', 'random', 'none: background everywhere']
     assert [row[0] for row in rows] == names
     for _, score, mean, spread in rows:
         assert 0 <= float(score) <= 100

@@ -156,9 +156,9 @@ def main() -> None:
         )
     except (ValueError, OSError) as error:
         raise SystemExit(str(error)) from error
-    scores = {'MC-JEPA': [], 'random': []}
+    scores = {'pretrained': [], 'random': []}
     for seed, cfg in enumerate(configs):
-        scores['MC-JEPA'].append(probe(cfg, 'MC-JEPA', seed))
+        scores['pretrained'].append(probe(cfg, 'pretrained', seed))
         cfg.model.backbone.init_cfg = None
         scores['random'].append(probe(cfg, 'random', seed))
     scores['none: background everywhere'] = [constant] * len(configs)

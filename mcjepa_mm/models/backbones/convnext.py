@@ -321,10 +321,16 @@ def _fit_state_dict(
         for key, value in own.items()
     ):
         found = [k for k in state_dict if k.startswith(prefix)] or state_dict
+        has = [f'{k!r} {_shape(state_dict[k])}' for k in list(found)[:3]]
+        key, value = next(iter(own.items()))
         raise ValueError(
             'No key of the checkpoint fits MCJEPAConvNeXt. It expects keys '
-            f'like {prefix}{next(iter(own))!r}, the checkpoint has keys like '
-            f'{list(found)[:3]}. Name the right `prefix` in '
+            f'like {prefix + key!r} {_shape(value)}, the checkpoint has keys '
+            f'like {", ".join(has)}. Name the right `prefix` in '
             "init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...), "
             'or give a checkpoint of the same arch.'
         )
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    return tuple(getattr(value, 'shape', ()))
