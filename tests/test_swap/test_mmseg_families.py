@@ -11,7 +11,7 @@ from mcjepa_mm.swap import SwapError, swap_backbone
 
 CONFIGS = Path(mmseg.__file__).parent / '.mim/configs'
 CITY = 'cityscapes-512x1024'
-# One config for every combination of backbone, neck and head of a family.
+# At least one config of every family, another where heads or strides differ.
 CNN_PYRAMIDS = [
     f'ann/ann_r50-d8_4xb2-40k_{CITY}',
     f'apcnet/apcnet_r50-d8_4xb2-40k_{CITY}',
