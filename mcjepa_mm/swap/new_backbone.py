@@ -37,13 +37,13 @@ class NewBackbone:
             ValueError: If it holds no MCJEPAConvNeXt, or is a
                 ``.safetensors`` file, which mmengine cannot load.
         """
-        trained = read_backbone(path)
         path = Path(path).absolute()
         if path.suffix == '.safetensors':
             raise ValueError(
                 f'mmengine loads no safetensors, so a config cannot name '
                 f'{path}; give the .pth file'
             )
+        trained = read_backbone(path)
         init_cfg = dict(
             type='Pretrained', checkpoint=str(path), prefix=trained.prefix
         )

@@ -281,6 +281,14 @@ def test_foreign_checkpoint(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_safetensors_are_refused_before_they_are_read(tmp_path):
+    path = tmp_path / 'encoder.safetensors'
+    path.write_bytes(b'')
+    with pytest.raises(ValueError, match=r'loads no safetensors.*give the'):
+        swap_backbone(PSPNET, checkpoint=path, out=tmp_path / 'x.py')
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_an_existing_file_stays(checkpoint, tmp_path):
     out = tmp_path / 'mine.py'
     out.write_text('precious')

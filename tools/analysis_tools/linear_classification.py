@@ -85,9 +85,6 @@ def probe(name: str, settings: dict, file: str, args, folder: Path) -> float:
     cfg = load_config(
         str(configs / 'classification' / name), work_dir=str(work_dir)
     )
-    encoder = MODELS.build(
-        dict(type='mcjepa_mm.MCJEPAConvNeXt', out_indices=(5,), **settings)
-    )
     model = cfg.model
     for key, value in settings.items():
         model.backbone[key] = value
@@ -95,7 +92,7 @@ def probe(name: str, settings: dict, file: str, args, folder: Path) -> float:
         type='Pretrained', checkpoint=file, prefix='backbone.'
     )
     if name == LINEAR:
-        (channels,) = encoder.out_channels
+        channels = MODELS.build(model.backbone).out_channels[-1]
         model.head.in_channels = channels
         model.neck[1].input_features = channels
     loaders = [cfg.get('train_dataloader'), cfg.test_dataloader]
