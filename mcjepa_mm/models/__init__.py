@@ -6,5 +6,6 @@ from .heads import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .necks import *  # noqa: F403
 from .pretrainers import *  # noqa: F403
+from .propagation import LabelPropagation
 
-__all__ = ['FlowDecoder']
+__all__ = ['FlowDecoder', 'LabelPropagation']

@@ -1,0 +1,167 @@
+"""Labels from frames that have them to a frame that has none."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+_LARGEST_TILE = 12
+"""Most cells of a tile's side. On a CPU 8 to 16 are equally fast at radius
+12: larger tiles copy less and multiply more that is outside the radius."""
+
+
+def propagate_labels(
+    query: Tensor,
+    keys: Sequence[Tensor],
+    labels: Sequence[Tensor],
+    *,
+    radius: int | None = 12,
+    topk: int = 5,
+    temperature: float = 0.1,
+    max_memory: int = 256,
+) -> Tensor:
+    """Give each cell of a frame the mean label of the cells most like it.
+
+    DINO's protocol (arXiv 2104.14294, after arXiv 2006.14613): the affinity
+    of two cells is exp(cos / temperature); of all cells of all context frames
+    that are at most ``radius`` rows and columns away, the ``topk`` with the
+    highest affinity vote, in proportion to it. Cells that tie with the last
+    of them vote too.
+
+    The affinities of a whole frame, a gigabyte at 480p, never exist: a square
+    tile of cells at a time is compared with the window around it.
+
+    Args:
+        query (Tensor): (H, W, C), features of length 1.
+        keys (Sequence[Tensor]): The same of K context frames.
+        labels (Sequence[Tensor]): (H, W, M) float32, share of each of M
+            labels at the cells of the context frames.
+        radius (int, optional): Cells; None for no limit. Defaults to 12.
+        topk (int): Cells that vote. Defaults to 5.
+        temperature (float): Defaults to 0.1.
+        max_memory (int): MiB that the temporary tensors may take. Defaults
+            to 256.
+
+    Returns:
+        Tensor: (H, W, M) float32, shares that add up to 1.
+
+    Raises:
+        ValueError: If ``max_memory`` is too small for a single cell.
+    """
+    size = query.shape[:2]
+    side = tile_side(
+        (*size, query.shape[2]),
+        len(keys),
+        radius=radius,
+        itemsize=query.element_size(),
+        max_memory=max_memory,
+    )
+    out = query.new_empty(*size, labels[0].shape[2], dtype=torch.float32)
+    columns = list(_bands(size[1], side, radius))
+    for rows, near_rows in _bands(size[0], side, radius):
+        for cols, near_cols in columns:
+            window = (near_rows, near_cols)
+            weights = _weights(
+                query[rows, cols].flatten(0, 1),
+                _stack(keys, window),
+                _is_far(rows, cols, *window, radius).to(query.device),
+                topk,
+                temperature,
+            )
+            shares = weights @ _stack(labels, window).flatten(0, 1)
+            out[rows, cols] = shares.view(
+                rows.stop - rows.start, cols.stop - cols.start, -1
+            )
+    return out
+
+
+def tile_side(
+    shape: tuple[int, int, int],
+    num_keys: int,
+    *,
+    radius: int | None,
+    itemsize: int,
+    max_memory: int,
+) -> int:
+    """Side in cells of the largest tile that stays within the memory.
+
+    Args:
+        shape (tuple[int, int, int]): H, W and C of the features.
+        num_keys (int): Number of context frames.
+        radius (int, optional): See :func:`propagate_labels`.
+        itemsize (int): Bytes of a feature's number.
+        max_memory (int): MiB.
+
+    Raises:
+        ValueError: If not even a tile of one cell does.
+    """
+    for side in range(_LARGEST_TILE, 0, -1):
+        window = 1
+        for length in shape[:2]:
+            reach = length if radius is None else side + 2 * radius
+            window *= min(length, reach)
+        # the keys; affinities, weights and what topk makes of them
+        keys = num_keys * window * shape[2] * itemsize
+        pairs = num_keys * window * side**2 * (3 * 4 + 1)
+        if keys + pairs <= max_memory * 2**20:
+            return side
+    raise ValueError(
+        f'max_memory={max_memory} MiB is too small: comparing one cell with '
+        f'its window in {num_keys} frames takes '
+        f'{-(-(keys + pairs) // 2**20)} MiB; raise it, or lower radius or '
+        'context_frames'
+    )
+
+
+def _weights(
+    query: Tensor, keys: Tensor, far: Tensor, topk: int, temperature: float
+) -> Tensor:
+    """Votes (T, K * S) of a window (K, S, C) for a tile (T, C)."""
+    affinity = torch.matmul(query, keys.transpose(1, 2)).float()
+    affinity = affinity.masked_fill_(far, -torch.inf).transpose(0, 1)
+    affinity = affinity.flatten(1)
+    best = affinity.topk(min(topk, affinity.shape[1]), dim=1).values
+    # Relative to the best one: exp() of the affinity itself leaves the range
+    # of float32 at temperatures below 0.012.
+    weights = (affinity - best[:, :1]).div_(temperature).exp_()
+    weights.masked_fill_(affinity < best[:, -1:], 0)
+    return weights.div_(weights.sum(dim=1, keepdim=True))
+
+
+def _stack(maps: Sequence[Tensor], window: tuple[slice, slice]) -> Tensor:
+    """A window of (H, W, C) maps as (K, S, C)."""
+    return torch.stack([x[window] for x in maps]).flatten(1, 2)
+
+
+def _is_far(
+    rows: slice,
+    cols: slice,
+    near_rows: slice,
+    near_cols: slice,
+    radius: int | None,
+) -> Tensor:
+    """Which cells of a window are too far from each of a tile's: (T, S)."""
+    if radius is None:
+        return torch.zeros((), dtype=torch.bool)
+    near = [
+        (_range(a)[:, None] - _range(b)).abs() <= radius
+        for a, b in ((rows, near_rows), (cols, near_cols))
+    ]
+    both = near[0][:, None, :, None] & near[1][None, :, None, :]
+    return ~both.flatten(0, 1).flatten(1)
+
+
+def _range(cells: slice) -> Tensor:
+    return torch.arange(cells.start, cells.stop)
+
+
+def _bands(
+    length: int, side: int, radius: int | None
+) -> Iterator[tuple[slice, slice]]:
+    """Stretches of a side of the map, and what is near each of them."""
+    for start in range(0, length, side):
+        stop = min(start + side, length)
+        near = slice(0, length)
+        if radius is not None:
+            near = slice(max(0, start - radius), min(length, stop + radius))
+        yield slice(start, stop), near

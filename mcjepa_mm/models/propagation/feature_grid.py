@@ -1,0 +1,85 @@
+"""The maps of any backbone as one grid of features."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def feature_grid(
+    maps: Tensor | Sequence[Tensor],
+    image_size: tuple[int, int],
+    *,
+    levels: Sequence[int] | None = None,
+    stride: int = 8,
+) -> Tensor:
+    """One vector of length 1 for each cell of an image.
+
+    Args:
+        maps (Tensor | Sequence[Tensor]): What a backbone returns: a map
+            (N, C_l, H_l, W_l), or several.
+        image_size (tuple[int, int]): Height and width of the images.
+        levels (Sequence[int], optional): Positions in ``maps``. Several are
+            normalised each for itself, resized to the grid and concatenated.
+            Defaults to the last map of the asked stride.
+        stride (int): Pixels from cell to cell. Defaults to 8.
+
+    Returns:
+        Tensor: (N, H / stride, W / stride, C), channels of length 1.
+
+    Raises:
+        TypeError: If the backbone does not return maps.
+        ValueError: If there is no such level or none of this stride.
+    """
+    maps = [maps] if isinstance(maps, Tensor) else list(maps)
+    for x in maps:
+        if not isinstance(x, Tensor) or x.dim() != 4:
+            raise TypeError(
+                'label propagation needs maps (N, C, H, W), the backbone '
+                f'returned {tuple(x.shape) if hasattr(x, "shape") else x!r:}'
+                '; of a vision transformer ask for maps, by '
+                "out_type='featmap' in mmpretrain"
+            )
+    size = tuple(max(1, round(length / stride)) for length in image_size)
+    if levels is None:
+        levels = [_level_of_stride(maps, image_size, stride)]
+    outside = [i for i in levels if not -len(maps) <= i < len(maps)]
+    if outside or not levels:
+        raise ValueError(
+            f'levels={tuple(levels)}: the backbone returns {len(maps)} maps, '
+            f'so a level is from 0 to {len(maps) - 1}'
+        )
+    chosen = [_resize(F.normalize(maps[i].float()), size) for i in levels]
+    grid = F.normalize(torch.cat(chosen, dim=1))
+    return grid.permute(0, 2, 3, 1).contiguous()
+
+
+def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(x.shape[2:]) == size:
+        return x
+    return F.interpolate(x, size=size, mode='bilinear', align_corners=False)
+
+
+def _level_of_stride(
+    maps: Sequence[Tensor], image_size: tuple[int, int], stride: int
+) -> int:
+    """The last map whose cells are ``stride`` pixels apart."""
+    # a backbone may round the size of a map up or down
+    fitting = [
+        i
+        for i, x in enumerate(maps)
+        if all(
+            abs(cells - length / stride) < 1
+            for cells, length in zip(x.shape[2:], image_size)
+        )
+    ]
+    if not fitting:
+        strides = [round(image_size[0] / x.shape[2]) for x in maps]
+        raise ValueError(
+            f'the backbone returns maps of strides {strides}, none of '
+            f'stride {stride}; set `stride` to one of them, name `levels`, '
+            'which are then resized to it, or change the out_indices of the '
+            'backbone'
+        )
+    return fitting[-1]

@@ -1,0 +1,188 @@
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement, PixelData
+from torch import Tensor, nn
+
+from mcjepa_mm.registry import MODELS
+
+from .feature_grid import feature_grid
+from .propagator import LabelPropagator
+
+
+@MODELS.register_module()
+class LabelPropagation(BaseModel):
+    """Video object segmentation by the features of a frozen backbone.
+
+    Nothing is trained: the objects of the first frame are carried on by the
+    likeness of features, see
+    :class:`~mcjepa_mm.models.propagation.LabelPropagator`. Each frame is
+    encoded once.
+
+    Frames come in order, one data sample each, a video after the other; the
+    model remembers where it is.
+
+    Args:
+        backbone (dict): Config of any backbone that returns one or several
+            maps (N, C, H, W): this package's, mmpretrain's, a timm one by
+            mmpretrain's ``TIMMBackbone``.
+        data_preprocessor (dict): Config of the preprocessor, a
+            ``ViewsDataPreprocessor`` with the mean and std that the backbone
+            was trained with.
+        levels (Sequence[int], optional): Maps that are taken, by their
+            position in what the backbone returns; several are normalised and
+            concatenated. Defaults to the last one of the asked stride.
+        stride (int): Pixels from cell to cell. Defaults to 8.
+        propagator (dict, optional): Arguments of :class:`LabelPropagator`:
+            ``context_frames``, ``radius``, ``topk``, ``temperature`` and
+            ``max_memory``. Defaults to DINO's.
+        dtype (str): 'float32', or 'bfloat16': the encoder runs under autocast
+            and features are kept and compared in 16 bits, in half the memory.
+            Defaults to 'float32'.
+        init_cfg (dict, optional): mmengine's initialisation.
+
+    Raises:
+        ValueError: If a checkpoint leaves a part of the backbone as it was.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        data_preprocessor: dict,
+        *,
+        levels: Sequence[int] | None = None,
+        stride: int = 8,
+        propagator: dict | None = None,
+        dtype: str = 'float32',
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        # mmengine would look for it in the default scope only.
+        super().__init__(
+            data_preprocessor=MODELS.build(data_preprocessor),
+            init_cfg=init_cfg,
+        )
+        if dtype not in ('float32', 'bfloat16'):
+            raise ValueError(
+                f"dtype must be 'float32' or 'bfloat16', got {dtype!r}"
+            )
+        self.backbone = MODELS.build(backbone)
+        self.levels = levels
+        self.stride = stride
+        self.dtype = getattr(torch, dtype)
+        self.propagator = LabelPropagator(**propagator or {})
+        self._video: tuple[str, int] | None = None
+        self.register_load_state_dict_post_hook(_refuse_partly_random)
+
+    def extract_feat(self, images: Tensor) -> Tensor:
+        """Encode images.
+
+        Args:
+            images (Tensor): (N, 3, H, W), normalised.
+
+        Returns:
+            Tensor: (N, H / stride, W / stride, C), features of length 1.
+        """
+        with torch.autocast(
+            images.device.type,
+            self.dtype,
+            enabled=self.dtype != torch.float32,
+        ):
+            maps = self.backbone(images)
+        grid = feature_grid(
+            maps, images.shape[2:], levels=self.levels, stride=self.stride
+        )
+        return grid.to(self.dtype)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: list[BaseDataElement] | None = None,
+        mode: str = 'tensor',
+    ) -> Tensor | list[BaseDataElement]:
+        """Encode frames, or find the objects in them.
+
+        Args:
+            inputs (Tensor): (N, 1, 3, H, W), normalised.
+            data_samples (list[BaseDataElement], optional): Of each frame, see
+                :meth:`predict`.
+            mode (str): 'tensor' or 'predict'.
+
+        Returns:
+            'tensor': see :meth:`extract_feat`. 'predict': ``data_samples``
+            with the result.
+
+        Raises:
+            ValueError: For another mode, such as 'loss': there is nothing to
+                train.
+        """
+        if mode == 'tensor':
+            return self.extract_feat(inputs.flatten(0, 1))
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        raise ValueError(
+            "LabelPropagation has no weights to train: mode must be 'tensor' "
+            f"or 'predict', got {mode!r}"
+        )
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, data_samples: list[BaseDataElement]
+    ) -> list[BaseDataElement]:
+        """Add ``pred_objects`` to each frame's data sample.
+
+        Args:
+            inputs (Tensor): (N, 1, 3, H, W), normalised.
+            data_samples (list[BaseDataElement]): With the meta data
+                ``sequence``, ``frame_index`` and, where the index is 0,
+                ``gt_objects``, PixelData (1, H, W) uint8: object numbers at
+                the size that masks are to have.
+
+        Returns:
+            list[BaseDataElement]: The same, with PixelData (1, H, W) uint8 on
+            the CPU. The first frame's is what was given, without the 255 of
+            pixels that are undecided.
+
+        Raises:
+            ValueError: If a frame is not the one that follows.
+        """
+        feats = self.extract_feat(inputs.flatten(0, 1))
+        for feat, sample in zip(feats, data_samples, strict=True):
+            if sample.frame_index == 0:
+                mask = sample.gt_objects.data[0].cpu()
+                self.propagator.start(feat, mask.numpy())
+                mask = mask.masked_fill(mask == 255, 0)
+            else:
+                self._check_order(sample)
+                mask = torch.from_numpy(
+                    self.propagator.step(feat, tuple(inputs.shape[3:]))
+                )
+            self._video = sample.sequence, sample.frame_index
+            sample.pred_objects = PixelData(data=mask[None])
+        return data_samples
+
+    def _check_order(self, sample: BaseDataElement) -> None:
+        expected = (sample.sequence, sample.frame_index - 1)
+        if self._video != expected:
+            raise ValueError(
+                f'got frame {sample.frame_index} of {sample.sequence!r} after '
+                f'{self._video}: the frames of a video must come in order, '
+                'from the first on, in one process; use SequenceSampler'
+            )
+
+
+def _refuse_partly_random(module: LabelPropagation, incompatible) -> None:
+    """A figure of an encoder that is partly random would mislead."""
+    missing = [
+        key
+        for key in incompatible.missing_keys
+        if key.startswith('backbone.') and 'num_batches_tracked' not in key
+    ]
+    if missing:
+        raise ValueError(
+            f'the checkpoint lacks {len(missing)} tensors of the backbone, '
+            f'such as {missing[0]!r}, which would stay random; give one of '
+            'the same backbone whose keys begin with "backbone.", or set '
+            "init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...) of "
+            'the backbone and test with an empty one'
+        )

@@ -1,0 +1,119 @@
+"""The memory of label propagation through a video."""
+
+from collections import deque
+
+import numpy as np
+from mmengine.logging import print_log
+from torch import Tensor
+
+from .affinity import propagate_labels
+from .label_maps import labels_to_mask, mask_to_labels
+
+
+class LabelPropagator:
+    """Carry the objects of a first frame through the frames that follow.
+
+    Of DINO's protocol: the context of a frame is the first frame, whose mask
+    is given, and the last ``context_frames`` ones with the *soft* labels that
+    they got.
+
+    Args:
+        context_frames (int): Frames besides the first one that are looked at.
+            Defaults to 7.
+        radius (int, optional): Cells in each direction; None for no limit.
+            Defaults to 12.
+        topk (int): Cells that vote. Defaults to 5.
+        temperature (float): Of their votes. Defaults to 0.1.
+        max_memory (int): MiB of temporary tensors. Defaults to 256.
+
+    Raises:
+        ValueError: For a number that is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        context_frames: int = 7,
+        radius: int | None = 12,
+        topk: int = 5,
+        temperature: float = 0.1,
+        max_memory: int = 256,
+    ) -> None:
+        for name, value, least in (
+            ('context_frames', context_frames, 0),
+            ('radius', radius, 0),
+            ('topk', topk, 1),
+            ('max_memory', max_memory, 1),
+        ):
+            if value is not None and value < least:
+                raise ValueError(
+                    f'{name} must be at least {least}, got {value}'
+                )
+        if temperature <= 0:
+            raise ValueError(
+                f'temperature must be positive, got {temperature}'
+            )
+        self.context_frames = context_frames
+        self.options = dict(
+            radius=radius,
+            topk=topk,
+            temperature=temperature,
+            max_memory=max_memory,
+        )
+        self._first: tuple[Tensor, Tensor] | None = None
+        self._last: deque[tuple[Tensor, Tensor]] = deque()
+        self._numbers = np.zeros(1, np.uint8)
+        self._mask_size = (0, 0)
+
+    def start(self, feat: Tensor, mask: np.ndarray) -> None:
+        """Forget the video so far, and begin with the first frame of another.
+
+        Args:
+            feat (Tensor): (h, w, C), features of length 1.
+            mask (np.ndarray): (H, W) uint8, object numbers; 0 and 255 are
+                background.
+        """
+        labels, self._numbers = mask_to_labels(mask, tuple(feat.shape[:2]))
+        lost = self._numbers[labels.sum(dim=(0, 1)).numpy() == 0]
+        if len(lost):
+            print_log(
+                f'objects {lost.tolist()} of the first mask lie between the '
+                f'cells of a grid of {feat.shape[0]} x {feat.shape[1]} and '
+                'cannot be followed; a smaller stride or larger frames show '
+                'them',
+                logger='current',
+                level=30,
+            )
+        self._mask_size = mask.shape
+        self._first = (feat, labels.to(feat.device))
+        self._last = deque(maxlen=self.context_frames)
+
+    def step(self, feat: Tensor, image_size: tuple[int, int]) -> np.ndarray:
+        """Find the objects in the next frame.
+
+        Args:
+            feat (Tensor): (h, w, C), features of length 1.
+            image_size (tuple[int, int]): Height and width of the frame that
+                they are of.
+
+        Returns:
+            np.ndarray: (H, W) uint8, object numbers, of the first mask's
+            size.
+
+        Raises:
+            RuntimeError: Before :meth:`start`.
+            ValueError: If the frame's features differ in shape from the first
+                one's.
+        """
+        if self._first is None:
+            raise RuntimeError('there is no first frame: call start() before')
+        if feat.shape != self._first[0].shape:
+            raise ValueError(
+                'the frames of a video must have one size: expected features '
+                f'{tuple(self._first[0].shape)}, as of the first frame, got '
+                f'{tuple(feat.shape)}'
+            )
+        keys, labels = zip(self._first, *self._last)
+        soft = propagate_labels(feat, keys, labels, **self.options)
+        self._last.append((feat, soft))
+        return labels_to_mask(soft, self._numbers, image_size, self._mask_size)
