@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, PixelData
-from torch import Tensor, nn
+from torch import Tensor
 
 from mcjepa_mm.registry import MODELS
 
@@ -182,7 +182,7 @@ def _refuse_partly_random(module: LabelPropagation, incompatible) -> None:
         raise ValueError(
             f'the checkpoint lacks {len(missing)} tensors of the backbone, '
             f'such as {missing[0]!r}, which would stay random; give one of '
-            'the same backbone whose keys begin with "backbone.", or set '
-            "init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...) of "
-            'the backbone and test with an empty one'
+            'the same backbone whose keys begin with "backbone.", or none '
+            "and set the backbone's init_cfg=dict(type='Pretrained', "
+            'checkpoint=..., prefix=...)'
         )
