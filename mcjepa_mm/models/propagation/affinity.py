@@ -61,14 +61,13 @@ def propagate_labels(
     for rows, near_rows in _bands(size[0], side, radius):
         for cols, near_cols in columns:
             window = (near_rows, near_cols)
-            weights = _weights(
+            affinity = _affinity(
                 query[rows, cols].flatten(0, 1),
                 _stack(keys, window),
                 _is_far(rows, cols, *window, radius).to(query.device),
-                topk,
-                temperature,
             )
-            shares = weights @ _stack(labels, window).flatten(0, 1)
+            near_labels = _stack(labels, window).flatten(0, 1)
+            shares = _vote(affinity, near_labels, topk, temperature)
             out[rows, cols] = shares.view(
                 rows.stop - rows.start, cols.stop - cols.start, -1
             )
@@ -113,19 +112,28 @@ def tile_side(
     )
 
 
-def _weights(
-    query: Tensor, keys: Tensor, far: Tensor, topk: int, temperature: float
+def _affinity(query: Tensor, keys: Tensor, far: Tensor) -> Tensor:
+    """Cosines (T, K * S) of a tile (T, C) and a window (K, S, C)."""
+    cosines = torch.matmul(query, keys.transpose(1, 2)).float()
+    cosines.masked_fill_(far, -torch.inf)
+    return cosines.transpose(0, 1).flatten(1)
+
+
+def _vote(
+    affinity: Tensor, labels: Tensor, topk: int, temperature: float
 ) -> Tensor:
-    """Votes (T, K * S) of a window (K, S, C) for a tile (T, C)."""
-    affinity = torch.matmul(query, keys.transpose(1, 2)).float()
-    affinity = affinity.masked_fill_(far, -torch.inf).transpose(0, 1)
-    affinity = affinity.flatten(1)
-    best = affinity.topk(min(topk, affinity.shape[1]), dim=1).values
-    # Relative to the best one: exp() of the affinity itself leaves the range
-    # of float32 at temperatures below 0.012.
-    weights = (affinity - best[:, :1]).div_(temperature).exp_()
-    weights.masked_fill_(affinity < best[:, -1:], 0)
-    return weights.div_(weights.sum(dim=1, keepdim=True))
+    """Mean labels (T, M) of the best of P cells, affinity (T, P)."""
+    topk = min(topk, affinity.shape[1])
+    best, cells = affinity.topk(min(topk + 1, affinity.shape[1]), dim=1)
+    last = best[:, topk - 1 : topk]
+    # The softmax over exponents is the votes' share, and it does not leave
+    # the range of float32 where exp() by itself does.
+    if (best[:, topk:] == last).any():
+        votes = affinity.masked_fill(affinity < last, -torch.inf)
+        return votes.div_(temperature).softmax(dim=1) @ labels
+    # Without a tie, which is the rule, only the best cells need be looked at.
+    votes = (best[:, :topk] / temperature).softmax(dim=1)
+    return torch.bmm(votes[:, None], labels[cells[:, :topk]])[:, 0]
 
 
 def _stack(maps: Sequence[Tensor], window: tuple[slice, slice]) -> Tensor:
