@@ -92,3 +92,21 @@ def write_label_map(
     image.save(content, 'PNG')
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content.getvalue())
+
+
+def pascal_palette() -> np.ndarray:
+    """Colours of Pascal VOC's labels, which DAVIS's objects have as well.
+
+    The lowest three bits of a label are the highest ones of red, green and
+    blue, the next three the next lower ones.
+
+    Returns:
+        np.ndarray: (256, 3) uint8, RGB.
+    """
+    labels = np.arange(256)
+    palette = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        palette[:, bit % 3] |= ((labels >> bit & 1) << 7 - bit // 3).astype(
+            np.uint8
+        )
+    return palette

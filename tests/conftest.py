@@ -56,3 +56,24 @@ def run():
         )
 
     return run
+
+
+@pytest.fixture
+def two_processes():
+    """Function of a script and a folder: run it as two processes.
+
+    They get their rank and the folder as words, and have to end well. Not
+    spawned: a spawned process cannot import a test by its name.
+    """
+
+    def run(script, folder):
+        env = dict(os.environ, PYTHONPATH=str(REPO), OMP_NUM_THREADS='1')
+        shares = [
+            subprocess.Popen(
+                [sys.executable, script, str(rank), str(folder)], env=env
+            )
+            for rank in range(2)
+        ]
+        assert [share.wait() for share in shares] == [0, 0]
+
+    return run

@@ -3,7 +3,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mcjepa_mm.image_file import write_image, write_label_map
+from mcjepa_mm.image_file import (
+    pascal_palette,
+    write_image,
+    write_label_map,
+)
 
 RGB = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
 
@@ -65,3 +69,16 @@ def test_refuses_other_labels_and_palettes(tmp_path):
     with pytest.raises(ValueError, match=r'palette .*\(257, 3\)'):
         write_label_map(tmp_path / 'a.png', labels, np.zeros((257, 3)))
     assert not list(tmp_path.iterdir())
+
+
+def test_pascal_palette():
+    palette = pascal_palette()
+    assert palette.shape == (256, 3) and palette.dtype == np.uint8
+    # as the benchmark's own files have them
+    assert palette[:4].tolist() == [
+        *([0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0])
+    ]
+    assert palette[8].tolist() == [64, 0, 0]
+    assert palette[20].tolist() == [0, 64, 128]
+    assert palette[255].tolist() == [224, 224, 192]
+    assert len(np.unique(palette, axis=0)) == 256

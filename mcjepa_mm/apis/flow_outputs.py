@@ -12,10 +12,10 @@ from mmengine.structures import BaseDataElement
 
 from mcjepa_mm.datasets.flow_files import write_flow
 from mcjepa_mm.image_file import write_image
+from mcjepa_mm.video_writer import VideoWriter
 from mcjepa_mm.visualization import flow_legend, flow_to_rgb
 
 from .flow_inputs import Frame
-from .flow_video import VideoWriter
 
 FORMATS = ('flo', 'png', 'color', 'occ', 'video')
 _FPS = 10.0  # of a video from frames that do not say theirs

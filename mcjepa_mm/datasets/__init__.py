@@ -1,10 +1,11 @@
-"""Data sets of frame pairs and images, and the embedded world."""
+"""Data sets of images, frame pairs and videos, and the embedded world."""
 
 from .bad_samples import (
     BadSampleError,
     BadSampleGuard,
     TooManyBadSamplesError,
 )
+from .embedded_clips import EmbeddedClips
 from .embedded_images import EmbeddedImages
 from .embedded_pairs import EmbeddedPairs
 from .embedded_world import EmbeddedWorld
@@ -17,19 +18,26 @@ from .flow_benchmarks import (
     Sintel,
 )
 from .frame_pairs import FramePairs
+from .samplers import SequenceSampler
+from .video_segmentation import DAVIS2017, MaskedVideos, VideoSegmentation
 
 __all__ = [
+    'DAVIS2017',
     'HD1K',
     'KITTI2012',
     'KITTI2015',
     'BadSampleError',
     'BadSampleGuard',
+    'EmbeddedClips',
     'EmbeddedImages',
     'EmbeddedPairs',
     'EmbeddedWorld',
     'FlyingChairs',
     'FlyingThings3D',
     'FramePairs',
+    'MaskedVideos',
+    'SequenceSampler',
     'Sintel',
     'TooManyBadSamplesError',
+    'VideoSegmentation',
 ]

@@ -32,6 +32,33 @@ class TooManyBadSamplesError(RuntimeError):
     """More samples are bad than the limit allows."""
 
 
+def check_size(
+    path: str,
+    shape: tuple[int, int],
+    frame: str,
+    expected: tuple[int, int],
+    rule: str,
+) -> None:
+    """Refuse a file whose picture has another size than a frame.
+
+    Args:
+        path (str): The file.
+        shape (tuple[int, int]): Its height and width in pixels.
+        frame (str): What sets the size, for the message.
+        expected (tuple[int, int]): Its height and width.
+        rule (str): Why they must agree, for the message.
+
+    Raises:
+        BadSampleError: If the sizes differ.
+    """
+    if tuple(shape) != tuple(expected[:2]):
+        raise BadSampleError(
+            f'{path} is {shape[0]} x {shape[1]} pixels (height x width), but '
+            f'{frame} is {expected[0]} x {expected[1]}; {rule}',
+            path,
+        )
+
+
 @DATASETS.register_module()
 class BadSampleGuard(Dataset):
     """Replace samples that cannot be read, within a limit, and remember them.

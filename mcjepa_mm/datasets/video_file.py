@@ -49,6 +49,12 @@ class VideoFile:
             int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
         )
 
+    @property
+    def fps(self) -> float | None:
+        """Frames in a second, where the header says it."""
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        return fps if fps > 0 else None
+
     def count(self) -> int:
         """Number of frames as the header says, else by decoding them all."""
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))

@@ -1,8 +1,11 @@
 """Small videos, folders of frames and images, with known content."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mcjepa_mm.datasets.embedded_world.export import LAYOUTS, Stage, export
 
@@ -62,6 +65,20 @@ def write_video(picture):
 
 
 @pytest.fixture
+def write_mask():
+    """Function that writes labels as a mask with a palette."""
+
+    def write(path, labels):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mask = Image.fromarray(np.asarray(labels, np.uint8))
+        mask.putpalette([*range(256)] * 3)
+        mask.save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
 def truncate():
     """Function that cuts a file to a share of its length."""
 
@@ -89,3 +106,13 @@ def exported(tmp_path_factory):
         return done[name]
 
     return get
+
+
+@pytest.fixture
+def copy(exported, tmp_path):
+    """Function of a layout: a copy that a test may damage."""
+
+    def make(layout, name='copy'):
+        return shutil.copytree(exported(layout)[0], tmp_path / name)
+
+    return make

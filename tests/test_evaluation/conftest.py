@@ -1,9 +1,49 @@
-"""Samples with flow, as a model leaves them for the metrics."""
+"""Samples as a model leaves them for the metrics."""
+
+import logging
 
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement, PixelData
+
+
+@pytest.fixture
+def logged():
+    """The texts that the current logger gets."""
+    texts = []
+    handler = logging.Handler()
+    handler.emit = lambda record: texts.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield texts
+    logger.removeHandler(handler)
+
+
+def video_frames(name, gt, pred) -> list[BaseDataElement]:
+    """The frames of a video with its masks, each (T, H, W) object numbers."""
+    frames = []
+    for index in range(len(gt)):
+        meta = dict(
+            sequence=name,
+            frame_index=index,
+            num_frames=len(gt),
+            frame_name=f'{index:05}',
+            ori_shape=gt.shape[1:],
+            img_path=f'{name}/{index:05}.jpg',
+        )
+        sample = BaseDataElement(metainfo=meta)
+        for key, objects in (('gt_objects', gt), ('pred_objects', pred)):
+            data = torch.as_tensor(objects[index][None].astype(np.uint8))
+            setattr(sample, key, PixelData(data=data))
+        frames.append(sample)
+    return frames
+
+
+@pytest.fixture(name='video_frames')
+def make_video_frames():
+    return video_frames
 
 
 @pytest.fixture

@@ -1,5 +1,3 @@
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement, PixelData
 
-import mcjepa_mm
 from mcjepa_mm.evaluation import FlowSubmission
 from mcjepa_mm.registry import METRICS
 
@@ -141,17 +138,8 @@ def _submit_a_share(rank, folder):
 
 
 @pytest.mark.slow
-def test_two_processes_write_their_own_samples(tmp_path):
-    # not spawned: a spawned process cannot import a test by its name
-    root = Path(mcjepa_mm.__file__).parents[1]
-    env = dict(os.environ, PYTHONPATH=str(root))
-    shares = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(tmp_path)], env=env
-        )
-        for rank in range(2)
-    ]
-    assert [share.wait() for share in shares] == [0, 0]
+def test_two_processes_write_their_own_samples(tmp_path, two_processes):
+    two_processes(__file__, tmp_path)
     assert files_in(tmp_path / 'out') == [
         f'flow/{number:06}_10.png' for number in range(3)
     ]

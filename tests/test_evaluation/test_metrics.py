@@ -1,8 +1,5 @@
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +7,6 @@ import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement, LabelData, PixelData
 
-import mcjepa_mm
 from mcjepa_mm.evaluation import EmbeddingQuality, FlowEPE
 from mcjepa_mm.evaluation.functional import knn_accuracy, rank_me
 
@@ -162,17 +158,8 @@ def _evaluate_a_share(rank, folder):
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one(tmp_path):
-    # not spawned: a spawned process cannot import a test by its name
-    root = Path(mcjepa_mm.__file__).parents[1]
-    env = dict(os.environ, PYTHONPATH=str(root))
-    shares = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(tmp_path)], env=env
-        )
-        for rank in range(2)
-    ]
-    assert [share.wait() for share in shares] == [0, 0]
+def test_two_processes_equal_one(tmp_path, two_processes):
+    two_processes(__file__, tmp_path)
     evaluator = Evaluator(FlowEPE())
     evaluator.process([flow_sample(i) for i in range(3)])
     expected = evaluator.evaluate(3)

@@ -26,6 +26,7 @@ LAYOUTS = (
     'voc2012_aug',
     'ade20k',
     'cityscapes',
+    'davis2017',
     'imagenet',
 )
 

@@ -1,5 +1,6 @@
 """A procedural world with exact ground truth and no file to download."""
 
+from .first_frame_objects import MaskedScene, masked_scene
 from .motion import Motion
 from .scene import BACKGROUND, Scene, Surface
 from .world import CLASSES, EmbeddedWorld
@@ -8,7 +9,9 @@ __all__ = [
     'BACKGROUND',
     'CLASSES',
     'EmbeddedWorld',
+    'MaskedScene',
     'Motion',
     'Scene',
     'Surface',
+    'masked_scene',
 ]

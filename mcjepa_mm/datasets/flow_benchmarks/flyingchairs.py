@@ -1,8 +1,9 @@
 from pathlib import Path
 
+from mcjepa_mm.datasets.archive import numbers
 from mcjepa_mm.registry import DATASETS
 
-from .labelled_pairs import LabelledPairs, numbers
+from .labelled_pairs import LabelledPairs
 
 
 @DATASETS.register_module()

@@ -1,6 +1,7 @@
+from mcjepa_mm.datasets.archive import numbers
 from mcjepa_mm.registry import DATASETS
 
-from .labelled_pairs import LabelledPairs, numbers
+from .labelled_pairs import LabelledPairs
 
 
 class KITTIFlow(LabelledPairs):

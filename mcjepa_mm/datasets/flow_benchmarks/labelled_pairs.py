@@ -1,11 +1,12 @@
 import os
-import re
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
+from mcjepa_mm.datasets.archive import Archive
 
-class LabelledPairs(BaseDataset):
+
+class LabelledPairs(Archive, BaseDataset):
     """Frame pairs in the folders of a benchmark, in a fixed order.
 
     Files belong together by the numbers in their names, not by their places
@@ -26,9 +27,6 @@ class LabelledPairs(BaseDataset):
         FileNotFoundError: If a folder of the layout is missing.
         ValueError: If there is no pair in it.
     """
-
-    #: Where the files are from and how they are laid out, for messages.
-    EXPECTED = ''
 
     def __init__(self, data_root: str, **kwargs) -> None:
         super().__init__(data_root=os.path.expanduser(data_root), **kwargs)
@@ -51,31 +49,6 @@ class LabelledPairs(BaseDataset):
             {k: str(v) if isinstance(v, Path) else v for k, v in pair.items()}
             for pair in pairs
         ]
-
-    def folder(self, *names: str) -> Path:
-        """A folder of the layout, which must exist."""
-        path = Path(self.data_root, *names)
-        if not path.is_dir():
-            raise FileNotFoundError(
-                f'{path} is no folder: {type(self).__name__} is not complete '
-                f'in {self.data_root}. {self.EXPECTED}'
-            )
-        return path
-
-
-def numbers(folder: Path, pattern: str) -> list[str]:
-    """What a pattern's group finds in the names of files, by value.
-
-    Args:
-        folder (Path): Folder that exists.
-        pattern (str): Regular expression of a whole name; its first group
-            is a number.
-
-    Returns:
-        list[str]: Each number once, written as in the names.
-    """
-    found = (re.fullmatch(pattern, name) for name in os.listdir(folder))
-    return sorted({match[1] for match in found if match}, key=int)
 
 
 def successor(number: str) -> str:

@@ -8,15 +8,25 @@ from .pair_transforms import (
     RandomFlipPair,
     ResizePair,
 )
+from .video_frames import (
+    LoadObjectMask,
+    LoadVideoFrame,
+    PackVideoFrame,
+    ResizeShortSide,
+)
 
 __all__ = [
     'LoadFlowAnnotations',
     'LoadFlowPair',
     'LoadImageStrict',
+    'LoadObjectMask',
+    'LoadVideoFrame',
     'PackFlow',
+    'PackVideoFrame',
     'PackViews',
     'RandomCropPair',
     'RandomFlipPair',
     'ResizePair',
+    'ResizeShortSide',
     'read_image',
 ]

@@ -5,11 +5,13 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import PixelData
 
-from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.datasets.bad_samples import check_size
 from mcjepa_mm.datasets.flow_files import read_flow
 from mcjepa_mm.registry import TRANSFORMS
 
 from .image_loading import read_image
+
+_RULE = 'a pair and its ground truth must have one size'
 
 
 @TRANSFORMS.register_module()
@@ -30,7 +32,7 @@ class LoadFlowPair(BaseTransform):
         results['img1'] = read_image(first)
         results['img2'] = read_image(second)
         shape = results['img1'].shape[:2]
-        _check_size(second, results['img2'].shape[:2], first, shape)
+        check_size(second, results['img2'].shape[:2], first, shape, _RULE)
         results['img_shape'] = results['ori_shape'] = shape
         return results
 
@@ -151,24 +153,14 @@ class PackFlow(BaseTransform):
 def _read_flow(path: str, results: dict) -> tuple[np.ndarray, np.ndarray]:
     """Flow (2, H, W) and validity (H, W) of the frame's size."""
     flow, valid = read_flow(path)
-    _check_size(path, valid.shape, results['img1_path'], results['ori_shape'])
+    frame, shape = results['img1_path'], results['ori_shape']
+    check_size(path, valid.shape, frame, shape, _RULE)
     return flow, valid
 
 
 def _read_labels(path: str, results: dict) -> np.ndarray:
     """A grey picture (H, W) of the frame's size."""
     labels = read_image(path)[..., 0]
-    _check_size(path, labels.shape, results['img1_path'], results['ori_shape'])
+    frame, shape = results['img1_path'], results['ori_shape']
+    check_size(path, labels.shape, frame, shape, _RULE)
     return labels
-
-
-def _check_size(
-    path: str, shape: tuple[int, int], frame: str, expected: tuple[int, int]
-) -> None:
-    if tuple(shape) != tuple(expected[:2]):
-        raise BadSampleError(
-            f'{path} is {shape[0]} x {shape[1]} pixels (height x width), but '
-            f'{frame} is {expected[0]} x {expected[1]}; a pair and its '
-            'ground truth must have one size',
-            path,
-        )

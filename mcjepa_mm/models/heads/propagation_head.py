@@ -20,7 +20,7 @@ class PropagationHead(BaseModule):
     of the first one through the others.
 
     Args:
-        levels (Sequence[int], optional): Levels of the pyramid, see
+        levels (Sequence[int] | str, optional): Levels of the pyramid, see
             :func:`~mcjepa_mm.models.propagation.feature_grid`. Defaults to
             the last one of the asked stride.
         stride (int): Pixels from cell to cell. Defaults to 8.
@@ -33,7 +33,7 @@ class PropagationHead(BaseModule):
     def __init__(
         self,
         *,
-        levels: Sequence[int] | None = None,
+        levels: Sequence[int] | str | None = None,
         stride: int = 8,
         propagator: dict | None = None,
     ) -> None:
@@ -91,8 +91,7 @@ class PropagationHead(BaseModule):
                 if t:
                     found = self.propagator.step(feat, image_size)
                 else:
-                    found = mask.numpy()
-                    self.propagator.start(feat, found)
+                    found = self.propagator.start(feat, mask.numpy())
                 meta = dict(
                     sequence=sample.sequence,
                     frame_index=t,

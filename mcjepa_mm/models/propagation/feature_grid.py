@@ -11,7 +11,7 @@ def feature_grid(
     maps: Tensor | Sequence[Tensor],
     image_size: tuple[int, int],
     *,
-    levels: Sequence[int] | None = None,
+    levels: Sequence[int] | str | None = None,
     stride: int = 8,
 ) -> Tensor:
     """One vector of length 1 for each cell of an image.
@@ -20,9 +20,9 @@ def feature_grid(
         maps (Tensor | Sequence[Tensor]): What a backbone returns: a map
             (N, C_l, H_l, W_l), or several.
         image_size (tuple[int, int]): Height and width of the images.
-        levels (Sequence[int], optional): Positions in ``maps``. Several are
-            normalised each for itself, resized to the grid and concatenated.
-            Defaults to the last map of the asked stride.
+        levels (Sequence[int] | str, optional): Positions in ``maps``, or
+            'all'. Several are normalised each for itself, resized to the grid
+            and concatenated. Defaults to the last map of the asked stride.
         stride (int): Pixels from cell to cell. Defaults to 8.
 
     Returns:
@@ -44,6 +44,8 @@ def feature_grid(
     size = tuple(max(1, round(length / stride)) for length in image_size)
     if levels is None:
         levels = [_level_of_stride(maps, image_size, stride)]
+    elif levels == 'all':
+        levels = range(len(maps))
     outside = [i for i in levels if not -len(maps) <= i < len(maps)]
     if outside or not levels:
         raise ValueError(

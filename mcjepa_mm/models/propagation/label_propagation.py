@@ -30,9 +30,10 @@ class LabelPropagation(BaseModel):
         data_preprocessor (dict): Config of the preprocessor, a
             ``ViewsDataPreprocessor`` with the mean and std that the backbone
             was trained with.
-        levels (Sequence[int], optional): Maps that are taken, by their
-            position in what the backbone returns; several are normalised and
-            concatenated. Defaults to the last one of the asked stride.
+        levels (Sequence[int] | str, optional): Maps that are taken, by their
+            position in what the backbone returns, or 'all'; several are
+            normalised and concatenated. Defaults to the last one of the asked
+            stride.
         stride (int): Pixels from cell to cell. Defaults to 8.
         propagator (dict, optional): Arguments of :class:`LabelPropagator`:
             ``context_frames``, ``radius``, ``topk``, ``temperature`` and
@@ -51,7 +52,7 @@ class LabelPropagation(BaseModel):
         backbone: dict,
         data_preprocessor: dict,
         *,
-        levels: Sequence[int] | None = None,
+        levels: Sequence[int] | str | None = None,
         stride: int = 8,
         propagator: dict | None = None,
         dtype: str = 'float32',
@@ -149,16 +150,13 @@ class LabelPropagation(BaseModel):
         feats = self.extract_feat(inputs.flatten(0, 1))
         for feat, sample in zip(feats, data_samples, strict=True):
             if sample.frame_index == 0:
-                mask = sample.gt_objects.data[0].cpu()
-                self.propagator.start(feat, mask.numpy())
-                mask = mask.masked_fill(mask == 255, 0)
+                given = sample.gt_objects.data[0].cpu().numpy()
+                mask = self.propagator.start(feat, given)
             else:
                 self._check_order(sample)
-                mask = torch.from_numpy(
-                    self.propagator.step(feat, tuple(inputs.shape[3:]))
-                )
+                mask = self.propagator.step(feat, tuple(inputs.shape[3:]))
             self._video = sample.sequence, sample.frame_index
-            sample.pred_objects = PixelData(data=mask[None])
+            sample.pred_objects = PixelData(data=torch.from_numpy(mask)[None])
         return data_samples
 
     def _check_order(self, sample: BaseDataElement) -> None:

@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from .affinity import propagate_labels
-from .label_maps import labels_to_mask, mask_to_labels
+from .label_maps import UNDECIDED, labels_to_mask, mask_to_labels
 
 
 class LabelPropagator:
@@ -65,13 +65,16 @@ class LabelPropagator:
         self._numbers = np.zeros(1, np.uint8)
         self._mask_size = (0, 0)
 
-    def start(self, feat: Tensor, mask: np.ndarray) -> None:
+    def start(self, feat: Tensor, mask: np.ndarray) -> np.ndarray:
         """Forget the video so far, and begin with the first frame of another.
 
         Args:
             feat (Tensor): (h, w, C), features of length 1.
             mask (np.ndarray): (H, W) uint8, object numbers; 0 and 255 are
                 background.
+
+        Returns:
+            np.ndarray: (H, W) uint8, the mask without its 255.
         """
         labels, self._numbers = mask_to_labels(mask, tuple(feat.shape[:2]))
         lost = self._numbers[labels.sum(dim=(0, 1)).numpy() == 0]
@@ -87,6 +90,7 @@ class LabelPropagator:
         self._mask_size = mask.shape
         self._first = (feat, labels.to(feat.device))
         self._last = deque(maxlen=self.context_frames)
+        return np.where(mask == UNDECIDED, 0, mask).astype(np.uint8)
 
     def step(self, feat: Tensor, image_size: tuple[int, int]) -> np.ndarray:
         """Find the objects in the next frame.

@@ -128,6 +128,21 @@ FILES = dict(
         + ('test/berlin/berlin',)
         for name in numbered(f'{city}_@_@', SCENES, (6, range(19, 23)))
     },
+    davis2017={
+        f'DAVIS/{name}'
+        for split in ('train', 'val')
+        for name in numbered(
+            f'JPEGImages/480p/world_{split}_@/@.jpg',
+            (1, (1, 2)),
+            (5, range(4)),
+        )
+        | numbered(
+            f'Annotations/480p/world_{split}_@/@.png',
+            (1, (1, 2)),
+            (5, range(4)),
+        )
+        | {f'ImageSets/2017/{split}.txt'}
+    },
     imagenet={'meta/train.txt', 'meta/val.txt'}
     | {
         f'{split}/{name}/{name}_{number:08d}.JPEG'
@@ -274,6 +289,7 @@ def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
         (dict(num_scenes=0), 'num_scenes must be at least 1, got 0'),
         (dict(layout='sintel', num_frames=1), 'at least 2, .* got 1'),
         (dict(layout='ade20k', num_frames=0), 'at least 1, .* got 0'),
+        (dict(layout='davis2017', num_frames=2), 'at least 3, .* got 2'),
     ],
 )
 def test_what_cannot_be_exported_is_said(tmp_path, words, match):

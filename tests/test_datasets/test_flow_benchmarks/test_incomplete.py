@@ -21,16 +21,6 @@ NAMES = dict(
 )
 
 
-@pytest.fixture
-def copy(exported, tmp_path):
-    """Function of a layout: a copy that a test may damage."""
-
-    def make(layout, name='copy'):
-        return shutil.copytree(exported(layout)[0], tmp_path / name)
-
-    return make
-
-
 def build(name, root, scope='mcjepa_mm', **kwargs):
     config = dict(type=f'{scope}.{name}', data_root=str(root), **kwargs)
     return DATASETS.build(config)

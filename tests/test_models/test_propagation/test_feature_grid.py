@@ -44,6 +44,15 @@ def test_resizes_a_named_level_to_the_stride(pyramid):
     assert grid.shape == (2, 8, 12, 9)
 
 
+def test_all_levels(pyramid):
+    both = [
+        feature_grid(pyramid, (32, 48), levels=levels)
+        for levels in ('all', (0, 1, 2, 3))
+    ]
+    torch.testing.assert_close(*both, rtol=0, atol=0)
+    assert both[0].shape[3] == 3 + 5 + 7 + 9
+
+
 def test_takes_a_single_map():
     assert feature_grid(torch.randn(1, 6, 4, 6), (32, 48)).shape[3] == 6
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from . import (
     ade20k,
     cityscapes,
+    davis2017,
     flyingchairs,
     flyingthings3d,
     hd1k,
@@ -27,7 +28,8 @@ class Layout:
             folder that exists and is empty: ``write(root, stage)``.
         num_frames (int): Frames of a scene, unless the user wants others.
         fixed (bool): Whether the data set always has this many.
-        fewest (int): Frames that a scene must have: 2 where pairs are read.
+        fewest (int): Frames that a scene must have: 2 where pairs are read,
+            3 where the first and the last do not count.
     """
 
     write: Callable[[Path, Stage], None]
@@ -49,6 +51,7 @@ LAYOUTS = dict(
     voc2012_aug=Layout(voc2012_aug.voc2012_aug, 1, fewest=1),
     ade20k=Layout(ade20k.ade20k, 1, fewest=1),
     cityscapes=Layout(cityscapes.cityscapes, 1, fewest=1),
+    davis2017=Layout(davis2017.davis2017, 12, fewest=3),
     imagenet=Layout(imagenet.imagenet, 1, fixed=True, fewest=1),
 )
 

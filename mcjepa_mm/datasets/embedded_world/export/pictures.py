@@ -5,7 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mcjepa_mm.image_file import write_image, write_label_map
+from mcjepa_mm.image_file import (
+    pascal_palette,
+    write_image,
+    write_label_map,
+)
 
 VOID = 255
 """Label of the pixels that count for nothing."""
@@ -23,7 +27,7 @@ def write_indexed(path: Path, labels: np.ndarray) -> None:
         path (Path): File; its folder is made.
         labels (np.ndarray): (H, W) uint8.
     """
-    write_label_map(path, labels, _voc_palette())
+    write_label_map(path, labels, pascal_palette())
 
 
 def outlined(labels: np.ndarray, instances: np.ndarray) -> np.ndarray:
@@ -54,18 +58,3 @@ def sparse(
 ) -> np.ndarray:
     """Where a laser scanner would have measured: (H, W) bool."""
     return rng.random(size) < density
-
-
-def _voc_palette() -> np.ndarray:
-    """Colours of the labels: (256, 3) uint8, RGB.
-
-    The lowest three bits of a label are the highest ones of red, green and
-    blue, the next three the next lower ones.
-    """
-    labels = np.arange(256)
-    palette = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        palette[:, bit % 3] |= ((labels >> bit & 1) << 7 - bit // 3).astype(
-            np.uint8
-        )
-    return palette

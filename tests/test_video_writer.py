@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mcjepa_mm.apis.flow_video import VideoWriter
+from mcjepa_mm.video_writer import VideoWriter
 
 
 def picture(height, width):
@@ -29,6 +29,14 @@ def test_what_is_written_can_be_read(tmp_path, size):
 def test_nothing_written_leaves_nothing(tmp_path):
     with VideoWriter(tmp_path / 'a.mp4', 10):
         pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_context_that_does_not_end_leaves_nothing(tmp_path):
+    video = VideoWriter(tmp_path / 'a.mp4', 10).__enter__()
+    video.write(picture(64, 96))
+    assert len(list(tmp_path.iterdir())) == 1
+    del video
     assert not list(tmp_path.iterdir())
 
 

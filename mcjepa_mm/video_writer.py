@@ -1,6 +1,7 @@
 """Videos that are written whole or not at all."""
 
 import os
+import weakref
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ class VideoWriter:
     """A context that writes pictures as an MP4 file.
 
     The file gets its name when the context ends. An error leaves none; Ctrl-C
-    leaves what there is so far, because a camera ends in no other way.
+    leaves what there is so far, because a camera ends in no other way. A
+    writer whose context never ends leaves nothing.
 
     Args:
         path (Path): File ending in .mp4, in a folder that exists.
@@ -60,11 +62,15 @@ class VideoWriter:
                 self._check()
                 os.replace(self._part, self.path)
         finally:
-            self._part.unlink(missing_ok=True)
+            self._remove_part()
 
     def _open(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
         height, width = (side + side % 2 for side in shape[:2])
+        # also when the writer is dropped, or the program ends, in between
+        self._remove_part = weakref.finalize(
+            self, self._part.unlink, missing_ok=True
+        )
         self._writer = cv2.VideoWriter(
             str(self._part),
             cv2.VideoWriter_fourcc(*'mp4v'),

@@ -1,0 +1,43 @@
+"""Folders and files of a data set's unpacked archive."""
+
+import os
+import re
+from pathlib import Path
+
+
+class Archive:
+    """What data sets share that read an archive's own folders.
+
+    Attributes:
+        data_root (str): Folder of the data set.
+    """
+
+    #: Where the files are from and how they are laid out, for messages.
+    EXPECTED = ''
+
+    data_root: str
+
+    def folder(self, *names: str) -> Path:
+        """A folder of the layout, which must exist."""
+        path = Path(self.data_root, *names)
+        if not path.is_dir():
+            raise FileNotFoundError(
+                f'{path} is no folder: {type(self).__name__} is not complete '
+                f'in {self.data_root}. {self.EXPECTED}'
+            )
+        return path
+
+
+def numbers(folder: Path, pattern: str) -> list[str]:
+    """What a pattern's group finds in the names of files, by value.
+
+    Args:
+        folder (Path): Folder that exists.
+        pattern (str): Regular expression of a whole name; its first group
+            is a number.
+
+    Returns:
+        list[str]: Each number once, written as in the names.
+    """
+    found = (re.fullmatch(pattern, name) for name in os.listdir(folder))
+    return sorted({match[1] for match in found if match}, key=int)

@@ -1,0 +1,127 @@
+"""Masks that number the objects of a frame."""
+
+import io
+import os
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mcjepa_mm.datasets.bad_samples import BadSampleError, check_size
+
+UNDECIDED = 255
+"""Label of pixels that belong to no object and not to the background."""
+
+_GREY = ('L', 'I', 'I;16', 'I;16B', 'I;16L', 'I;16N')
+
+
+def read_object_mask(path: str | os.PathLike) -> np.ndarray:
+    """Read the object numbers of a mask file.
+
+    What the file is decides what its values mean:
+
+    - a palette (DAVIS-2017): the indices are the object numbers;
+    - grey, of 8, 16 or 32 bits: the values are the object numbers, but where
+      there are no values beside 0 and 255 it is one object, as DAVIS-2016
+      writes it;
+    - one bit: one object.
+
+    Args:
+        path (str | PathLike): Picture of a lossless format.
+
+    Returns:
+        np.ndarray: (H, W) uint8: 0 background, objects from 1, 255 undecided.
+
+    Raises:
+        BadSampleError: If the file is missing, damaged, a JPEG or a colour
+            picture without palette, or has numbers that are no object's.
+    """
+    path = str(path)
+    try:
+        with open(path, 'rb') as file:
+            content = file.read()
+        with Image.open(io.BytesIO(content)) as image:
+            mode, kind = image.mode, image.format
+            # As the frames are read
+            values = np.array(ImageOps.exif_transpose(image))
+    except Exception as error:
+        # A damaged file makes Pillow raise anything: see read_image.
+        raise BadSampleError(
+            f'{path} cannot be read as a mask: {error}', path
+        ) from error
+    if kind == 'JPEG':
+        raise BadSampleError(
+            f'{path} is a JPEG, which does not keep the numbers of objects; '
+            'expected a mask of a lossless format: save it as PNG',
+            path,
+        )
+    if mode not in ('P', '1', *_GREY):
+        raise BadSampleError(
+            f'{path} is a colour picture without palette (mode {mode}), and '
+            'colours do not tell the number of an object; expected a PNG '
+            'with a palette, or a grey one, whose values are 0 for the '
+            'background and 1, 2, ... for the objects: convert it',
+            path,
+        )
+    if mode in _GREY:
+        values = _check_grey(path, values)
+    return values.astype(np.uint8)
+
+
+def check_first_mask(
+    mask: np.ndarray, path: str, frame: str, shape: tuple[int, int]
+) -> None:
+    """Refuse a mask of a first frame that says nothing of what to follow.
+
+    Args:
+        mask (np.ndarray): (H, W) uint8, as :func:`read_object_mask` reads.
+        path (str): Its file.
+        frame (str): File of the frame.
+        shape (tuple[int, int]): Height and width of the frame.
+
+    Raises:
+        BadSampleError: If the size is not the frame's, or no object is in it.
+    """
+    check_mask_size(mask, path, frame, shape)
+    if not ((mask > 0) & (mask < UNDECIDED)).any():
+        found = ', '.join(str(value) for value in np.unique(mask))
+        raise BadSampleError(
+            f'{path} has no object: it holds only the value(s) {found}, where '
+            f'0 is background and {UNDECIDED} undecided; expected the objects '
+            f'to follow from {frame} on, numbered from 1',
+            path,
+        )
+
+
+def check_mask_size(
+    mask: np.ndarray, path: str, frame: str, shape: tuple[int, int]
+) -> None:
+    """Refuse a mask that has another size than its frame.
+
+    Args:
+        mask (np.ndarray): (H, W).
+        path (str): Its file.
+        frame (str): File of the frame.
+        shape (tuple[int, int]): Height and width of the frame.
+
+    Raises:
+        BadSampleError: If it has.
+    """
+    rule = 'a mask must have the size of its frame'
+    check_size(path, mask.shape, frame, shape, rule)
+
+
+def _check_grey(path: str, values: np.ndarray) -> np.ndarray:
+    """Object numbers (H, W) of a grey picture."""
+    found = np.unique(values)
+    for value in found[[0, -1]]:
+        if not 0 <= value <= UNDECIDED:
+            raise BadSampleError(
+                f'{path} holds the value {value}; expected object numbers '
+                f'from 1 to {UNDECIDED - 1} beside 0 for the background and '
+                f'{UNDECIDED} for undecided pixels, so at most '
+                f'{UNDECIDED - 1} objects: number them anew, or follow fewer',
+                path,
+            )
+    if set(found.tolist()) <= {0, UNDECIDED}:
+        return values == UNDECIDED
+    return values

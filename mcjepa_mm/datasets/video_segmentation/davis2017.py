@@ -1,0 +1,99 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+from mcjepa_mm.datasets.archive import Archive, numbers
+from mcjepa_mm.datasets.clips import Clip
+from mcjepa_mm.registry import DATASETS
+
+from .video_segmentation import MaskedSequence, VideoSegmentation
+
+RESOLUTIONS = ('480p', 'Full-Resolution')
+
+
+@DATASETS.register_module()
+class DAVIS2017(Archive, VideoSegmentation):
+    """DAVIS 2017: clips with masks of several objects.
+
+    Args:
+        data_root (str): Folder that holds ``JPEGImages``, ``Annotations``
+            and ``ImageSets``.
+        split (str): A list of ``ImageSets/2017``: 'train', 'val', 'test-dev'
+            (masks of the first frames only) or one's own. Defaults to 'val'.
+        resolution (str): '480p' or 'Full-Resolution'. Defaults to '480p'.
+        sequences (str | Sequence[str], optional): Names of sequences of the
+            split. Defaults to all.
+        **kwargs: See :class:`VideoSegmentation`.
+
+    Raises:
+        BadSampleError: As :class:`VideoSegmentation`.
+        FileNotFoundError: As :class:`VideoSegmentation`, or if a folder of
+            the layout or the split's list is missing.
+        ValueError: If the list names no sequence, or not one that is asked
+            for.
+    """
+
+    METAINFO = dict(dataset_type='davis2017', task_name='video_segmentation')
+
+    EXPECTED = (
+        'Unpack DAVIS-2017-trainval-480p.zip, or the archive of another split '
+        'or resolution (from https://davischallenge.org/davis2017/code.html), '
+        'and set `data_root` to its folder `DAVIS`, which holds `JPEGImages`, '
+        '`Annotations` and `ImageSets`.'
+    )
+
+    def __init__(
+        self,
+        data_root: str,
+        *,
+        split: str = 'val',
+        resolution: str = '480p',
+        sequences: str | Sequence[str] | None = None,
+        **kwargs,
+    ) -> None:
+        if resolution not in RESOLUTIONS:
+            raise ValueError(
+                f'resolution must be one of {RESOLUTIONS}, got {resolution!r}'
+            )
+        self.split = split
+        self.resolution = resolution
+        self._chosen = [sequences] if isinstance(sequences, str) else sequences
+        super().__init__(data_root, **kwargs)
+
+    def list_sequences(self) -> list[MaskedSequence]:
+        for part in ('JPEGImages', 'Annotations'):
+            self.folder(part, self.resolution)
+        return [self._sequence(name) for name in self._names()]
+
+    def _names(self) -> list[str]:
+        lists = self.folder('ImageSets', '2017')
+        path = lists / f'{self.split}.txt'
+        if not path.is_file():
+            splits = sorted(file.stem for file in lists.glob('*.txt'))
+            raise FileNotFoundError(
+                f'{path} is no file; the splits in {lists} are {splits}. '
+                f'{self.EXPECTED}'
+            )
+        names = path.read_text().split()
+        if not names:
+            raise ValueError(f'{path} names no sequence. {self.EXPECTED}')
+        if self._chosen is None:
+            return names
+        missing = sorted(set(self._chosen) - set(names))
+        if missing:
+            raise ValueError(f'{path} has no sequence {missing}, but {names}')
+        return [name for name in names if name in self._chosen]
+
+    def _sequence(self, name: str) -> MaskedSequence:
+        frames = self.folder('JPEGImages', self.resolution, name)
+        masks = self.folder('Annotations', self.resolution, name)
+        return MaskedSequence(
+            name,
+            Clip(str(frames), _by_number(frames, 'jpg')),
+            {n: str(masks / x) for n, x in _by_number(masks, 'png').items()},
+        )
+
+
+def _by_number(folder: Path, suffix: str) -> dict[int, str]:
+    """Names of the files that are called by a number."""
+    found = numbers(folder, rf'(\d+)\.{suffix}')
+    return {int(number): f'{number}.{suffix}' for number in found}

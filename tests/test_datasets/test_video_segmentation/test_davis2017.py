@@ -1,0 +1,263 @@
+"""DAVIS 2017 on exported files, whole and damaged."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from PIL import Image
+
+from mcjepa_mm.datasets import BadSampleError
+
+
+def expected_masks(scene, times, fewest):
+    """The instances that the first frame shows, from 1 on, by hand."""
+    numbers = dict.fromkeys(range(256), 0)
+    first = scene.instance_mask(0)
+    for instance in range(1, len(scene.objects) + 1):
+        if (first == instance).sum() >= fewest:
+            numbers[instance] = max(numbers.values()) + 1
+    return [np.vectorize(numbers.get)(scene.instance_mask(t)) for t in times]
+
+
+@pytest.fixture
+def davis(copy):
+    """The folder DAVIS of an export that a test may damage."""
+    return copy('davis2017') / 'DAVIS'
+
+
+@pytest.fixture
+def build(build):
+    """Function of the folder DAVIS and further arguments."""
+    return lambda root, **kwargs: build(
+        'DAVIS2017', data_root=str(root), **kwargs
+    )
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_samples_are_the_frames_of_the_world(build, exported, split):
+    root, stage = exported('davis2017')
+    dataset = build(root / 'DAVIS', split=split)
+    assert len(dataset) == 8
+    assert dataset.sequences == [range(4), range(4, 8)]
+    objects = set()
+    for number, scene in stage.scenes(split):
+        masks = expected_masks(scene, range(4), 64 * 0.75**2)
+        for t in range(4):
+            sample = dataset[4 * number + t]
+            name = f'world_{split}_{number + 1}'
+            inputs = sample['inputs']
+            assert inputs.shape == (3, 96, 128)
+            image = scene.frame(t).transpose(2, 0, 1)
+            error = np.abs(inputs.numpy().astype(int) - image)
+            assert error.mean() < 8  # a JPEG
+            path = root / 'DAVIS/JPEGImages/480p' / name / f'{t:05d}.jpg'
+            sample = sample['data_samples']
+            assert sample.metainfo == dict(
+                sequence=name,
+                frame_index=t,
+                num_frames=4,
+                frame_name=f'{t:05d}',
+                ori_shape=(96, 128),
+                img_path=str(path),
+            )
+            np.testing.assert_array_equal(sample.gt_objects.data[0], masks[t])
+            objects |= set(np.unique(masks[t]))
+    assert {0, 1, 2} <= objects
+
+
+def test_loader_of_the_config_gives_the_protocol_s_frames(repo, exported):
+    path = repo / 'configs/_base_/datasets/vos_davis2017.py'
+    config = Config.fromfile(path).davis2017_test_dataloader
+    assert config.dataset.data_root == 'data/DAVIS'
+    assert config.dataset.split == 'val'
+    config.dataset.data_root = str(exported('davis2017')[0] / 'DAVIS')
+    config.update(num_workers=0, persistent_workers=False)
+    batches = list(Runner.build_dataloader(config))
+    seen = []
+    for batch in batches:
+        [inputs], [sample] = batch['inputs'], batch['data_samples']
+        # 96 x 128 is 3 : 4
+        assert inputs.shape == (3, 480, 640) and inputs.dtype == torch.uint8
+        assert sample.gt_objects.data.shape == (1, 96, 128)
+        seen.append((sample.sequence, sample.frame_index))
+    assert seen == [(f'world_val_{n}', t) for n in (1, 2) for t in range(4)]
+
+
+def test_some_sequences_and_one_s_own_list(build, davis):
+    chosen = build(davis, sequences='world_val_2')
+    assert chosen.sequences == [range(4)]
+    assert chosen.get_data_info(0)['sequence'] == 'world_val_2'
+    names = ['world_val_2', 'world_val_1']
+    assert build(davis, sequences=names).sequences == [range(4), range(4, 8)]
+    (davis / 'ImageSets/2017/mine.txt').write_text(
+        'world_val_2\r\n\nworld_train_1\n'
+    )
+    mine = build(davis, split='mine')
+    listed = [mine.get_data_info(i)['sequence'] for i in range(8)]
+    assert listed == ['world_val_2'] * 4 + ['world_train_1'] * 4
+
+
+def test_full_resolution_is_another_folder(build, davis):
+    for part in ('JPEGImages', 'Annotations'):
+        (davis / part / '480p').rename(davis / part / 'Full-Resolution')
+    dataset = build(davis, resolution='Full-Resolution')
+    assert len(dataset) == 8
+    assert '/Full-Resolution/' in dataset.get_data_info(3)['mask_path']
+    with pytest.raises(FileNotFoundError, match='JPEGImages/480p is no fold'):
+        build(davis)
+    with pytest.raises(ValueError, match=r"'Full-Resolution'\), got '1080p'"):
+        build(davis, resolution='1080p')
+
+
+def test_a_split_with_first_masks_only(build, davis):
+    # as test-dev
+    for path in davis.glob('Annotations/480p/*/*.png'):
+        if path.stem != '00000':
+            path.unlink()
+    dataset = build(davis)
+    annotated = ['gt_objects' in dataset[i]['data_samples'] for i in range(8)]
+    assert annotated == [True, False, False, False] * 2
+
+
+def test_listing_may_wait(build, davis):
+    dataset = build(davis, lazy_init=True)
+    assert dataset.sequences == [range(4), range(4, 8)]
+    assert len(dataset) == 8
+
+
+@pytest.mark.parametrize('part', ['JPEGImages', 'Annotations', 'ImageSets'])
+def test_archive_that_is_not_unpacked(build, davis, part):
+    shutil.rmtree(davis / part)
+    with pytest.raises(
+        FileNotFoundError,
+        match=rf'{part}/\w+ is no folder: DAVIS2017 is .*Unpack DAVIS-2017',
+    ):
+        build(davis)
+
+
+def test_root_that_does_not_exist(build, tmp_path):
+    with pytest.raises(FileNotFoundError, match='nowhere.*Unpack DAVIS'):
+        build(tmp_path / 'nowhere')
+
+
+def test_lists_that_cannot_be_used(build, davis):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"test-dev.txt is no file; the splits .* \['train', 'val'\]",
+    ):
+        build(davis, split='test-dev')
+    with pytest.raises(
+        ValueError, match=r"val.txt has no sequence \['bear'\], but \['world"
+    ):
+        build(davis, sequences=['bear', 'world_val_1'])
+    path = davis / 'ImageSets/2017/val.txt'
+    path.write_text('\n')
+    with pytest.raises(ValueError, match='val.txt names no sequence. Unpack'):
+        build(davis)
+    path.write_text('world_val_1\nworld_val_1\n')
+    with pytest.raises(ValueError, match=r"name\(s\) \['world_val_1'\]; give"):
+        build(davis)
+    path.write_text('world_val_1\nworld_val_7\n')
+    with pytest.raises(
+        FileNotFoundError, match='480p/world_val_7 is no folder: DAVIS2017'
+    ):
+        build(davis)
+
+
+@pytest.mark.parametrize(
+    'lost, match',
+    [
+        ('JPEGImages @/00000.jpg', 'world_val_2 has no frame 00000, but'),
+        ('JPEGImages @/00002.jpg', 'world_val_2 has no frame 00002, but'),
+        ('JPEGImages @/00003.jpg', 'no frame 00003, but .*480p/.*/00003.png'),
+        (
+            'Annotations @/00000.png',
+            "'world_val_2' has no mask of .*/00000.jpg, its first frame; copy",
+        ),
+        (
+            'Annotations @/00002.png',
+            'has no mask of .*/00002.jpg, but other frames have; copy',
+        ),
+    ],
+)
+def test_missing_files_are_told_when_files_are_listed(
+    build, davis, lost, match
+):
+    part, name = lost.split()
+    (davis / part / '480p' / name.replace('@', 'world_val_2')).unlink()
+    with pytest.raises(FileNotFoundError, match=match):
+        build(davis)
+    assert len(build(davis, sequences='world_val_1')) == 4
+
+
+def test_gap_in_a_sequence_without_later_masks(build, davis):
+    folder = davis / 'JPEGImages/480p/world_val_1'
+    for path in davis.glob('Annotations/480p/*/*.png'):
+        if path.stem != '00000':
+            path.unlink()
+    (folder / '00002.jpg').unlink()
+    with pytest.raises(
+        FileNotFoundError,
+        match='missing between .*/00001.jpg and .*/00003.jpg: .* 1 apart',
+    ):
+        build(davis)
+    for path in folder.iterdir():
+        path.unlink()
+    with pytest.raises(ValueError, match="'world_val_1' has no frame"):
+        build(davis)
+
+
+def damaged(davis, change):
+    """Change the file of a mask; its name."""
+    path = davis / 'Annotations/480p/world_val_2/00000.png'
+    with Image.open(path) as mask:
+        mask.load()
+    change(mask).save(path)
+    return 'world_val_2/00000.png'
+
+
+@pytest.mark.parametrize(
+    'change, match',
+    [
+        (lambda mask: mask.resize((64, 48)), 'is 48 x 64 .*00000.jpg is 96 x'),
+        (lambda mask: mask.point(lambda _: 0), r'has no object: .*\(s\) 0,'),
+        (lambda mask: mask.convert('RGB'), r'without palette \(mode RGB\)'),
+        (
+            lambda mask: Image.fromarray(np.array(mask, np.uint16) * 200),
+            'at most 254 objects',
+        ),
+    ],
+)
+def test_first_masks_are_read_when_files_are_listed(
+    build, davis, change, match
+):
+    name = damaged(davis, change)
+    with pytest.raises(BadSampleError, match=f'{name} .*{match}'):
+        build(davis)
+
+
+def test_first_frames_are_read_when_files_are_listed(build, davis, truncate):
+    truncate(davis / 'JPEGImages/480p/world_val_1/00000.jpg')
+    with pytest.raises(BadSampleError, match='00000.jpg cannot be read as'):
+        build(davis)
+
+
+def test_later_files_fail_when_they_are_loaded(build, davis, truncate):
+    truncate(davis / 'JPEGImages/480p/world_val_1/00001.jpg')
+    mask = davis / 'Annotations/480p/world_val_2/00002.png'
+    Image.open(mask).resize((64, 48)).save(mask)
+    image = davis / 'JPEGImages/480p/world_val_2/00003.jpg'
+    Image.open(image).resize((64, 48)).save(image)
+    dataset = build(davis)
+    for index, match in (
+        (1, '00001.jpg cannot be read'),
+        (6, '00002.png is 48 x 64 .* 00002.jpg is 96 x 128'),
+        (7, '00003.jpg is 48 x 64 .*first frame of world_val_2 is 96 x 128'),
+    ):
+        with pytest.raises(BadSampleError, match=match.replace(' .* ', ' .*')):
+            dataset[index]
+    for index in (0, 2, 5):
+        dataset[index]
