@@ -23,6 +23,15 @@ ROWS = {
     'content/std': 'embedding std (expander)',
     'content/RankMe': 'embedding rank (RankMe)',
     'content/kNN': 'kNN accuracy (%)',
+    'propagation/JF_mean': 'objects followed, J&F (%)',
+    'propagation/J_mean': 'objects followed, J (%)',
+    'propagation/F_mean': 'objects followed, F (%)',
+}
+# In metrics.json alone.
+DETAILS = {
+    f'propagation/{letter}_{name}'
+    for letter in 'JF'
+    for name in ('recall', 'decay')
 }
 TRAINING_KEYS = (
     'train_dataloader',
@@ -152,7 +161,8 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     from tabulate import tabulate
 
     columns = [result['metrics'] for result in results.values()]
-    names = list(ROWS) + [n for n in columns[0] if n not in ROWS]
+    others = [n for n in columns[0] if n not in ROWS and n not in DETAILS]
+    names = [*ROWS, *others]
     rows = [
         [ROWS.get(name, name), *(c.get(name) for c in columns)]
         for name in names

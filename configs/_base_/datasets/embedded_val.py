@@ -1,5 +1,5 @@
-# Validation on the embedded world: needs no file, tells how flow and
-# embeddings fare, also while training on other data.
+# Validation on the embedded world: needs no file, tells how flow, embeddings
+# and the following of objects fare, also while training on other data.
 content_val_dataloader = dict(
     batch_size=50,
     num_workers=1,
@@ -40,11 +40,32 @@ motion_val_dataloader = dict(
     ),
 )
 
+# Few: a clip costs as much as its frames in pairs, and the figure is there to
+# be watched, not to be published.
+propagation_val_dataloader = dict(
+    batch_size=2,
+    num_workers=1,
+    persistent_workers=True,
+    collate_fn=dict(type='default_collate'),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='mcjepa_mm.EmbeddedClips',
+        length=8,
+        num_frames=8,
+        split='val',
+        size=(128, 128),
+    ),
+)
+
 val_dataloader = dict(
-    motion=motion_val_dataloader, content=content_val_dataloader
+    motion=motion_val_dataloader,
+    content=content_val_dataloader,
+    propagation=propagation_val_dataloader,
 )
 val_evaluator = dict(
-    motion=dict(type='FlowEPE'), content=dict(type='EmbeddingQuality')
+    motion=dict(type='FlowEPE'),
+    content=dict(type='EmbeddingQuality'),
+    propagation=dict(type='DAVISMetric', table=False),
 )
 val_cfg = dict(type='MultiTaskValLoop')
 test_dataloader = val_dataloader

@@ -55,12 +55,16 @@ model = dict(
             bidirectional=True,  # ?
             **img_norm,
         ),
+        # Validated, never trained. All levels, since which of them follows
+        # objects best is open (?).
+        propagation=dict(type='PropagationHead', levels='all', stride=4),
     ),
     data_preprocessor=dict(
         type='MultiTaskDataPreprocessor',
         tasks=dict(
             content=dict(type='ViewsDataPreprocessor', **img_norm),
             motion=dict(type='ViewsDataPreprocessor', **img_norm),
+            propagation=dict(type='ViewsDataPreprocessor', **img_norm),
         ),
     ),
 )
