@@ -113,6 +113,7 @@ def test_views_differ_and_are_rgb(config, tmp_path):
         ('content_val_dataloader', (50, 1, 3, 64, 64)),
         ('motion_train_dataloader', (8, 2, 3, 128, 128)),
         ('motion_val_dataloader', (8, 2, 3, 128, 128)),
+        ('propagation_val_dataloader', (2, 8, 3, 128, 128)),
     ],
 )
 def test_embedded_world_gives_batches(config, name, shape):
@@ -124,18 +125,22 @@ def test_embedded_world_gives_batches(config, name, shape):
     batch = next(iter(loader))
     inputs, samples = batch['inputs'], batch['data_samples']
     assert inputs.shape == shape and inputs.dtype == torch.uint8
-    if shape[1] == 2:
+    if shape[1] > 1:
         assert not torch.equal(inputs[:, 0], inputs[:, 1])
     if 'content' in name:
         labels = torch.cat([sample.gt_label for sample in samples])
         assert labels.shape == (shape[0],)
         assert labels.min() >= 0 and labels.max() <= 9
+    elif 'propagation' in name:
+        for sample in samples:
+            assert sample.gt_objects.data.shape == (8, 128, 128)
     else:
         # No loss sees ground truth, so training does not pay for it.
         has_truth = ['gt_flow_fw' in sample for sample in samples]
         assert has_truth == [split == 'val'] * shape[0]
     assert loader.dataset.world.seed[2] == ('train', 'val').index(split)
-    assert len(loader.dataset.metainfo['classes']) == 10
+    if 'propagation' not in name:
+        assert len(loader.dataset.metainfo['classes']) == 10
 
 
 def batches(config):

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
-from mcjepa_mm.registry import MODELS
+from mcjepa_mm.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 NAMES = sorted(
@@ -34,7 +34,9 @@ def test_takes_a_step(name):
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     hook = next(h for h in cfg.custom_hooks if h.type == 'MultiTaskHook')
     tasks = [hook.main_task, *hook.get('tasks', {})]
-    assert sorted(tasks) == sorted(model.heads)
+    trained = [k for k, head in model.heads.items() if [*head.parameters()]]
+    assert sorted(tasks) == sorted(trained)
+    assert set(model.heads) - set(trained) == {'propagation'}
     batch = {
         task: dict(
             inputs=torch.randint(256, (2, 2, 3, 64, 128), dtype=torch.uint8)
@@ -47,6 +49,27 @@ def test_takes_a_step(name):
     assert log['loss'].isfinite()
     assert {name.split('.')[0] for name in log} == {'loss', *tasks}
     assert not torch.equal(before, weight)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['mcjepa_convnext.py', *NAMES])
+def test_follows_objects_in_validation(name):
+    cfg = Config.fromfile(CONFIGS / name)
+    init_default_scope('mcjepa_mm')
+    assert cfg.val_evaluator.propagation.type == 'DAVISMetric'
+    # of any encoder: its heads would cost memory
+    heads = {k: None for k in cfg.model.heads if k != 'propagation'}
+    cfg.model.heads.update(heads)
+    model = MODELS.build(cfg.model).eval()
+    dataset = dict(cfg.val_dataloader.propagation.dataset, num_frames=3)
+    clip = DATASETS.build(dataset)[0]
+    batch = {k: [v] for k, v in clip.items()}
+    frames = model.test_step(dict(propagation=batch))
+    truth = clip['data_samples'].gt_objects.data
+    assert len(frames) == 3
+    assert torch.equal(frames[0].pred_objects.data[0], truth[0])
+    assert frames[2].pred_objects.data.shape == (1, 128, 128)
+    assert 0 < frames[2].pred_objects.data.max() <= truth.max()
 
 
 def test_tasks_alone_keep_their_own_data():
