@@ -42,9 +42,11 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse, and exit with one line where a file that was named is missing."""
     args = parser.parse_args()
+    # words that stand for no file
+    words = dict(checkpoint='none', resume='auto')
     for name in ('config', 'checkpoint', 'resume'):
         path = getattr(args, name, None)
-        if path in (None, 'auto') or os.path.isfile(path):
+        if path in (None, words.get(name)) or os.path.isfile(path):
             continue
         parser.exit(2, f'{parser.prog}: {name}: there is no file {path!r}\n')
     if args.local_rank is not None:

@@ -1,4 +1,4 @@
-"""Test a checkpoint with the metrics of a config."""
+"""Test a checkpoint, or a model without one, with the metrics of a config."""
 
 import sys
 
@@ -8,11 +8,21 @@ from _command_line import make_parser, parse, prefer_checkout
 def main() -> None:
     """Test."""
     parser = make_parser(__doc__)
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        default='none',
+        help="checkpoint file; 'none', or nothing, tests the model as its "
+        'config initialises it',
+    )
     args = parse(parser)
 
     prefer_checkout()
-    from mcjepa_mm.engine.launch import build_runner, load_config
+    from mcjepa_mm.engine.launch import (
+        build_runner,
+        initialize_model,
+        load_config,
+    )
 
     cfg = load_config(
         args.config,
@@ -25,8 +35,12 @@ def main() -> None:
             f'{args.config} has nothing to test: it sets no test_dataloader, '
             'test_cfg and test_evaluator.'
         )
-    cfg.load_from = args.checkpoint
-    build_runner(cfg).test()
+    if args.checkpoint != 'none':
+        cfg.load_from = args.checkpoint
+    runner = build_runner(cfg)
+    if cfg.get('load_from') is None:
+        initialize_model(runner)
+    runner.test()
 
 
 if __name__ == '__main__':

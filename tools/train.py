@@ -1,5 +1,7 @@
 """Train from a config."""
 
+import sys
+
 from _command_line import make_parser, parse, prefer_checkout
 
 
@@ -25,6 +27,11 @@ def main() -> None:
         cfg_options=args.cfg_options,
         launcher=args.launcher,
     )
+    if cfg.get('train_cfg') is None:
+        sys.exit(
+            f'{args.config} has nothing to train: it sets no train_cfg, '
+            'train_dataloader and optim_wrapper. Test with it.'
+        )
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.image_file import write_image
-from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
+from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.visualization.feature_color import (
     FeatureColors,
     FeatureStatistics,
@@ -22,10 +22,8 @@ from mcjepa_mm.visualization.feature_color import (
 from mcjepa_mm.visualization.pyramid_sheet import draw_pyramid_sheet
 
 from .image_inputs import list_images
+from .model_files import MEAN, STD, read_color_encoder
 
-# ImageNet's statistics of RGB, 0 to 255, as the pretraining normalises
-MEAN = (123.675, 116.28, 103.53)
-STD = (58.395, 57.12, 57.375)
 LARGEST = 256  # short side that larger images are scaled down to, pixels
 
 
@@ -143,13 +141,7 @@ def load_encoder(
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If it holds no encoder of colour images.
     """
-    found = read_backbone(checkpoint)
-    channels = found.settings.get('in_channels', 3)
-    if channels != 3:
-        raise ValueError(
-            f'{checkpoint} holds an encoder of images with {channels} '
-            'channels; colour images have 3'
-        )
+    found = read_color_encoder(checkpoint)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         encoder = MCJEPAConvNeXt(**found.settings, strides=tuple(strides))

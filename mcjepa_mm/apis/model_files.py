@@ -7,6 +7,11 @@ from typing import Any
 from torch import nn
 
 from mcjepa_mm.checkpoint_file import read_checkpoint
+from mcjepa_mm.models.backbones import TrainedBackbone, read_backbone
+
+# ImageNet's statistics of RGB, 0 to 255, as the pretraining normalises
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
 
 _CONFIGS = Path(__file__).parents[1] / '.mim' / 'configs'
 
@@ -27,6 +32,23 @@ def find_config(name: str | os.PathLike) -> str:
         f'there is no config {name!r}, neither as a file nor among those of '
         f'this package in {_CONFIGS}'
     )
+
+
+def read_color_encoder(path: str | os.PathLike) -> TrainedBackbone:
+    """Read the encoder out of a checkpoint, and refuse one of other images.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If it holds no encoder of colour images.
+    """
+    found = read_backbone(path)
+    channels = found.settings.get('in_channels', 3)
+    if channels != 3:
+        raise ValueError(
+            f'{path} holds an encoder of images with {channels} '
+            'channels; colour images have 3'
+        )
+    return found
 
 
 def fill_model(model: nn.Module, path: str | os.PathLike) -> dict[str, Any]:

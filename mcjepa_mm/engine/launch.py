@@ -66,6 +66,23 @@ def build_runner(cfg: Config) -> Runner:
     return runner
 
 
+def initialize_model(runner: Runner) -> None:
+    """Fill the model as its config says, for a test without a checkpoint.
+
+    mmengine does so before it trains only. A test would measure what the
+    modules happen to be built with, whatever ``init_cfg`` says.
+
+    Args:
+        runner (Runner): A runner that has not started.
+    """
+    runner.logger.warning(
+        'No checkpoint is given: the model is as its config initialises it, '
+        'random where no init_cfg names weights.'
+    )
+    # the same on all processes
+    runner._init_model_weights()
+
+
 def _parse_options(options: list) -> dict:
     # mmengine parses values in an argparse action and nowhere else.
     parser = argparse.ArgumentParser()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mcjepa_mm.engine.launch import build_runner
+from mcjepa_mm.engine.launch import build_runner, initialize_model
 
 
 @pytest.fixture
@@ -54,3 +54,19 @@ def test_the_users_choice_of_threads_holds(tmp_path, monkeypatch, threads):
     torch.set_num_threads(4)
     build_runner(config(tmp_path, 2))
     assert torch.get_num_threads() == 4
+
+
+def test_a_model_without_checkpoint_is_as_its_config_says(tmp_path):
+    cfg = config(tmp_path, 0)
+    cfg.model = dict(
+        type='mcjepa_mm.MCJEPAConvNeXt',
+        arch=dict(depths=(1, 1, 1, 1), channels=(4, 4, 4, 4)),
+        init_cfg=dict(type='Constant', layer='Conv2d', val=3),
+    )
+    runner = build_runner(cfg)
+    weight = runner.model.stem[0][0].weight
+    assert not (weight == 3).all()
+    initialize_model(runner)
+    assert (weight == 3).all()
+    log = next(tmp_path.rglob('*.log')).read_text()
+    assert log.count('No checkpoint is given') == 1

@@ -50,6 +50,28 @@ def test_a_missing_file_is_one_line(tool, script, options, name, path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize('words', [[], ['none']])
+def test_test_without_a_checkpoint_says_so(tool, words):
+    done = tool('test.py', CONFIG, *words)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout + done.stderr
+    assert 'count: 4' in said
+    assert said.count('No checkpoint is given') == 1
+
+
+@pytest.mark.slow
+def test_a_config_without_training_is_one_line(tool, repo):
+    name = 'label-propagation_mcjepa-convnext-tiny_davis2017-480p.py'
+    done = tool('train.py', repo / 'configs' / 'vos' / name)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f'{repo}/configs/vos/{name} has nothing to train: it sets no '
+        'train_cfg, train_dataloader and optim_wrapper. Test with it.'
+    )
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.slow
 def test_train_resume_and_test(tool, tmp_path):
     done = tool('train.py', CONFIG, '--launcher', 'none')
     assert done.returncode == 0, done.stderr
@@ -94,6 +116,7 @@ def test_two_processes_on_a_cpu(tool, tmp_path, monkeypatch):
     assert 'Epoch(train) [1][1/1]' in done.stdout + done.stderr
 
     checkpoint = tmp_path / 'work' / 'epoch_1.pth'
-    done = tool('dist_test.sh', CONFIG, checkpoint, '2')
-    assert done.returncode == 0, done.stderr
-    assert 'count: 4' in done.stdout + done.stderr
+    for weights in (checkpoint, 'none'):
+        done = tool('dist_test.sh', CONFIG, weights, '2')
+        assert done.returncode == 0, done.stderr
+        assert 'count: 4' in done.stdout + done.stderr

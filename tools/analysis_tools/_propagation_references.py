@@ -1,0 +1,79 @@
+"""What features are measured beside: none, colours, and the truth itself."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmengine.structures import BaseDataElement, PixelData
+from torch import Tensor
+
+from mcjepa_mm.models.propagation import LabelPropagation, mask_to_labels
+from mcjepa_mm.registry import MODELS
+
+
+@MODELS.register_module()
+class MeanColor(BaseModule):
+    """Features are the mean colour of each cell, and a constant.
+
+    Without the constant a cosine would know hues, but not brightness.
+
+    Args:
+        stride (int): Pixels of a cell's side.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, 4, H / stride, W / stride)."""
+        mean = F.avg_pool2d(x, self.stride)
+        return torch.cat([mean, torch.ones_like(mean[:, :1])], dim=1)
+
+
+@MODELS.register_module()
+class PerfectPropagation(LabelPropagation):
+    """Label propagation by one-hot vectors of the true objects.
+
+    What it misses of 100 per cent is the protocol's own loss: masks are made
+    of cells. The backbone is not asked; every frame needs its true mask.
+    """
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[BaseDataElement]
+    ) -> list[BaseDataElement]:
+        """Keep the truth for :meth:`extract_feat`."""
+        self._masks = [
+            sample.gt_objects.data[0].cpu().numpy() for sample in data_samples
+        ]
+        if data_samples[0].frame_index == 0:
+            first = self._masks[0]
+            self._channels = 1 + int(first.max(initial=0, where=first != 255))
+        return super().predict(inputs, data_samples)
+
+    def extract_feat(self, images: Tensor) -> Tensor:
+        """One-hot vectors (N, H / stride, W / stride, objects + 1)."""
+        size = tuple(length // self.stride for length in images.shape[2:])
+        feats = images.new_zeros(len(images), *size, self._channels)
+        for feat, mask in zip(feats, self._masks, strict=True):
+            # what the first mask does not have is background
+            known = np.where(mask < self._channels, mask, 0)
+            labels, numbers = mask_to_labels(known, size)
+            feat[..., torch.from_numpy(numbers).long()] = labels.to(feat)
+        return feats
+
+
+@MODELS.register_module()
+class FirstMask(LabelPropagation):
+    """Objects stay where the first mask has them."""
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[BaseDataElement]
+    ) -> list[BaseDataElement]:
+        """Copy the first mask."""
+        for sample in data_samples:
+            if sample.frame_index == 0:
+                mask = sample.gt_objects.data.cpu()
+                self._mask = mask.masked_fill(mask == 255, 0)
+            sample.pred_objects = PixelData(data=self._mask)
+        return data_samples
