@@ -58,6 +58,8 @@ def get_propagation_model(
             model, the config's model is another one, or an option is out of
             range.
     """
+    if stride is not None and stride < 1:
+        raise ValueError(f'stride must be at least 1 px, got {stride}')
     scope, found = 'mcjepa_mm', None
     if config is not None:
         settings = _settings_of(config)

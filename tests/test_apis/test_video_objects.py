@@ -175,9 +175,9 @@ def test_a_damaged_frame_leaves_whole_files_only(clip, config, tmp_path):
 
 def test_a_cut_recording_is_followed_as_far_as_it_goes(clip, config, tmp_path):
     content = (clip / 'walk.avi').read_bytes()
-    # each frame is a chunk of this name, before the index at the end
+    # chunks of frames have this name, which the header lists before them
     starts = [match.start() for match in re.finditer(b'00dc', content)]
-    (tmp_path / 'cut.avi').write_bytes(content[: starts[3]])
+    (tmp_path / 'cut.avi').write_bytes(content[: starts[4]])
     written = follow_objects(
         *(tmp_path / 'cut.avi', clip / 'first.png', tmp_path / 'out'),
         config=config,
@@ -337,6 +337,7 @@ def test_a_mask_among_the_frames_is_refused(clip, config, tmp_path):
         (dict(opacity=1.5), 'opacity must be from 0 to 1'),
         (dict(fps=0), 'fps must be positive'),
         (dict(max_frames=-1), 'max_frames must be positive'),
+        (dict(stride=0), 'stride must be at least 1 px, got 0'),
         (dict(stride=12), 'no level of the pyramid has stride 12'),
         (dict(levels=(7,)), 'out_indices must be different levels'),
         (dict(propagator=dict(topk=0)), 'topk must be at least 1'),

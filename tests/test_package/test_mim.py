@@ -49,6 +49,10 @@ def test_train_and_test_with_a_config_of_ones_own(mim, tmp_path):
     assert done.returncode == 0, done.stderr
     assert 'count: 4' in done.stdout + done.stderr
     assert 'Testing finished successfully' in done.stdout
+    # MIM wants to be given one
+    done = mim('test', 'mcjepa_mm', config, '--checkpoint', 'none')
+    assert done.returncode == 0, done.stderr
+    assert 'No checkpoint is given' in done.stdout + done.stderr
 
 
 def test_train_with_the_launcher_that_mim_knows(mim, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
+from mcjepa_mm.engine.launch import build_runner, load_config
 from mcjepa_mm.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -49,6 +50,31 @@ def test_takes_a_step(name):
     assert log['loss'].isfinite()
     assert {name.split('.')[0] for name in log} == {'loss', *tasks}
     assert not torch.equal(before, weight)
+
+
+@pytest.mark.slow
+def test_the_default_job_runs(tmp_path):
+    """From the first step to the validation, with very little data."""
+    cfg = load_config(
+        str(CONFIGS / 'mcjepa_convnext.py'), work_dir=str(tmp_path)
+    )
+    cfg.train_cfg.update(max_epochs=1, val_interval=1)
+    cfg.train_dataloader.batch_size = 4
+    loaders = [cfg.train_dataloader, *cfg.val_dataloader.values()]
+    loaders.append(cfg.custom_hooks[0].tasks.motion.dataloader)
+    for loader, length in zip(loaders, (4, 2, 24, 1, 4), strict=True):
+        loader.update(num_workers=0, persistent_workers=False)
+        loader.dataset.length = length
+    cfg.val_dataloader.propagation.dataset.num_frames = 3
+    cfg.default_hooks.checkpoint = None
+    cfg.visualizer.vis_backends = []
+    cfg.custom_hooks = cfg.custom_hooks[:2]  # without pictures
+    runner = build_runner(cfg)
+    runner.train()
+    log = runner.message_hub.log_scalars
+    assert runner.iter == 1
+    assert 0 <= log['val/propagation/JF_mean'].current() <= 100
+    assert {'val/motion/EPE', 'val/content/kNN'} <= set(log)
 
 
 @pytest.mark.slow

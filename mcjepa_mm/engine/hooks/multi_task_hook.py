@@ -43,7 +43,8 @@ class MultiTaskHook(Hook):
 
     Raises:
         ValueError: For an unknown strategy; before training, if the tasks
-            are not those of the model's heads, each with a dataloader.
+            are not those of the model's heads that have weights, each with
+            a dataloader.
     """
 
     # Before the timer hook, so that waiting for these dataloaders is counted
@@ -81,7 +82,11 @@ class MultiTaskHook(Hook):
             for name, task in self.tasks.items()
             if not task.get('dataloader')
         )
-        if named != set(model.heads) or without:
+        # a head without weights may be there for the validation alone
+        trained = {
+            k for k, head in model.heads.items() if [*head.parameters()]
+        }
+        if not trained <= named <= set(model.heads) or without:
             raise ValueError(
                 f'The model has heads for {sorted(model.heads)}; '
                 f'MultiTaskHook has the main task {self.main_task!r} and '

@@ -227,6 +227,23 @@ def test_head_without_a_task(tmp_path):
         Runner.from_cfg(cfg).train()
 
 
+def test_a_head_that_is_only_validated_needs_no_task(tmp_path):
+    cfg = config(tmp_path, dict(motion=toy_task()))
+    cfg.model.heads.propagation = dict(type='mcjepa_mm.PropagationHead')
+    runner = Runner.from_cfg(cfg)
+    steps = record_steps(runner)
+    runner.train()
+    assert steps == [['content', 'motion']] * 8
+
+
+def test_a_task_without_a_head(tmp_path):
+    cfg = config(tmp_path, dict(motion=toy_task()))
+    cfg.custom_hooks[0].tasks.other = toy_task()
+    runner = Runner.from_cfg(cfg)
+    with pytest.raises(ValueError, match=r"\['motion', 'other'\]"):
+        runner.train()
+
+
 def test_missing_folder_of_a_later_task(tmp_path):
     task = dict(**toy_task(folder='/nowhere'), begin=1)
     runner = Runner.from_cfg(config(tmp_path, dict(motion=task)))
