@@ -52,10 +52,11 @@ def test_measures_encoders_and_what_stands_beside_them(
         'colours of the cells',
         'the first mask',
         'perfect features',
+        'perfect features, a cell each pixel',
     ]
     for both, region, outline in found.values():
         assert both == pytest.approx((region + outline) / 2, abs=0.011)
-    perfect = found.pop('perfect features')
+    perfect = found.pop('perfect features, a cell each pixel')
     assert perfect[1] > 95
     for row in found.values():
         assert 0 < row[0] < perfect[0]

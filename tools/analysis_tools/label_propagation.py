@@ -4,7 +4,8 @@ Tests label-propagation_mcjepa-convnext-micro_embedded-davis.py with the
 encoders of checkpoints and prints a table of J&F, J and F. Beside them stand
 random encoders of the same architecture, the colours of the frames, masks that
 stay where the first one is, and perfect features: one-hot vectors of the true
-objects. What these miss is the protocol's own loss: masks are made of cells.
+objects, once at the config's cells and once at a cell for each pixel. What
+these miss is the protocol's own loss: masks are made of cells.
 """
 
 import argparse
@@ -113,7 +114,19 @@ def configs(args: argparse.Namespace) -> dict:
     rows['the first mask'].model.type = 'FirstMask'
     rows['perfect features'] = base()
     rows['perfect features'].model.type = 'PerfectPropagation'
+    cfg = rows['perfect features, a cell each pixel'] = base()
+    cfg.model.type = 'PerfectPropagation'
+    resize = cfg.test_dataloader.dataset.pipeline[2]
+    resize.short_side = first_side(Path(args.data)) * cfg.model.stride
     return rows
+
+
+def first_side(data: Path) -> int:
+    """Shorter side of the frames in pixels."""
+    from mcjepa_mm.datasets.transforms.image_loading import read_image
+
+    frames = (data / 'DAVIS' / 'JPEGImages' / '480p').glob('*/00000.jpg')
+    return min(read_image(str(next(frames))).shape[:2])
 
 
 def measure(cfg, number: int) -> list[float]:

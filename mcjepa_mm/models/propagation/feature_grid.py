@@ -32,6 +32,8 @@ def feature_grid(
         TypeError: If the backbone does not return maps.
         ValueError: If there is no such level or none of this stride.
     """
+    if stride < 1:
+        raise ValueError(f'stride must be at least 1, got {stride}')
     maps = [maps] if isinstance(maps, Tensor) else list(maps)
     for x in maps:
         if not isinstance(x, Tensor) or x.dim() != 4:

@@ -69,6 +69,8 @@ def test_bad_input(pyramid):
         ValueError, match=r'strides \[4, 8, 8, 16\], none .* 2'
     ):
         feature_grid(pyramid, (32, 48), stride=2)
+    with pytest.raises(ValueError, match='stride must be at least 1, got 0'):
+        feature_grid(pyramid, (32, 48), stride=0)
     with pytest.raises(ValueError, match='from 0 to 3'):
         feature_grid(pyramid, (32, 48), levels=(1, 4))
     with pytest.raises(ValueError, match='from 0 to 3'):
