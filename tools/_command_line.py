@@ -1,4 +1,4 @@
-"""What the command lines of train.py and test.py share.
+"""What the command lines of the tools share.
 
 Imports nothing slow: MIM runs a script with -h before it runs it.
 """
@@ -35,6 +35,41 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     # torch.distributed.launch passes one spelling or the other.
     parser.add_argument(
         '--local-rank', '--local_rank', type=int, help=argparse.SUPPRESS
+    )
+    return parser
+
+
+def make_table_parser(
+    description: str, *, name: str, data: str, layout: str, num_scenes: int
+) -> argparse.ArgumentParser:
+    """Make a parser for a table of checkpoints on the embedded world."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        'checkpoints', nargs='+', help='checkpoints with an MCJEPAConvNeXt'
+    )
+    parser.add_argument(
+        '--out',
+        default=f'work_dirs/{name}.md',
+        help='file for the table; default: %(default)s',
+    )
+    parser.add_argument(
+        '--data',
+        default=data,
+        help=f'embedded world in the layout {layout}, written if it is not '
+        'there; default: %(default)s',
+    )
+    parser.add_argument(
+        '--num-scenes',
+        type=int,
+        default=num_scenes,
+        help='scenes of each split, if it has to be written; default: '
+        '%(default)s',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        metavar='KEY=VALUE',
+        help='settings over those of the config',
     )
     return parser
 

@@ -14,7 +14,11 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing  # noqa: E402
+from _command_line import (  # noqa: E402
+    make_table_parser,
+    prefer_checkout,
+    refuse_missing,
+)
 
 CONFIG = (
     Path(__file__).resolve().parents[2]
@@ -26,27 +30,12 @@ FIGURES = ('JF_mean', 'J_mean', 'F_mean')
 
 def parse_args() -> argparse.Namespace:
     """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'checkpoints', nargs='*', help='checkpoints with an MCJEPAConvNeXt'
-    )
-    parser.add_argument(
-        '--out',
-        default='work_dirs/label_propagation.md',
-        help='file for the table; default: %(default)s',
-    )
-    parser.add_argument(
-        '--data',
-        default='data/embedded_davis',
-        help='embedded world in the layout davis2017, written if it is not '
-        'there; default: %(default)s',
-    )
-    parser.add_argument(
-        '--num-scenes',
-        type=int,
-        default=10,
-        help='clips of each split, if it has to be written; default: '
-        '%(default)s',
+    parser = make_table_parser(
+        __doc__,
+        name='label_propagation',
+        data='data/embedded_davis',
+        layout='davis2017',
+        num_scenes=10,
     )
     parser.add_argument(
         '--num-frames',
@@ -60,12 +49,6 @@ def parse_args() -> argparse.Namespace:
         default=3,
         metavar='N',
         help='random encoders of each architecture; default: %(default)s',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        metavar='KEY=VALUE',
-        help='settings over those of the config',
     )
     args = parser.parse_args()
     refuse_missing(parser, 'checkpoint', *args.checkpoints)
@@ -102,7 +85,7 @@ def configs(args: argparse.Namespace) -> dict:
         )
         if trained.settings not in archs:
             archs.append(trained.settings)
-    for number, settings in enumerate(archs or [{}]):
+    for number, settings in enumerate(archs):
         for seed in range(args.seeds):
             name = f'random, seed {seed}' + f', arch {number}' * bool(number)
             cfg = rows[name] = base()

@@ -14,7 +14,11 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing  # noqa: E402
+from _command_line import (  # noqa: E402
+    make_table_parser,
+    prefer_checkout,
+    refuse_missing,
+)
 
 CONFIG = (
     Path(__file__).resolve().parents[2]
@@ -26,33 +30,12 @@ ROOT = Path('VOCdevkit', 'VOC2012')  # of the data, in the export
 
 def parse_args() -> argparse.Namespace:
     """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'checkpoints', nargs='+', help='checkpoints of pretrainings'
-    )
-    parser.add_argument(
-        '--out',
-        default='work_dirs/linear_segmentation.md',
-        help='file for the table; default: %(default)s',
-    )
-    parser.add_argument(
-        '--data',
-        default='data/embedded_voc',
-        help='embedded world in the layout voc2012_aug, written if it is not '
-        'there; default: %(default)s',
-    )
-    parser.add_argument(
-        '--num-scenes',
-        type=int,
-        default=200,
-        help='scenes of each split, if it has to be written; default: '
-        '%(default)s',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        metavar='KEY=VALUE',
-        help='settings over those of the config',
+    parser = make_table_parser(
+        __doc__,
+        name='linear_segmentation',
+        data='data/embedded_voc',
+        layout='voc2012_aug',
+        num_scenes=200,
     )
     args = parser.parse_args()
     refuse_missing(parser, 'checkpoint', *args.checkpoints)
