@@ -129,6 +129,7 @@ def test_trains(name, data, tmp_path):
     assert losses.current() > 0
 
 
+@pytest.mark.slow
 def test_absent_data_is_explained(tmp_path):
     name = 'mcjepa-flow_convnext-tiny_sintel.py'
     cfg = small(name, tmp_path / 'nowhere', tmp_path)

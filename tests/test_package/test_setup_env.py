@@ -108,6 +108,7 @@ def test_a_compiled_mmcv_is_left_alone(setup):
     assert 'holds a compiled mmcv' in setup.done.stderr
 
 
+@pytest.mark.slow
 def test_the_active_environment_is_used(setup):
     # Its real pip would be asked, so stop before that.
     (setup.folder / 'requirements' / 'runtime.txt').write_text('-bad\n')

@@ -12,6 +12,7 @@ def tool(run, repo, tmp_path):
     return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_export(tool, tmp_path):
     words = ['--num-scenes', 1, '--num-frames', 2, '--size', 64, 96]
     done = tool('sintel', 'data/sintel', *words, '--seed', 3)

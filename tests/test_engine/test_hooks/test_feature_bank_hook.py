@@ -55,6 +55,7 @@ def evaluate(runner):
     )
 
 
+@pytest.mark.slow
 def test_the_bank_is_the_train_set_in_order(data, tmp_path):
     cfg = config(data, tmp_path)
     # The order in which the pictures come must not matter.
