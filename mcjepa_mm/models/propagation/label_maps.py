@@ -10,6 +10,11 @@ UNDECIDED = 255
 """Value of pixels in a mask of which the annotator was not sure."""
 
 
+def without_undecided(mask: np.ndarray) -> np.ndarray:
+    """A mask (H, W) uint8 with background where it is undecided."""
+    return np.where(mask == UNDECIDED, 0, mask).astype(np.uint8)
+
+
 def mask_to_labels(
     mask: np.ndarray, size: tuple[int, int]
 ) -> tuple[Tensor, np.ndarray]:
@@ -27,7 +32,7 @@ def mask_to_labels(
         numbers of the mask in ascending order, the first one 0. An object
         between the middles of cells has no cell.
     """
-    mask = np.where(mask == UNDECIDED, 0, mask).astype(np.uint8)
+    mask = without_undecided(mask)
     numbers = np.union1d([0], mask).astype(np.uint8)
     # torch's 'nearest' and OpenCV's take a pixel at the corner of the cell
     cells = Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST)

@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from .affinity import propagate_labels
-from .label_maps import UNDECIDED, labels_to_mask, mask_to_labels
+from .label_maps import labels_to_mask, mask_to_labels, without_undecided
 
 
 class LabelPropagator:
@@ -90,7 +90,7 @@ class LabelPropagator:
         self._mask_size = mask.shape
         self._first = (feat, labels.to(feat.device))
         self._last = deque(maxlen=self.context_frames)
-        return np.where(mask == UNDECIDED, 0, mask).astype(np.uint8)
+        return without_undecided(mask)
 
     def step(self, feat: Tensor, image_size: tuple[int, int]) -> np.ndarray:
         """Find the objects in the next frame.
