@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mcjepa_mm.plain_load import load_plain, unreadable
 from mcjepa_mm.whole_file import write_whole
 
 SUFFIXES = ('.pth', '.safetensors')
@@ -38,18 +39,10 @@ def read_checkpoint(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'there is no checkpoint {str(path)!r}')
-    load = _load_torch
     if path.suffix == '.safetensors':
-        import_safetensors()
-        load = _load_safetensors
-    try:
-        content = load(path)
-    # what is raised depends on which byte of a foreign file they trip over
-    except Exception as error:
-        reason = str(error).partition('\n')[0]
-        raise ValueError(
-            f'{path} cannot be read as a checkpoint: {reason}'
-        ) from error
+        content = _load_safetensors(path)
+    else:
+        content = load_plain(path)
     tensors = content
     if isinstance(content, dict):
         tensors = content.get('state_dict', content)
@@ -61,14 +54,14 @@ def read_checkpoint(
     return tensors, dict(content.get('meta') or {})
 
 
-def _load_torch(path: Path) -> Any:
-    return torch.load(path, map_location='cpu', weights_only=True)
-
-
 def _load_safetensors(path: Path) -> dict[str, dict]:
-    with import_safetensors().safe_open(path, framework='pt') as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}
-        return dict(state_dict=tensors, meta=file.metadata())
+    safetensors = import_safetensors()
+    try:
+        with safetensors.safe_open(path, framework='pt') as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            return dict(state_dict=tensors, meta=file.metadata())
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(unreadable(path, error)) from error
 
 
 def encode_checkpoint(

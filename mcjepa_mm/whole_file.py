@@ -1,7 +1,19 @@
 """Files that are written whole or not at all."""
 
+import errno
+import io
 import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_HOST = re.sub(r'\W', '_', platform.node())
+_LEFTOVER = re.compile(rf'.+\.{_HOST}\.(\d{{1,7}})\.part')
+_cleaned: set[Path] = set()
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -12,12 +24,118 @@ def write_whole(path: Path, content: bytes) -> None:
         content (bytes): All of it.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: As :func:`whole_file`.
     """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """Open a file to write it bit by bit; it is in place once all is on disk.
+
+    The content goes to a file beside it, ``NAME.HOST.PROCESS.part``, is
+    forced to the disk and takes the name then. So neither a full disk, nor a
+    kill, nor a loss of power leaves half a file. What a killed process leaves
+    is the ``.part``: the first write of a process to a folder removes those
+    of processes of this machine that are no longer there. Others it cannot
+    know; they may be removed by hand.
+
+    Args:
+        path (str | PathLike): File in a folder that exists.
+
+    Yields:
+        BinaryIO: The open file.
+
+    Raises:
+        OSError: If it cannot be written, with the ``errno`` of the cause, the
+            file's name and what to do. What was there before is as it was.
+    """
+    path = Path(path)
     # processes that share a folder must not share the temporary file
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    part = path.with_name(f'{path.name}.{_HOST}.{os.getpid()}.part')
+    disk = None
     try:
-        part.write_bytes(content)
+        _remove_leftovers(path.parent)
+        disk = _Disk(part, 'wb')
+        with io.BufferedWriter(disk) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
+    except Exception as error:
+        cause = error if isinstance(error, OSError) else disk and disk.error
+        if cause is None or cause.errno is None:
+            raise
+        raise OSError(cause.errno, _explain(path, cause)) from error
     finally:
-        part.unlink(missing_ok=True)
+        if disk is not None:
+            part.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+class _Disk(io.FileIO):
+    """Remembers why a write failed.
+
+    torch.save closes its archive where a write fails, and raises what goes
+    wrong with that.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+
+def _explain(path: Path, cause: OSError) -> str:
+    remedy = 'see that its folder exists and can be written to'
+    if cause.errno in _FULL:
+        remedy = 'free space there, or raise the limit'
+    return (
+        f'{path} could not be written: {cause.strerror}. What was there '
+        f'before is as it was; {remedy}.'
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name is an entry of the folder, which has to reach the disk too.
+    # Windows opens no folders.
+    if os.name != 'posix':
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # what a file system says that has nothing to force
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    # Once, because a folder of many pictures takes long to list.
+    folder = folder.absolute()
+    if folder in _cleaned:
+        return
+    for name in os.listdir(folder):
+        match = _LEFTOVER.fullmatch(name)
+        if match and not _runs(int(match[1])):
+            (folder / name).unlink(missing_ok=True)
+    _cleaned.add(folder)
+
+
+def _runs(process: int) -> bool:
+    # Windows ends a process by what is a question elsewhere.
+    if os.name != 'posix':
+        return True
+    with suppress(PermissionError):  # another user's
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+    return True

@@ -1,6 +1,7 @@
 """What tests of whole processes share."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ def repo() -> Path:
     return REPO
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def run():
     """Run a command with this checkout's package importable.
 
@@ -59,6 +60,13 @@ def run():
 
 
 @pytest.fixture
+def free_port() -> str:
+    """A port at which nothing listens."""
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        return str(probe.getsockname()[1])
+
+
+@pytest.fixture
 def two_processes():
     """Function of a script and a folder: run it as two processes.
 
@@ -77,3 +85,10 @@ def two_processes():
         assert [share.wait() for share in shares] == [0, 0]
 
     return run
+
+
+@pytest.fixture
+def project(run, repo, tmp_path):
+    """Function that runs tests/toys/mmengine_project.py in tmp_path."""
+    script = repo / 'tests' / 'toys' / 'mmengine_project.py'
+    return lambda *words: run('python', script, tmp_path, *words, cwd=tmp_path)

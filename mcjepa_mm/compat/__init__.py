@@ -9,6 +9,8 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from mcjepa_mm.compat import (
+    config_text,
+    foreign_checkpoints,
     mmcv_ext,
     mmflow_hue,
     plain_checkpoints,
@@ -20,7 +22,9 @@ MENDS = {
     'mmcv_ext': mmcv_ext,
     'torchvision_operators': torchvision_operators,
     'plain_checkpoints': plain_checkpoints,
+    'foreign_checkpoints': foreign_checkpoints,
     'mmflow_hue': mmflow_hue,
+    'config_text': config_text,
 }
 
 

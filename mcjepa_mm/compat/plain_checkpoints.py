@@ -1,9 +1,9 @@
-"""Checkpoints that hold tensors, numbers and strings only.
+"""Checkpoints of tensors, numbers and strings only, written whole.
 
 When it applies
     mmengine's ``MessageHub`` saves its log scalars as ``HistoryBuffer``
-    objects. With torch >= 2.6 such a checkpoint cannot be resumed; with an
-    older one the mend makes checkpoints that a newer one can.
+    objects, and such a checkpoint cannot be resumed. Its ``save_checkpoint``
+    writes into the file: a full disk or a kill leaves half of the newest one.
 Why
     torch >= 2.6 loads with ``weights_only=True``, which rebuilds no objects.
     mmengine 0.10.7 resumes with ``torch.load``'s default, and so refuses its
@@ -12,13 +12,20 @@ Why
     cycle scheduler's state holds a function, and ``dataset_meta`` whatever
     the data set put there.
 When it can go
-    When mmengine writes checkpoints that load with ``weights_only=True``.
+    When mmengine writes checkpoints that load with ``weights_only=True``, and
+    puts them in place when they are whole.
+
+Local files are written by :func:`mcjepa_mm.whole_file.whole_file`, without a
+second copy in memory. mmengine's other storages (``s3://`` and the like, or
+``backend_args`` that name one) get the same content by mmengine's own way.
 
 A checkpoint from here resumes in an mmengine without this mend too, less the
 smoothed log values.
 """
 
 import logging
+import os
+import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -27,9 +34,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import HistoryBuffer, MessageHub, print_log
 
 from mcjepa_mm.compat.import_hook import on_import
+from mcjepa_mm.whole_file import whole_file
 
 _BUFFER_KEYS = {'log_history', 'count_history', 'max_length'}
 
@@ -57,7 +66,7 @@ def apply() -> None:
     _applied = True
     MessageHub.state_dict = _plain_state_dict(MessageHub.state_dict)
     MessageHub.load_state_dict = _rebuilding_load(MessageHub.load_state_dict)
-    on_import('mmengine.runner.runner', after=_wrap_runner)
+    on_import('mmengine.runner.checkpoint', after=_mend_saving)
 
 
 def applied() -> bool:
@@ -121,6 +130,9 @@ def _plain_mapping(mapping: Mapping, name: str) -> dict:
             plain[to_plain(key, f'key {path}')] = to_plain(value, path)
         except TypeError as error:
             _warn_dropped(path, error)
+    # what torch adds to a model's state: the versions of its modules
+    if kind is OrderedDict and hasattr(mapping, '_metadata'):
+        plain._metadata = to_plain(mapping._metadata, f'{name}._metadata')
     return plain
 
 
@@ -143,7 +155,7 @@ def _plain_state_dict(upstream: Callable) -> Callable:
         left_out = set(state['runtime_info']) - set(info)
         return dict(
             log_scalars={
-                key: _pack(buffer)
+                key: pack(buffer)
                 for key, buffer in state['log_scalars'].items()
             },
             runtime_info=info,
@@ -169,7 +181,8 @@ def _rebuilding_load(upstream: Callable) -> Callable:
     return load_state_dict
 
 
-def _pack(buffer: HistoryBuffer) -> dict:
+def pack(buffer: HistoryBuffer) -> dict:
+    """Write a history as tensors and a number, which a load makes one of."""
     import torch
 
     log_history, count_history = buffer.data
@@ -190,14 +203,38 @@ def _unpack(value: Any) -> Any:
     )
 
 
-def _wrap_runner(runner_module: ModuleType) -> None:
-    upstream = runner_module.save_checkpoint
+def _mend_saving(checkpoint_module: ModuleType) -> None:
+    save_checkpoint = _plain_save(checkpoint_module.save_checkpoint)
+    checkpoint_module.save_checkpoint = save_checkpoint
+    # those that have taken the name along already
+    for name in ('mmengine.runner', 'mmengine.runner.runner'):
+        if name in sys.modules:
+            sys.modules[name].save_checkpoint = save_checkpoint
 
+
+def _plain_save(upstream: Callable) -> Callable:
     @wraps(upstream)
-    def save_checkpoint(checkpoint: dict, *args, **kwargs) -> None:
-        for key in ('meta', 'param_schedulers'):
-            if key in checkpoint:
-                checkpoint[key] = to_plain(checkpoint[key], key)
-        upstream(checkpoint, *args, **kwargs)
+    def save_checkpoint(
+        checkpoint: dict,
+        filename: str,
+        file_client_args: dict | None = None,
+        backend_args: dict | None = None,
+    ) -> None:
+        import torch
 
-    runner_module.save_checkpoint = save_checkpoint
+        plain = to_plain(checkpoint, 'checkpoint')
+        if file_client_args or not _is_local(filename, backend_args):
+            upstream(plain, filename, file_client_args, backend_args)
+            return
+        os.makedirs(os.path.dirname(filename) or '.', exist_ok=True)
+        with whole_file(filename) as file:
+            torch.save(plain, file)
+
+    return save_checkpoint
+
+
+def _is_local(filename: str, backend_args: dict | None) -> bool:
+    if '://' in filename:
+        return False
+    backend = get_file_backend(filename, backend_args=backend_args)
+    return isinstance(backend, LocalBackend)

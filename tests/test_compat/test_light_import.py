@@ -20,7 +20,9 @@ def test_what_was_mended_can_be_printed(run):
         'mmcv_ext',
         'torchvision_operators',
         'plain_checkpoints',
+        'foreign_checkpoints',
         'mmflow_hue',
+        'config_text',
     ]
     assert [row[0] for row in rows[1:]] == names
     for _, needed, applied in rows[1:]:

@@ -1,119 +1,37 @@
 import enum
+import io
 import json
 import logging
 from collections import Counter, OrderedDict
+from typing import ClassVar
 
+import mmengine.runner
+import mmengine.runner.checkpoint as checkpoint_module
+import mmengine.runner.runner as runner_module
 import numpy as np
 import pytest
 import torch
+from mmengine.fileio import BaseStorageBackend, register_backend
 from mmengine.logging import HistoryBuffer, MessageHub
 
 from mcjepa_mm.compat import plain_checkpoints, to_plain
 
-# A project that knows of this package by one line in its config, if at all.
-PROJECT = """
-import json, sys
-sys.modules['torchvision'] = None  # another break, not needed here
-import numpy as np
-import torch
-from mmengine.config import Config
-from mmengine.dataset import BaseDataset
-from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, MODELS
-from mmengine.runner import Runner
-
-
-@DATASETS.register_module()
-class Numbers(BaseDataset):
-    METAINFO = dict(palette=np.eye(3), reader=object())
-
-    def load_data_list(self):
-        return [dict(x=float(i)) for i in range(4)]
-
-    def prepare_data(self, index):
-        return dict(inputs=torch.tensor([index, 1.0]))
-
-
-@MODELS.register_module()
-class Line(BaseModel):
-    def __init__(self):
-        super().__init__()
-        self.line = torch.nn.Linear(2, 1)
-
-    def forward(self, inputs, mode='loss'):
-        return dict(loss=self.line(torch.stack(inputs)).square().mean())
-
-
-def run(epochs, resume):
-    cfg = Config.fromfile(sys.argv[1])
-    cfg.merge_from_dict({'train_cfg.max_epochs': epochs, 'resume': resume})
-    cfg.experiment_name = f'run{epochs}'
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    return runner
-
-
-first = run(1, False)
-path = f'{first.work_dir}/epoch_1.pth'
-history = first.message_hub.get_scalar('train/loss').data[0].tolist()
-second = run(2, True)
-resumed = second.message_hub.get_scalar('train/loss').data[0].tolist()
-meta = torch.load(path)['meta']['dataset_meta']
-print(json.dumps(dict(
-    iter=second.iter,
-    history=history,
-    resumed=resumed,
-    schedulers=[s.last_step for s in second.param_schedulers],
-    palette=meta['palette'].tolist(),
-    reader='reader' in meta,
-)))
-"""
-
-CONFIG = """
-model = dict(type='Line')
-train_dataloader = dict(
-    batch_size=2,
-    dataset=dict(type='Numbers'),
-    sampler=dict(type='DefaultSampler', shuffle=True),
-)
-train_cfg = dict(by_epoch=True, max_epochs=1)
-optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))
-param_scheduler = [
-    dict(type='OneCycleLR', eta_max=0.1, end=9, by_epoch=False),
-    dict(type='MultiStepLR', milestones=[1], end=9),
-]
-default_hooks = dict(logger=dict(type='LoggerHook', interval=1))
-"""
-
-
-@pytest.fixture
-def project(tmp_path, run):
-    script = tmp_path / 'project.py'
-    script.write_text(PROJECT)
-
-    def start(imports: list):
-        config = tmp_path / 'config.py'
-        config.write_text(
-            f'{CONFIG}\ncustom_imports = dict(imports={imports})\n'
-            f'work_dir = {str(tmp_path / "work")!r}\n'
-        )
-        return run('python', script, config, cwd=tmp_path)
-
-    return start
-
 
 @pytest.mark.slow
-def test_a_runner_resumes_its_checkpoint_with_the_mend(project):
-    done = project(['mcjepa_mm'])
+def test_a_runner_resumes_its_checkpoint_with_the_mend(project, tmp_path):
+    done = project('mcjepa_mm', '1', '2+')
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen['iter'] == 4
     assert seen['schedulers'] == [4, 2]
-    assert len(seen['history']) == 2
-    assert len(seen['resumed']) == 4
-    assert seen['resumed'][:2] == seen['history']
-    assert seen['palette'] == np.eye(3).tolist()
-    assert not seen['reader']
+    history, resumed = seen['histories']
+    assert len(history) == 2
+    assert len(resumed) == 4
+    assert resumed[:2] == history
+    content = torch.load(tmp_path / 'work/epoch_1.pth', weights_only=True)
+    meta = content['meta']['dataset_meta']
+    assert meta['palette'].tolist() == np.eye(3).tolist()
+    assert 'reader' not in meta
     warned = 'meta.dataset_meta.reader is a object'
     assert (done.stdout + done.stderr).count(warned) >= 1
 
@@ -122,7 +40,7 @@ def test_a_runner_resumes_its_checkpoint_with_the_mend(project):
 def test_a_runner_cannot_resume_its_checkpoint_without_the_mend(project):
     if not plain_checkpoints.needed():
         pytest.skip("this mmengine's checkpoints are plain")
-    done = project([])
+    done = project('none', '1', '2+')
     assert done.returncode != 0
     assert 'weights_only' in done.stderr.lower()
 
@@ -217,3 +135,82 @@ def test_what_has_no_plain_form_is_named_once(caplog, monkeypatch):
 def test_a_value_that_no_dict_can_leave_out_raises():
     with pytest.raises(TypeError, match=r'epochs\[0\] is a set'):
         to_plain([{1}], 'epochs')
+
+
+@pytest.fixture
+def checkpoint():
+    """What no checkpoint of mmengine's is safe from: objects anywhere."""
+    model = torch.nn.BatchNorm2d(2)
+    return dict(
+        state_dict=model.state_dict(),
+        optimizer=dict(
+            state={0: dict(step=torch.tensor(1.0), odd=object())},
+            param_groups=[dict(lr=np.float64(0.5), rule=max, params=[0])],
+        ),
+        mine=np.arange(3),
+        other=object(),
+    )
+
+
+def assert_plain_content(path, checkpoint):
+    content = torch.load(path, weights_only=True)
+    state = checkpoint['state_dict']
+    assert list(content) == ['state_dict', 'optimizer', 'mine']
+    assert content['state_dict'].keys() == state.keys()
+    # torch loads by these versions
+    assert content['state_dict']._metadata == state._metadata
+    assert content['optimizer'] == dict(
+        state={0: dict(step=torch.tensor(1.0))},
+        param_groups=[dict(lr=0.5, params=[0])],
+    )
+    assert content['mine'].tolist() == [0, 1, 2]
+
+
+def test_a_local_file_is_written_whole(checkpoint, tmp_path):
+    """Also where mmengine writes what it publishes."""
+    assert runner_module.save_checkpoint is mmengine.runner.save_checkpoint
+    assert checkpoint_module.save_checkpoint is runner_module.save_checkpoint
+    path = tmp_path / 'new' / 'a.pth'
+    mmengine.runner.save_checkpoint(checkpoint, str(path))
+    assert_plain_content(path, checkpoint)
+    before = path.read_bytes()
+
+    class Bad(torch.Tensor):
+        def __reduce_ex__(self, protocol):
+            raise RuntimeError('in the middle')
+
+    checkpoint['state_dict']['z'] = torch.ones(1).as_subclass(Bad)
+    with pytest.raises(RuntimeError, match='in the middle'):
+        mmengine.runner.save_checkpoint(checkpoint, str(path))
+    assert path.read_bytes() == before
+    assert [x.name for x in path.parent.iterdir()] == ['a.pth']
+
+    del checkpoint['state_dict']['z']
+    with pytest.raises(IsADirectoryError, match='new could not be written'):
+        mmengine.runner.save_checkpoint(checkpoint, str(path.parent))
+
+
+class Shelf(BaseStorageBackend):
+    """A storage that is no local folder."""
+
+    files: ClassVar[dict] = {}
+
+    def put(self, data, path):
+        self.files[path] = data
+
+    def get(self, path):
+        return self.files[path]
+
+    def get_text(self, path):
+        raise NotImplementedError
+
+
+def test_another_storage_gets_the_same_content(checkpoint, tmp_path):
+    register_backend('shelf', Shelf, force=True)
+    shelf = dict(backend='shelf')
+    mmengine.runner.save_checkpoint(checkpoint, 'b', backend_args=shelf)
+    assert_plain_content(io.BytesIO(Shelf.files['b']), checkpoint)
+    local = dict(backend='local')
+    path = str(tmp_path / 'c')
+    mmengine.runner.save_checkpoint(checkpoint, path, backend_args=local)
+    assert_plain_content(path, checkpoint)

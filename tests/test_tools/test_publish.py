@@ -43,14 +43,16 @@ def test_a_foreign_file_is_one_line(tool, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize('name', ['publish', 'convert_keys'])
+@pytest.mark.parametrize(
+    'name', ['publish', 'convert_keys', 'plain_checkpoint']
+)
 def test_help_is_short_of_torch_and_mim_finds_one_script(run, repo, name):
     tools = repo / 'mcjepa_mm' / '.mim' / 'tools'
     # As `mim run mcjepa_mm publish` does: below .mim/tools.
     [script] = [p for p in tools.rglob('*.py') if p.stem == name]
     done = run('python', '-X', 'importtime', script, '-h')
     assert done.returncode == 0, done.stderr
-    assert '--out' in done.stdout and '--gpus' not in done.stdout
+    assert 'out' in done.stdout and '--gpus' not in done.stdout
     imported = [line.split('|')[-1] for line in done.stderr.splitlines()]
     imported = {each.strip().split('.')[0] for each in imported}
     assert not imported & {'torch', 'mmengine', 'numpy'}

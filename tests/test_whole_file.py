@@ -1,0 +1,207 @@
+"""Files that a full disk, an error or a kill leaves as they were."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from mcjepa_mm import whole_file as module
+from mcjepa_mm.whole_file import whole_file, write_whole
+
+LIMITED = """
+import errno, resource, sys
+from pathlib import Path
+import torch
+from mcjepa_mm.whole_file import whole_file, write_whole
+
+path, how, is_limited = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == 'yes'
+if is_limited:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    if how == 'bytes':
+        write_whole(path, bytes(3_000_000))
+    else:
+        # several tensors: one fails, and torch goes on to close its archive
+        content = {str(i): torch.zeros(100_000) for i in range(8)}
+        with whole_file(path) as file:
+            torch.save(content, file)
+except OSError as error:
+    print(errno.errorcode[error.errno], error)
+"""
+
+
+@pytest.fixture(autouse=True)
+def a_process_that_wrote_nothing(monkeypatch):
+    monkeypatch.setattr(module, '_cleaned', set())
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / 'mine.bin'
+    path.write_bytes(b'old')
+    return path
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_in_place_at_the_end_only(mine):
+    with whole_file(mine) as file:
+        file.write(b'new')
+        file.flush()
+        assert mine.read_bytes() == b'old'
+        assert len(names(mine.parent)) == 2
+    assert mine.read_bytes() == b'new'
+    assert names(mine.parent) == ['mine.bin']
+    write_whole(mine, b'newer')
+    assert mine.read_bytes() == b'newer'
+    assert mine.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_what_was_there(mine, error):
+    with pytest.raises(error, match='^mine$'), whole_file(mine) as file:
+        file.write(b'half')
+        raise error('mine')
+    assert mine.read_bytes() == b'old'
+    assert names(mine.parent) == ['mine.bin']
+
+
+def test_content_and_name_are_forced_to_the_disk(mine, monkeypatch):
+    """In this order; that they get there, only a loss of power could show."""
+    calls = []
+    fsync, replace = os.fsync, os.replace
+
+    def see_fsync(handle):
+        path = os.readlink(f'/proc/self/fd/{handle}')
+        calls.append((path, os.fstat(handle).st_size))
+        fsync(handle)
+
+    def see_replace(part, path):
+        calls.append('replace')
+        replace(part, path)
+
+    monkeypatch.setattr(os, 'fsync', see_fsync)
+    monkeypatch.setattr(os, 'replace', see_replace)
+    write_whole(mine, b'12345')
+    (part, size), middle, (folder, _) = calls
+    assert part.startswith(f'{mine}.') and part.endswith('.part')
+    assert size == 5 and middle == 'replace' and folder == str(mine.parent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('how', ['bytes', 'torch'])
+def test_a_file_over_the_limit(mine, run, how):
+    done = run('python', '-c', LIMITED, mine, how, 'yes')
+    assert done.stdout == (
+        f'EFBIG [Errno 27] {mine} could not be written: File too large. What '
+        'was there before is as it was; free space there, or raise the '
+        'limit.\n'
+    ), done.stderr
+    assert mine.read_bytes() == b'old'
+    assert names(mine.parent) == ['mine.bin']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('how', ['bytes', 'torch'])
+def test_a_full_disk(tmp_path, run, how):
+    """Of a megabyte, mounted where nobody else sees it."""
+    own = ['unshare', '--map-root-user', '--mount']
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', tmp_path]
+    if subprocess.run([*own, *mount], capture_output=True).returncode:
+        pytest.skip('this user can mount nothing')
+    script = tmp_path.parent / 'script.py'
+    script.write_text(LIMITED)
+    path = tmp_path / 'mine.bin'
+    mount = ' '.join(map(str, mount))
+    done = run(
+        *own,
+        *('sh', '-ec'),
+        f'{mount}; printf old > {path}; '
+        f'{sys.executable} {script} {path} {how} no; '
+        f'ls {tmp_path}; cat {path}',
+    )
+    assert done.stdout == (
+        f'ENOSPC [Errno 28] {path} could not be written: No space left on '
+        'device. What was there before is as it was; free space there, or '
+        'raise the limit.\nmine.bin\nold'
+    ), done.stderr
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match='see that its folder') as it:
+        write_whole(tmp_path / 'none' / 'x', b'')
+    assert f'{tmp_path}/none/x could not be written: No such' in str(it.value)
+    (tmp_path / 'file').touch()
+    with pytest.raises(NotADirectoryError, match='file/x could not'):
+        write_whole(tmp_path / 'file' / 'x', b'')
+
+
+def test_an_unwritten_name_that_is_a_folder(tmp_path):
+    (tmp_path / 'x').mkdir()
+    with pytest.raises(IsADirectoryError, match='x could not be written'):
+        write_whole(tmp_path / 'x', b'')
+    assert names(tmp_path) == ['x']
+
+
+def test_what_a_killed_process_leaves_is_removed(tmp_path):
+    script = (
+        'import sys\n'
+        'from mcjepa_mm.whole_file import whole_file\n'
+        'with whole_file(sys.argv[1]) as file:\n'
+        '    print(flush=True)\n'
+        '    sys.stdin.read()\n'
+    )
+    started = [
+        subprocess.Popen(
+            [sys.executable, '-c', script, tmp_path / name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for name in ('killed', 'busy')
+    ]
+    killed, busy = started
+    for each in started:
+        each.stdout.readline()
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    kept = ['a.part', 'x.elsewhere.1.part', f'x.{module._HOST}.0x1.part']
+    for name in kept:
+        (tmp_path / name).touch()
+    before = [name for name in names(tmp_path) if name.endswith('.part')]
+    assert len(before) == 5
+
+    write_whole(tmp_path / 'other', b'')
+    parts = [name for name in names(tmp_path) if name.startswith('busy')]
+    assert len(parts) == 1
+    assert names(tmp_path) == sorted([*kept, *parts, 'other'])
+    busy.communicate()
+    assert busy.returncode == 0
+    assert names(tmp_path) == sorted([*kept, 'busy', 'other'])
+
+
+def test_a_stream_gives_the_bytes_of_a_buffer(tmp_path):
+    content = dict(state_dict=dict(a=torch.arange(5.0)), meta=dict(epoch=1))
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with whole_file(tmp_path / 'a.pth') as file:
+        torch.save(content, file)
+    assert (tmp_path / 'a.pth').read_bytes() == buffer.getvalue()
+
+
+def test_an_own_error_without_number_stays_its_own(mine):
+    with pytest.raises(OSError, match='^no picture$') as raised:
+        with whole_file(mine):
+            raise OSError('no picture')
+    assert raised.value.errno is None
