@@ -23,6 +23,7 @@ import mmcv
 import numpy as np
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.datasets.whole_pictures import check_png
 from mcjepa_mm.whole_file import write_whole
 
 _UNKNOWN = 1e9  # Middlebury: a larger component means "not known"
@@ -50,9 +51,11 @@ def read_flow(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     """
     path = os.fspath(path)
     try:
-        decode = _codec(path)[0]
+        magic, decode, _ = _codec(path)
         with open(path, 'rb') as file:
-            content = file.read()
+            content = file.read(len(magic))
+            if content == magic:  # a film of that name is not read whole
+                content += file.read()
         if not content:
             raise ValueError('the file is empty')
         flow, valid = decode(content)
@@ -108,14 +111,14 @@ def write_flow(
             'mark them invalid, or find what made them'
         )
     try:
-        content = _codec(path)[1](flow, valid)
+        content = _codec(path)[2](flow, valid)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
     write_whole(path, content)
 
 
-def _codec(path: str | os.PathLike) -> tuple[Callable, Callable]:
-    """The two functions that decode and encode a file's format."""
+def _codec(path: str | os.PathLike) -> tuple[bytes, Callable, Callable]:
+    """A format's first bytes, and the functions that decode and encode it."""
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in _CODECS:
         raise ValueError(
@@ -167,6 +170,7 @@ def _decode_png(content: bytes) -> tuple[np.ndarray, np.ndarray]:
             "KITTI's flow is a PNG of three channels of 16 bit; this is "
             'another kind of file, perhaps a picture of flow'
         )
+    check_png(content)
     try:
         flow, valid = mmcv.sparse_flow_from_bytes(content)
     except (TypeError, cv2.error) as error:  # OpenCV may return None
@@ -209,7 +213,7 @@ def _encode_png(flow: np.ndarray, valid: np.ndarray) -> bytes:
 
 
 _CODECS = {
-    '.flo': (_decode_flo, _encode_flo),
-    '.pfm': (_decode_pfm, _encode_pfm),
-    '.png': (_decode_png, _encode_png),
+    '.flo': (b'PIEH', _decode_flo, _encode_flo),
+    '.pfm': (b'PF', _decode_pfm, _encode_pfm),
+    '.png': (b'\x89PNG', _decode_png, _encode_png),
 }

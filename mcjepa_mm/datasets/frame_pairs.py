@@ -268,8 +268,10 @@ class FramePairs(Dataset):
         try:
             with Image.open(path) as image:
                 width, height = image.size
-        except OSError:
-            return  # it is found bad, and counted, when it is loaded
+        except Exception:
+            # Pillow raises whatever a damaged file makes of it, see
+            # read_image; it is found bad, and counted, when it is loaded.
+            return
         self._check_size(path, (height, width))
 
     def _check_size(self, path: str, shape: tuple[int, int]) -> None:

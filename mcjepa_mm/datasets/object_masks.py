@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError, check_size
+from mcjepa_mm.datasets.whole_pictures import check_png
 
 UNDECIDED = 255
 """Label of pixels that belong to no object and not to the background."""
@@ -39,6 +40,7 @@ def read_object_mask(path: str | os.PathLike) -> np.ndarray:
     try:
         with open(path, 'rb') as file:
             content = file.read()
+        check_png(content)
         with Image.open(io.BytesIO(content)) as image:
             mode, kind = image.mode, image.format
             # As the frames are read

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.datasets.whole_pictures import is_jpeg, is_png
 
 _NEAR = 16
 """Frames that are decoded on the way rather than sought: a seek decodes from
@@ -33,10 +34,11 @@ class VideoFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self._capture = cv2.VideoCapture(path)
-        if not self._capture.isOpened():
+        # OpenCV opens a picture as well, as a video of one frame
+        if not self._capture.isOpened() or _is_picture(path):
             raise BadSampleError(
                 f'{path} cannot be opened as a video: it is truncated, '
-                'empty or of an unknown format',
+                'empty, a picture or of an unknown format',
                 path,
             )
         self._next = 0
@@ -56,8 +58,21 @@ class VideoFile:
         return fps if fps > 0 else None
 
     def count(self) -> int:
-        """Number of frames as the header says, else by decoding them all."""
+        """Number of frames as the header says, else by decoding them all.
+
+        Raises:
+            BadSampleError: If the header says more frames than the file has
+                bytes.
+        """
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        size = os.path.getsize(self.path)
+        if count > size:
+            # whoever lists the frames would need memory for all of them
+            raise BadSampleError(
+                f'{self.path}: the header promises {count} frames, but the '
+                f'file has only {size} bytes; it is damaged',
+                self.path,
+            )
         if count > 0:
             return count
         # Recordings of browsers, for one, do not hold their length.
@@ -95,6 +110,12 @@ class VideoFile:
             # Some containers only seek to key frames: decode from the start.
             self._capture = cv2.VideoCapture(self.path)
             self._next = 0
+
+
+def _is_picture(path: str) -> bool:
+    with open(path, 'rb') as file:
+        begin = file.read(8)
+    return is_png(begin) or is_jpeg(begin)
 
 
 class VideoCache:

@@ -1,3 +1,5 @@
+import zlib
+
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -255,3 +257,20 @@ def test_missing_data_set_is_named(benchmark, tmp_path):
 def test_folders_as_a_string(benchmark):
     with pytest.raises(TypeError, match="must be a list, got 'img'"):
         FramePairs(benchmark, folders='img')
+
+
+def test_first_frame_of_absurd_size_is_found_when_it_is_loaded(
+    tmp_path, write_image
+):
+    for number in range(3):
+        path = write_image(tmp_path / f'{number}.png', number)
+    content = path.read_bytes()
+    header = b'IHDR' + 2 * (10**6).to_bytes(4, 'big') + content[24:29]
+    checksum = zlib.crc32(header).to_bytes(4, 'big')
+    first = tmp_path / '0.png'
+    first.write_bytes(content[:12] + header + checksum + content[33:])
+    dataset = FramePairs(str(tmp_path))  # which reads its header
+    assert dataset[1]['frame_indices'] == (1, 2)
+    with pytest.raises(BadSampleError, match='0.png cannot be read') as error:
+        dataset[0]
+    assert error.value.filename == str(first)

@@ -1,4 +1,5 @@
 import pickle
+import struct
 
 import cv2
 import numpy as np
@@ -48,6 +49,30 @@ def test_no_video_is_named(tmp_path):
     path.touch()
     with pytest.raises(BadSampleError, match='empty.mp4 cannot be opened'):
         VideoFile(str(path))
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_a_picture_is_no_video(tmp_path, write_image, suffix):
+    path = write_image(tmp_path / f'a{suffix}', 1).rename(tmp_path / 'a.mp4')
+    with pytest.raises(BadSampleError, match='a.mp4 cannot .* a picture or'):
+        VideoFile(str(path))
+
+
+def test_more_frames_than_bytes(tmp_path, write_video):
+    path = write_video(tmp_path / 'a.avi', 9)
+    content = path.read_bytes()
+    number = content.index(b'strh') + 8 + 32
+    for count in (20, 2**30):
+        damaged = content[:number] + struct.pack('<I', count)
+        path.write_bytes(damaged + content[number + 4 :])
+        video = VideoFile(str(path))
+        if count == 20:
+            assert video.count() == 20
+            continue
+        with pytest.raises(
+            BadSampleError, match=f'promises {count} frames, .* {len(content)}'
+        ):
+            video.count()
 
 
 def test_cache_bounds_open_videos_and_travels_empty(tmp_path, write_video):

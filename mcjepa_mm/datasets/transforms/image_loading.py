@@ -3,8 +3,10 @@
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
+from PIL import Image, ImageOps
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.datasets.whole_pictures import check_png, is_jpeg, load_jpeg
 from mcjepa_mm.registry import TRANSFORMS
 
 
@@ -12,8 +14,8 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
     """Read a colour image, upright as its EXIF tag says.
 
     Grey, palette and transparent images become three channels. Pillow
-    decodes, because OpenCV before version 5 returns a truncated JPEG as a
-    partly grey image.
+    decodes, after and with the checks of
+    :mod:`~mcjepa_mm.datasets.whole_pictures`.
 
     Args:
         path (str): Image file of any format that Pillow knows; of an
@@ -24,16 +26,11 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
         np.ndarray: (H, W, 3) uint8, contiguous.
 
     Raises:
-        BadSampleError: If the file is missing, empty, truncated or no image.
+        BadSampleError: If the file is missing, empty, truncated, damaged or
+            no image.
     """
     try:
-        with open(path, 'rb') as file:
-            content = file.read()
-        if not content:
-            raise ValueError('the file is empty')
-        image = mmcv.imfrombytes(
-            content, channel_order=channel_order, backend='pillow'
-        )
+        image = _decode(_content(path), channel_order)
     except Exception as error:
         # Pillow's decoders raise whatever a damaged file makes of them:
         # OSError, SyntaxError, ValueError, struct.error, EOFError ...
@@ -41,6 +38,26 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
             f'{path} cannot be read as an image: {error}', path
         ) from error
     return np.ascontiguousarray(image)
+
+
+def _content(path: str) -> bytes:
+    with open(path, 'rb') as file:
+        if not file.peek(1):
+            raise ValueError('the file is empty')
+        with Image.open(file):
+            pass  # a film is not read whole to find that it is no image
+        file.seek(0)
+        return file.read()
+
+
+def _decode(content: bytes, channel_order: str) -> np.ndarray:
+    if is_jpeg(content):
+        image = ImageOps.exif_transpose(load_jpeg(content)).convert('RGB')
+        return np.asarray(image)[..., :: -1 if channel_order == 'bgr' else 1]
+    check_png(content)
+    return mmcv.imfrombytes(
+        content, channel_order=channel_order, backend='pillow'
+    )
 
 
 @TRANSFORMS.register_module()

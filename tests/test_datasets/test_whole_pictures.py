@@ -1,0 +1,153 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mcjepa_mm.datasets.whole_pictures import (
+    check_png,
+    is_jpeg,
+    is_png,
+    load_jpeg,
+)
+
+
+@pytest.fixture
+def encode(picture):
+    """Function of a format: the bytes of a picture, and the picture."""
+
+    def make(kind, mode='RGB', size=(72, 96), **options):
+        image = Image.fromarray(picture(3, size)).convert(mode)
+        content = io.BytesIO()
+        image.save(content, kind, **options)
+        return content.getvalue(), image
+
+    return make
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L', 'CMYK'])
+@pytest.mark.parametrize('size', [(1, 1), (7, 9), (72, 96), (250, 375)])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(),
+        dict(optimize=True, quality=95),
+        dict(quality=5, subsampling=0),
+        dict(subsampling=1),
+        dict(restart_marker_rows=1),
+        dict(progressive=True),
+    ],
+)
+def test_sound_jpeg_is_what_pillow_makes_of_it(encode, mode, size, options):
+    content, _ = encode('JPEG', mode, size, **options)
+    assert is_jpeg(content) and not is_png(content)
+    expected = np.asarray(Image.open(io.BytesIO(content)))
+    # as the second picture and the film that telephones append
+    for behind in (b'', bytes(50), content, b'\xff\xd9'):
+        image = load_jpeg(content + behind)
+        np.testing.assert_array_equal(np.asarray(image), expected)
+
+
+def test_first_of_a_telephones_pictures(encode):
+    # the large one and the small one beside it, as Pillow's format MPO
+    content, large = encode('JPEG')
+    _, small = encode('JPEG', size=(8, 9))
+    both = io.BytesIO()
+    large.save(both, 'MPO', save_all=True, append_images=[small])
+    image = load_jpeg(both.getvalue())
+    assert image.format == 'MPO'
+    np.testing.assert_array_equal(
+        np.asarray(image), np.asarray(Image.open(both))
+    )
+    half = both.getvalue()[: len(content) // 2]
+    with pytest.raises(ValueError, match='truncated'):
+        load_jpeg(half)
+
+
+@pytest.mark.parametrize('value', [0, 128, 255])
+@pytest.mark.parametrize('optimize', [False, True])
+def test_plain_picture_is_sound(value, optimize):
+    content = io.BytesIO()
+    image = Image.new('RGB', (640, 480), (value,) * 3)
+    image.save(content, 'JPEG', optimize=optimize)
+    assert load_jpeg(content.getvalue()).getpixel((9, 479)) == (value,) * 3
+
+
+def test_code_of_another_length_than_the_picture_is_damage(encode):
+    content, _ = encode('JPEG')
+    code, end = content[:-2], content[-2:]
+    load_jpeg(code + end)
+    with pytest.raises(ValueError, match='72 x 96 pixels .* need more than'):
+        load_jpeg(code[:-100] + end)
+    with pytest.raises(ValueError, match='72 x 96 pixels .* need less than'):
+        load_jpeg(code + b'\x55' * 100 + end)
+    with pytest.raises(ValueError, match=f'no end in {len(code)} bytes'):
+        load_jpeg(code)
+    with pytest.raises(ValueError, match='begins no segment'):
+        load_jpeg(content[:30])
+
+
+def test_zeroed_disk_blocks_of_a_jpeg_are_found(picture):
+    noise = np.random.default_rng(0).integers(0, 99, (375, 500, 3), np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(picture(3, (375, 500)) // 2 + noise).save(content, 'JPEG')
+    content = content.getvalue()
+    passed = []
+    begins = range(1024, len(content) - 512, 512)
+    for begin in begins:
+        zeroed = content[:begin] + bytes(512) + content[begin + 512 :]
+        try:
+            load_jpeg(zeroed)
+            passed.append(begin)
+        except ValueError:
+            pass
+    assert len(begins) > 50 and len(passed) <= 0.05 * len(begins)
+
+
+@pytest.mark.parametrize(
+    'mode, options',
+    [
+        ('RGB', {}),
+        ('P', {}),
+        ('1', {}),
+        ('LA', dict(optimize=True)),
+        ('I;16', {}),
+    ],
+)
+def test_sound_png(encode, mode, options):
+    content, _ = encode('PNG', mode, **options)
+    assert is_png(content) and not is_jpeg(content)
+    check_png(content)
+    check_png(content + b'anything behind its end')
+
+
+def test_large_plain_png_is_sound():
+    # nothing can be packed more densely
+    content = io.BytesIO()
+    Image.new('RGB', (4000, 3000)).save(content, 'PNG', optimize=True)
+    check_png(content.getvalue())
+
+
+def test_every_flipped_bit_of_a_png_is_found(encode):
+    content, _ = encode('PNG', size=(4, 5))
+    for place in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            if place < 8:
+                assert not is_png(bytes(flipped))
+                continue
+            with pytest.raises(ValueError, match='PNG is (damaged|truncated)'):
+                check_png(bytes(flipped))
+
+
+def test_every_cut_of_a_png_is_found(encode):
+    content, _ = encode('PNG', size=(4, 5))
+    for length in range(8, len(content)):
+        with pytest.raises(ValueError, match='the PNG is truncated'):
+            check_png(content[:length])
+
+
+def test_other_formats_are_not_looked_at():
+    for content in (b'', b'GIF89a', b'\x89PNG'):
+        check_png(content)
