@@ -35,7 +35,6 @@ custom_hooks = [
         begin=15,
         length=5,
     ),
-    dict(type='BadSampleHook'),
     dict(
         type='PretrainVisualizationHook',
         interval=5,

@@ -34,9 +34,7 @@ custom_hooks = [
         begin=15,
         length=5,
     ),
-    dict(type='BadSampleHook'),
     dict(type='PretrainVisualizationHook', interval=5),
 ]
 # Until flow begins, its head has no gradient.
 find_unused_parameters = True
-sync_bn = 'torch'  # the expander's statistics are those of all GPUs

@@ -26,3 +26,5 @@ model = dict(
         ),
     ),
 )
+# The encoder's batch norm: statistics are those of all GPUs.
+sync_bn = 'torch'

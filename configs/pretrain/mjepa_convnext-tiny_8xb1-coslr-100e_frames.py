@@ -16,7 +16,6 @@ custom_hooks = [
         begin=5,
         length=5,
     ),
-    dict(type='BadSampleHook'),
     dict(type='PretrainVisualizationHook', interval=5),
 ]
 val_dataloader = dict(content=None)

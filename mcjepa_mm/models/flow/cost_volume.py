@@ -58,12 +58,19 @@ class _CostVolume(torch.autograd.Function):
         n, c, h, w = feat1.shape
         d = 2 * radius + 1
         tiles, windows = _tiles(feat1), _windows(feat2, radius)
+        # A sum over C channels may leave float16's range though its mean does
+        # not: each factor is divided by the root then, and not the sum by C.
+        fits = feat1.dtype != torch.float16
+        if not fits:
+            tiles, windows = tiles / c**0.5, windows / c**0.5
         volume = tiles.new_empty(n, h, tiles.shape[2] * tiles.shape[3], d, d)
         for dy in range(d):
             products = torch.matmul(tiles, windows[dy : dy + h].mT)
             _rows(volume, dy, tiles.shape).copy_(_diagonals(products, d))
         volume = volume[:, :, :w].reshape(n, h, w, d * d)
-        return volume.div_(c).permute(0, 3, 1, 2)
+        if fits:
+            volume.div_(c)
+        return volume.permute(0, 3, 1, 2)
 
     @staticmethod
     @once_differentiable

@@ -13,6 +13,7 @@ from ..flow import (
     resize_flow,
     warp,
 )
+from ..losses.gather import check_shapes
 from .base_pretext_head import BasePretextHead
 
 LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student', 'velocity')
@@ -89,7 +90,7 @@ class FlowHead(BasePretextHead):
 
     Raises:
         ValueError: For unknown terms or occlusion; if samples do not have
-            ``num_frames`` frames.
+            ``num_frames`` frames; if the processes' batches differ in size.
     """
 
     def __init__(
@@ -143,6 +144,8 @@ class FlowHead(BasePretextHead):
         encode: Callable[[Tensor], tuple[Tensor, ...]] | None = None,
     ) -> dict[str, Tensor]:
         self.check_views(inputs)
+        if not ('vc' in self.losses and self.losses['vc'].gather):
+            check_shapes([inputs])  # vc would do it
         frames, others = both_ways(inputs * self.std + self.mean)
         pyramids = self.split(feats, inputs)
         flows, flow, visible = self.estimate(pyramids, frames.shape[-2:])
@@ -180,7 +183,8 @@ class FlowHead(BasePretextHead):
                 ]
             )
         if 'vc' in self.losses:
-            for name, term in self.losses['vc'](feats).items():
+            vc = self.losses['vc'](feats, num_views=inputs.shape[1])
+            for name, term in vc.items():
                 terms[f'vc_{name}'] = term
         if 'velocity' in self.losses:
             terms['velocity'] = self.velocity(flow, visible)

@@ -5,9 +5,11 @@ from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
+from ..losses.processes import world_size
 from .base_pretext_head import BasePretextHead
+from .global_batch_norm import GlobalBatchNorm1d
 
-EXPANDER_NORMS = {'BN': nn.BatchNorm1d, 'LN': nn.LayerNorm}
+EXPANDER_NORMS = {'BN': GlobalBatchNorm1d, 'LN': nn.LayerNorm}
 
 
 def build_expander(channels: Sequence[int], norm: str) -> nn.Sequential:
@@ -15,7 +17,8 @@ def build_expander(channels: Sequence[int], norm: str) -> nn.Sequential:
 
     Args:
         channels (Sequence[int]): Width of the input and of every layer.
-        norm (str): 'BN' (VICReg) or 'LN' (VICRegL's ConvNeXt recipe).
+        norm (str): 'BN' (VICReg), over the batch of all processes together,
+            or 'LN' (VICRegL's ConvNeXt recipe).
 
     Returns:
         nn.Sequential: (N, channels[0]) to (N, channels[-1]).
@@ -48,7 +51,8 @@ class VICRegHead(BasePretextHead):
         in_channels (int): Channels of the coarsest level.
         expander_channels (Sequence[int]): Widths of the expander's layers.
             Defaults to (8192, 8192, 8192) (P).
-        norm (str): Norm of the expander, 'BN' or 'LN'. Defaults to 'BN'.
+        norm (str): Norm of the expander, see :func:`build_expander`, 'BN' or
+            'LN'. Defaults to 'BN'.
         vicreg (dict, optional): Config of the loss; ``VICRegLoss`` with the
             official weights by default.
         loss_weight (float): Weight of the task. Defaults to 1.
@@ -82,8 +86,8 @@ class VICRegHead(BasePretextHead):
         encode: Callable | None = None,
     ) -> dict[str, Tensor]:
         self.check_views(inputs)
-        if len(inputs) == 1 and any(
-            type(m) is nn.BatchNorm1d for m in self.expander
+        if len(inputs) == world_size() == 1 and any(
+            isinstance(m, GlobalBatchNorm1d) for m in self.expander
         ):
             raise ValueError(
                 'VICReg got a batch of 1 image: batch norm and the variance '

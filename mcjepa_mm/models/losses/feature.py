@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
-from .masked import masked_mean
+from .masked import mask_sums, masked_mean
 from .precision import full_precision
 
 
 @full_precision
-def feature_distance(feat: Tensor, other: Tensor, mask: Tensor) -> Tensor:
+def feature_distance(
+    feat: Tensor,
+    other: Tensor,
+    mask: Tensor,
+    mask_sum: Tensor | None = None,
+) -> Tensor:
     """Mean squared difference of two feature maps where visible.
 
     The mean is over channels, pixels and images, so that a level's size does
@@ -23,6 +29,7 @@ def feature_distance(feat: Tensor, other: Tensor, mask: Tensor) -> Tensor:
         feat (Tensor): (N, C, H, W).
         other (Tensor): (N, C, H, W), warped onto the grid of ``feat``.
         mask (Tensor): (N, 1, H, W), 1 where visible.
+        mask_sum (Tensor, optional): See :func:`masked_mean`.
 
     Returns:
         Tensor: Scalar.
@@ -35,7 +42,7 @@ def feature_distance(feat: Tensor, other: Tensor, mask: Tensor) -> Tensor:
             'two feature maps of one shape are compared, got '
             f'{tuple(feat.shape)} and {tuple(other.shape)}'
         )
-    return masked_mean((feat - other) ** 2, mask)
+    return masked_mean((feat - other) ** 2, mask, mask_sum)
 
 
 @MODELS.register_module()
@@ -71,8 +78,12 @@ class FeatureRegressionLoss(nn.Module):
                 'at least one level must be compared, got none: '
                 'give the (feature, warped, mask) of each level'
             )
+        # half precision is too coarse to count pixels in
+        dtype = torch.promote_types(levels[0][0].dtype, torch.float32)
+        sums = mask_sums([mask for *_, mask in levels], dtype)
         return self.loss_weight * sum(
-            feature_distance(*level) for level in levels
+            feature_distance(*level, mask_sum)
+            for level, mask_sum in zip(levels, sums)
         )
 
 

@@ -6,12 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-
-def world_size() -> int:
-    """The number of processes that train together, 1 without a group."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_world_size()
-    return 1
+from .processes import world_size
 
 
 class _Gather(torch.autograd.Function):
@@ -37,33 +32,61 @@ class _Gather(torch.autograd.Function):
         return grad[dist.get_rank()]
 
 
-def _check_sizes(tensors: Sequence[Tensor]) -> None:
-    """Refuse unequal sizes, with which NCCL would hang or mix up rows.
+def check_shapes(tensors: Sequence[Tensor]) -> None:
+    """Refuse unequal shapes, with which a process would wait for ever.
 
-    The sizes go through a collective of their own: processes that disagree
+    The shapes go through a collective of their own: processes that disagree
     then agree about it and all of them raise.
+
+    Args:
+        tensors (Sequence[Tensor]): Of the same dimensions everywhere, on one
+            device.
+
+    Raises:
+        ValueError: On every process, if a shape differs between processes.
     """
-    sizes = torch.tensor([len(x) for x in tensors], device=tensors[0].device)
-    all_sizes = [torch.empty_like(sizes) for _ in range(dist.get_world_size())]
+    world = world_size()
+    if world == 1:
+        return
+    sizes = torch.tensor(
+        [side for x in tensors for side in x.shape], device=tensors[0].device
+    )
+    all_sizes = [torch.empty_like(sizes) for _ in range(world)]
     dist.all_gather(all_sizes, sizes)
     all_sizes = torch.stack(all_sizes).tolist()
     if any(sizes != all_sizes[0] for sizes in all_sizes):
         raise ValueError(
-            'every process must bring the same number of samples to a loss '
-            f'over the global batch, got {all_sizes} on processes 0 to '
-            f'{len(all_sizes) - 1}: use one batch size and drop_last=True in '
-            'every dataloader'
+            'every process must bring as many samples, of one size, to a '
+            f'loss over the global batch, got the shapes {all_sizes} on '
+            f'processes 0 to {world - 1}: use one batch size and '
+            'drop_last=True in every dataloader'
         )
 
 
-def gather_with_grad(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Concatenate each tensor over the processes, with the right gradient.
+def gather_packed(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Stack each tensor over the processes, with the right gradient.
 
-    The backward pass sums the gradients of all processes, so that after DDP's
-    averaging the parameters' gradients equal those of one process on the
-    concatenated batch (official VICReg's rule). All tensors travel in one
-    collective, after one small collective for their sizes. In a single
-    process the tensors come back as they are.
+    All tensors travel in one collective. The backward pass sums the gradients
+    of all processes, so that after DDP's averaging the parameters' gradients
+    equal those of one process on the concatenated batch (official VICReg's
+    rule).
+
+    Args:
+        tensors (Sequence[Tensor]): Of one dtype, on one device; the shapes
+            are the same on every process, which is not looked at.
+
+    Returns:
+        list[Tensor]: (W, ...), in the order of the processes.
+    """
+    if world_size() == 1:
+        return [x[None] for x in tensors]
+    packed = _Gather.apply(torch.cat([x.reshape(-1) for x in tensors]))
+    parts = packed.split([x.numel() for x in tensors], dim=1)
+    return [part.reshape(-1, *x.shape) for part, x in zip(parts, tensors)]
+
+
+def gather_with_grad(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Concatenate each tensor over the processes, see :func:`gather_packed`.
 
     Args:
         tensors (Sequence[Tensor]): (n_i, ...) of one dtype, on one device;
@@ -73,15 +96,7 @@ def gather_with_grad(tensors: Sequence[Tensor]) -> list[Tensor]:
         list[Tensor]: (W * n_i, ...), in the order of the processes.
 
     Raises:
-        ValueError: On every process, if the n_i differ between processes.
+        ValueError: On every process, see :func:`check_shapes`.
     """
-    world = world_size()
-    if world == 1:
-        return list(tensors)
-    _check_sizes(tensors)
-    packed = _Gather.apply(torch.cat([x.reshape(-1) for x in tensors]))
-    parts = packed.split([x.numel() for x in tensors], dim=1)
-    return [
-        part.reshape(world * len(x), *x.shape[1:])
-        for part, x in zip(parts, tensors)
-    ]
+    check_shapes(tensors)
+    return [x.flatten(0, 1) for x in gather_packed(tensors)]

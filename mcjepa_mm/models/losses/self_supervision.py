@@ -1,5 +1,7 @@
 """Self-supervision of flow: a student that sees less than its teacher."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,8 +10,10 @@ from mcjepa_mm.registry import MODELS
 
 from ..flow import resize_flow
 from .flow_consistency import flow_distance
+from .processes import from_first_process, own_numbers, world_size
 
-Window = tuple[slice, slice]
+# Indices of rows (h, 1) and of columns (w,).
+Window = tuple[Tensor, Tensor]
 
 
 @MODELS.register_module()
@@ -51,12 +55,15 @@ class SelfSupervisionLoss(nn.Module):
     def views(self, inputs: Tensor) -> tuple[Tensor, Window]:
         """Make the student's frames.
 
+        Process 0 draws for the samples of all processes, so that a sample is
+        disturbed in the same way whatever their number.
+
         Args:
             inputs (Tensor): (N, V, 3, H, W), normalised.
 
         Returns:
-            tuple: Frames of the same shape, and the window, rows and columns
-            of ``inputs``, that they show.
+            tuple: Frames of the same shape, and the window: which rows and
+            columns of ``inputs`` they show.
 
         Raises:
             ValueError: If the border leaves nothing of the frames.
@@ -67,23 +74,38 @@ class SelfSupervisionLoss(nn.Module):
                 f'A crop that is {2 * self.border} pixels smaller than frames '
                 f'of {size[0]} x {size[1]} is empty. Lower `border`.'
             )
-        # One window for the batch: flow is then cropped by a slice.
-        first = torch.randint(2 * self.border + 1, (2,)).tolist()
-        window = tuple(
-            slice(a, a + side - 2 * self.border)
-            for a, side in zip(first, size)
+        # One window for the batch: flow is then cropped by one index. It
+        # stays on the device, where the host need not wait for process 0.
+        device = inputs.device
+        first = from_first_process(
+            torch.randint(2 * self.border + 1, (2,), device=device)
         )
+        rows, columns = (
+            a + torch.arange(side - 2 * self.border, device=device)
+            for a, side in zip(first.unbind(), size)
+        )
+        window = rows[:, None], columns
         views = F.interpolate(
             inputs[(..., *window)].flatten(0, 1),
             size=size,
             mode='bilinear',
             align_corners=False,
         ).view_as(inputs)
-        contrast, brightness = self.light * torch.randn(
-            2, len(inputs), 1, 1, 1, 1, device=inputs.device
-        )
+        light = self.light * self._normal((2, 1, 1, 1, 1), inputs)
+        contrast, brightness = light.unbind(1)
         views = views * (1 + contrast) + brightness
-        return views + self.noise * torch.randn_like(views), window
+        noise = self._normal(inputs.shape[1:], inputs)
+        return views + self.noise * noise, window
+
+    @staticmethod
+    def _normal(shape: Sequence[int], inputs: Tensor) -> Tensor:
+        """Of each sample its own normal numbers, (N, *shape)."""
+        drawn = from_first_process(
+            torch.randn(
+                len(inputs) * world_size(), *shape, device=inputs.device
+            )
+        )
+        return drawn[own_numbers(len(inputs), inputs.device)]
 
     def forward(
         self,
@@ -100,7 +122,7 @@ class SelfSupervisionLoss(nn.Module):
             visible (Tensor): (M, 1, H, W), what the student sees twice.
             teacher (Tensor): (M, 2, H, W), of the whole frames, pixels.
             teacher_visible (Tensor): (M, 1, H, W).
-            window (tuple[slice]): What the views show of the frames.
+            window (tuple[Tensor]): What the views show of the frames.
 
         Returns:
             Tensor: Scalar.

@@ -7,30 +7,36 @@ from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
-from .gather import gather_with_grad, world_size
+from .gather import check_shapes, gather_packed
 from .precision import raise_precision
+from .processes import from_first_process, own_numbers, world_size
 from .vicreg import covariance, variance
 
 
-def sample_positions(feat: Tensor, max_samples: int) -> Tensor:
-    """A feature map's positions as samples, at most ``max_samples`` of them.
+def sample_positions(
+    feat: Tensor, order: Tensor, count: int, numbers: Tensor
+) -> Tensor:
+    """Some positions of every map of a batch, as samples.
 
-    Positions are drawn anew at each call, without replacement and uniformly
-    over images and places, from the device's default generator. If there are
-    no more than ``max_samples``, all are taken in order and nothing is drawn.
+    Map number i takes ``count`` consecutive entries of ``order`` from
+    ``i * count`` on, around its end. In a random order that is a draw without
+    replacement in each map, and maps share no place before all are taken. It
+    depends on a map's number only and not on which others are with it.
 
     Args:
         feat (Tensor): (N, C, H, W).
-        max_samples (int): Upper bound on the samples.
+        order (Tensor): (H * W,), the positions in some order, int64.
+        count (int): Samples of each map, H * W at most.
+        numbers (Tensor): (N,), number of each map, int64.
 
     Returns:
-        Tensor: (M, C), M = min(N * H * W, max_samples).
+        Tensor: (N * count, C).
     """
+    places = len(order)
+    rank = numbers[:, None] * count + torch.arange(count, device=feat.device)
+    first = torch.arange(len(feat), device=feat.device)[:, None] * places
     samples = feat.movedim(1, -1).flatten(0, 2)
-    if len(samples) <= max_samples:
-        return samples
-    drawn = torch.randperm(len(samples), device=feat.device)[:max_samples]
-    return samples.index_select(0, drawn)
+    return samples.index_select(0, (first + order[rank % places]).flatten())
 
 
 @MODELS.register_module()
@@ -49,9 +55,11 @@ class FeatureVCLoss(nn.Module):
             fine to coarse.
         covariance (Sequence[float]): Weight of the covariance per level, fine
             to coarse. A level whose two weights are 0 costs nothing.
-        max_samples (int): Samples per level over all processes together, so
-            that the number of processes does not change the statistics. See
-            :func:`sample_positions`. Defaults to 4096.
+        max_samples (int): Samples per level over all processes together: of
+            a level with more, every map gives the same number of positions
+            (at least one), drawn anew at each call. Process 0 draws for all,
+            so that the samples are the same whatever the number of
+            processes. See :func:`sample_positions`. Defaults to 4096.
         gamma (float): Standard deviation that is enough. Defaults to 1.
         gather (bool): Take the statistics over the batches of all processes
             and not over each one's own. The paper does not say (?); True is
@@ -94,11 +102,16 @@ class FeatureVCLoss(nn.Module):
         self.gather = gather
         self.loss_weight = loss_weight
 
-    def forward(self, feats: Sequence[Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self, feats: Sequence[Tensor], num_views: int = 1
+    ) -> dict[str, Tensor]:
         """The two weighted terms, summed over levels.
 
         Args:
             feats (Sequence[Tensor]): (N, C, H, W) per level, fine to coarse.
+            num_views (int): How many of the N, one after the other, are views
+                of one training sample. It decides which positions are drawn
+                for which map. Defaults to 1.
 
         Returns:
             dict[str, Tensor]: Scalars ``variance`` and ``covariance``.
@@ -114,17 +127,15 @@ class FeatureVCLoss(nn.Module):
                 'feature maps: give one variance and one covariance weight '
                 'per level, fine to coarse'
             )
+        if self.gather:
+            check_shapes(feats[:1])
         weights = list(zip(self.variance, self.covariance))
-        share = self.max_samples
+        samples = self._samples(
+            [f for f, weight in zip(feats, weights) if any(weight)], num_views
+        )
+        samples = [raise_precision(x) for x in samples]
         if self.gather:
-            share = max(1, share // world_size())
-        samples = [
-            raise_precision(sample_positions(feat, share))
-            for feat, weight in zip(feats, weights)
-            if any(weight)
-        ]
-        if self.gather:
-            samples = gather_with_grad(samples)
+            samples = [x.flatten(0, 1) for x in gather_packed(samples)]
         spread = correlation = samples[0].new_zeros(())
         active = [weight for weight in weights if any(weight)]
         for z, (of_variance, of_covariance) in zip(samples, active):
@@ -136,3 +147,22 @@ class FeatureVCLoss(nn.Module):
             variance=self.loss_weight * spread,
             covariance=self.loss_weight * correlation,
         )
+
+    def _samples(self, feats: list[Tensor], num_views: int) -> list[Tensor]:
+        """Every position of the small levels, some of the large ones."""
+        world = world_size() if self.gather else 1
+        count = max(1, self.max_samples // (len(feats[0]) * world))
+        sizes = [f.shape[-2:].numel() for f in feats]
+        if max(sizes) <= count:
+            return [f.movedim(1, -1).flatten(0, 2) for f in feats]
+        device = feats[0].device
+        orders = torch.cat([torch.randperm(x, device=device) for x in sizes])
+        if self.gather:
+            orders = from_first_process(orders)
+        numbers = own_numbers(len(feats[0]) // num_views, device)
+        views = torch.arange(num_views, device=device)
+        numbers = (numbers[:, None] * num_views + views).flatten()
+        return [
+            sample_positions(f, order, min(count, size), numbers)
+            for f, order, size in zip(feats, orders.split(sizes), sizes)
+        ]

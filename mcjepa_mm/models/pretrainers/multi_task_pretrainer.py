@@ -17,6 +17,13 @@ class MultiTaskPretrainer(BaseModel):
     A task whose batch is absent costs nothing and leaves its head's
     parameters without a gradient, so the optimiser does not move them.
 
+    Several processes train as one does on all their batches together: the
+    means over them of the terms and of the gradients are the same, if they
+    bring batches of one size. Two things are each process's own and make a
+    difference: what a dropout leaves out (stochastic depth,
+    ``level_dropout``), and the statistics of a batch norm in the backbone
+    without ``sync_bn``.
+
     Args:
         backbone (dict): Config of the encoder: images (N, 3, H, W) to a
             pyramid of maps, fine to coarse.

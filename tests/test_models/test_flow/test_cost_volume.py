@@ -119,6 +119,22 @@ def test_bfloat16_and_autocast():
     assert (a.grad - expected).abs().max() < 0.02 * expected.abs().max()
 
 
+def test_float16_holds_the_mean_of_what_it_cannot_sum():
+    torch.manual_seed(0)
+    a, b = 48 * torch.randn(2, 1, 768, 4, 20)
+    a, b = a.half().requires_grad_(), b.half()
+    exact = a.detach().double().requires_grad_()
+    expected = cost_volume(exact, b.double())
+    # some sums over the channels are beyond 65504
+    assert 768 * expected.abs().max() > torch.finfo(torch.float16).max
+    half = cost_volume(a, b)
+    half.float().sum().backward()
+    expected.sum().backward()
+    for found, wanted in ((half, expected), (a.grad, exact.grad)):
+        error = (found.double() - wanted).abs().max()
+        assert error < 2e-3 * wanted.abs().max()
+
+
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match=r'\(1, 2, 4, 4\).*\(1, 2, 4, 5\)'):
         cost_volume(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 5))

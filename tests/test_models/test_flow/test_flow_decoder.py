@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from mcjepa_mm.models.flow import FlowDecoder, cost_volume, warp
+from mcjepa_mm.models.flow.flow_decoder import _normalize
 
 CHANNELS, STRIDES = (4, 6, 8), (2, 4, 8)
 
@@ -131,12 +132,24 @@ def test_gradcheck():
     )
 
 
-def test_autocast_keeps_the_flow_in_float32():
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_autocast_keeps_the_flow_in_float32(dtype):
     decoder = jolt(build())
-    with torch.autocast('cpu', dtype=torch.bfloat16):
+    with torch.autocast('cpu', dtype=dtype):
         flows = decoder(*pyramids())
     assert all(f.dtype == torch.float32 for f in flows)
     assert all(f.isfinite().all() for f in flows)
+
+
+def test_float16_is_normalised_in_float32():
+    # the variance, 90000, leaves float16's range
+    feats = [(300 * level[0]).half() for level in pyramids()]
+    for found, x in zip(_normalize(*feats), feats, strict=True):
+        both = torch.stack(feats).double()
+        std, mean = torch.std_mean(both, dim=(0, 2, 3, 4), correction=1)
+        expected = (x - mean.view(-1, 1, 1, 1)) / std.view(-1, 1, 1, 1)
+        assert found.dtype == torch.float16
+        assert (found - expected).abs().max() < 2e-3
 
 
 def test_wrong_pyramids_are_named():

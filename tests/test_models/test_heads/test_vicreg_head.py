@@ -6,6 +6,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from mcjepa_mm.models.heads import VICRegHead
+from mcjepa_mm.models.heads.global_batch_norm import GlobalBatchNorm1d
 
 
 def build(norm='LN', **kwargs):
@@ -16,7 +17,7 @@ def build(norm='LN', **kwargs):
 def test_expander_layout():
     """(Linear, BN, ReLU) twice, then a Linear without bias."""
     kinds = [type(m) for m in build('BN').expander]
-    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 2 + [nn.Linear]
+    assert kinds == [nn.Linear, GlobalBatchNorm1d, nn.ReLU] * 2 + [nn.Linear]
     last = build('LN').expander[-1]
     assert last.bias is None and last.weight.shape == (8, 12)
 

@@ -10,7 +10,16 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from mcjepa_mm.models.losses import FeatureVCLoss, VICRegLoss, gather_with_grad
+from mcjepa_mm.models.heads.global_batch_norm import GlobalBatchNorm1d
+from mcjepa_mm.models.losses import (
+    FeatureRegressionLoss,
+    FeatureVCLoss,
+    FlowConsistencyLoss,
+    PhotometricLoss,
+    SelfSupervisionLoss,
+    VICRegLoss,
+    gather_with_grad,
+)
 
 WORLD = 2
 
@@ -42,7 +51,55 @@ def feature_step(part: slice, gather: bool = True) -> dict:
     return backward(terms, shared)
 
 
-def backward(terms: dict, shared: nn.Linear) -> dict:
+def sampled_step(part: slice) -> dict:
+    """A few of the positions of pairs of maps, drawn by the random state."""
+    maps = images().movedim(0, 1)[part].flatten(0, 1)
+    shared = layer(4)
+    fine = shared(maps.movedim(1, -1)).movedim(-1, 1)
+    loss = FeatureVCLoss((0.5, 2.0), (1.0, 0.3), max_samples=30)
+    return backward(loss([fine, fine[..., :1]], num_views=2), shared)
+
+
+def masked_step(part: slice) -> dict:
+    """Every masked loss, of samples that see 1 to 0 of their pixels."""
+    generator = torch.Generator().manual_seed(1)
+    x, y, chance = torch.rand(
+        3, 6, 3, 12, 14, generator=generator, dtype=torch.float64
+    )
+    share = torch.linspace(1, 0, 6).view(6, 1, 1, 1)
+    mask = (chance[:, :1] < share).double()[part]
+    torch.manual_seed(2)
+    shared = nn.Conv2d(3, 3, 1).double()
+    z, y = shared(x[part]), y[part]
+    cut = (..., slice(4), slice(5))
+    levels = [(z, y, mask), (z[cut], y[cut], mask[cut])]
+    terms = dict(
+        photometric=PhotometricLoss(census=0.5)(z, y, mask),
+        feature=FeatureRegressionLoss()(levels),
+        flow=FlowConsistencyLoss()(z[:, :2], y[:, :2], mask),
+    )
+    return backward(terms, shared)
+
+
+def batch_norm_step(part: slice, norm: nn.BatchNorm1d, scale: float) -> dict:
+    """A sum over the samples, and what the layer remembers."""
+    shared, norm = layer(5), norm.double()
+    nn.init.uniform_(norm.weight), nn.init.uniform_(norm.bias)
+    for _ in range(2):
+        out = norm(shared(3 * images()[0, part, :, 0, 0] + 1))
+    result = backward(dict(cube=scale * (out**3).sum()), shared)
+    affine = torch.cat([norm.weight.grad, norm.bias.grad])
+    return dict(result, affine=affine, **dict(norm.named_buffers()))
+
+
+def student_frames(part: slice) -> list:
+    """The student's frames of some samples, and the window."""
+    frames = torch.arange(6.0).view(6, 1, 1, 1, 1).expand(6, 2, 3, 16, 16)
+    views, window = SelfSupervisionLoss(border=4).views(frames[part])
+    return [views, *window]
+
+
+def backward(terms: dict, shared: nn.Module) -> dict:
     sum(terms.values()).backward()
     grad = torch.cat([shared.weight.grad.flatten(), shared.bias.grad])
     return dict(grad=grad, **{k: v.detach() for k, v in terms.items()})
@@ -63,17 +120,33 @@ def run(rank: int, folder: str) -> None:
         vicreg_wide=vicreg_step(9, part),
         vicreg_narrow=vicreg_step(4, part),
         feature=feature_step(part),
+        masked=masked_step(part),
+        # one sample here, five there
+        batch_norm=batch_norm_step(
+            (slice(1), slice(1, None))[rank], GlobalBatchNorm1d(5), WORLD
+        ),
     )
+    # The processes' own random states differ.
+    torch.manual_seed(rank)
+    results['sampled'] = sampled_step(slice(rank, None, WORLD))
     for result in results.values():
         # What DDP does with the gradients, and a logger with the losses.
         for value in result.values():
-            dist.all_reduce(value)
-            value /= WORLD
+            if value.is_floating_point():
+                dist.all_reduce(value)
+                value /= WORLD
     results['feature_local'] = feature_step(part, gather=False)
+
+    torch.manual_seed(rank)
+    results['student'] = student_frames(slice(rank, None, WORLD))
+    half = GlobalBatchNorm1d(3)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        out = half(torch.full((1, 3), 300.0 + 2 * rank).bfloat16())
+    results['half'] = dict(out=out, running_mean=half.running_mean)
 
     constant = torch.full((2, 1, 3, 3), 2.0 * rank)
     results['shared_budget'] = FeatureVCLoss(
-        (1.0,), (0.0,), max_samples=2, gamma=2.0
+        (1.0,), (0.0,), max_samples=4, gamma=2.0
     )([constant])['variance']
     results['one_image_each'] = VICRegLoss()(
         torch.full((1, 3), 2.0 * rank), torch.full((1, 3), 2.0 * rank)

@@ -5,12 +5,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 import losses_workers as workers  # noqa: E402
 
 ALL = slice(None)
 pytestmark = pytest.mark.slow
+
+
+def seeded(function, *args):
+    """As process 0 calls it."""
+    torch.manual_seed(0)
+    return function(*args)
 
 
 @pytest.fixture(scope='module')
@@ -29,6 +36,12 @@ def results(tmp_path_factory):
         ('vicreg_wide', lambda: workers.vicreg_step(9, ALL)),
         ('vicreg_narrow', lambda: workers.vicreg_step(4, ALL)),
         ('feature', lambda: workers.feature_step(ALL)),
+        ('sampled', lambda: seeded(workers.sampled_step, ALL)),
+        ('masked', lambda: workers.masked_step(ALL)),
+        (
+            'batch_norm',
+            lambda: workers.batch_norm_step(ALL, nn.BatchNorm1d(5), 1),
+        ),
     ],
 )
 def test_value_and_gradient_equal_one_process(results, name, expected):
@@ -50,11 +63,29 @@ def test_without_gather_each_process_has_its_own_statistics(results):
 
 
 def test_max_samples_is_shared_by_the_processes(results):
-    # One sample from each: {0, 2} has variance 2, {0, 0, 2, 2} has 4 / 3.
+    # One position of each of the four maps: {0, 0, 2, 2} has variance 4 / 3,
+    # with two of each it would be 8 / 7.
     for result in results:
         assert result['shared_budget'].item() == pytest.approx(
-            2 - (2 + 1e-4) ** 0.5
+            2 - (4 / 3 + 1e-4) ** 0.5
         )
+
+
+def test_students_frames_equal_one_process(results):
+    views, *window = seeded(workers.student_frames, ALL)
+    for rank, result in enumerate(results):
+        own, *own_window = result['student']
+        assert torch.equal(own, views[rank :: workers.WORLD])
+        assert all(map(torch.equal, own_window, window))
+
+
+def test_batch_norm_of_half_precision_counts_in_float32(results):
+    # bfloat16 has no 301; the mean of 300 and 302 is 301
+    for result, sign in zip(results, (-1, 1)):
+        half = result['half']
+        assert half['out'].dtype == torch.bfloat16
+        assert half['out'].tolist() == [[sign, sign, sign]]
+        assert half['running_mean'].tolist() == pytest.approx([30.1] * 3)
 
 
 def test_one_image_per_process_is_a_batch_of_two(results):
@@ -73,4 +104,4 @@ def test_order_and_packing(results):
 
 def test_unequal_batches_are_refused_by_every_process(results):
     for result in results:
-        assert 'got [[2], [3]]' in result['unequal']
+        assert '[[2, 3], [3, 3]]' in result['unequal']

@@ -68,16 +68,28 @@ def test_level_without_weights_is_not_touched():
     assert all(term.isfinite() for term in terms.values())
 
 
-def test_samples_are_distinct_positions_with_their_channels():
+def test_each_map_takes_the_next_positions_of_the_order():
     place = torch.arange(2 * 4 * 5.0).view(2, 1, 4, 5)
     feat = torch.cat([place, place + 100], dim=1)
-    torch.manual_seed(0)
-    first, second = sample_positions(feat, 12), sample_positions(feat, 12)
-    assert first.shape == (12, 2)
-    assert first[:, 0].unique().numel() == 12
-    assert torch.equal(first[:, 1], first[:, 0] + 100)
-    assert not torch.equal(first, second)
-    assert torch.equal(sample_positions(feat, 40)[:, 0], torch.arange(40.0))
+    order = torch.arange(20).flip(0)
+    samples = sample_positions(feat, order, 6, torch.tensor([2, 3]))
+    assert torch.equal(samples[:, 1], samples[:, 0] + 100)
+    # entries 12 to 17 of the order, then 18 and 19 and on from its start
+    assert samples[:6, 0].tolist() == [7, 6, 5, 4, 3, 2]
+    assert (samples[6:, 0] - 20).tolist() == [1, 0, 19, 18, 17, 16]
+
+
+def test_a_maps_samples_do_not_depend_on_the_others():
+    feat, order = torch.rand(3, 2, 4, 5), torch.randperm(20)
+    whole = sample_positions(feat, order, 8, torch.tensor([0, 1, 2]))
+    alone = sample_positions(feat[1:2], order, 8, torch.tensor([1]))
+    assert torch.equal(whole[8:16], alone)
+
+
+def test_positions_are_drawn_anew():
+    loss = FeatureVCLoss((1.0,), (0.0,), max_samples=2, gamma=100.0)
+    feat = torch.rand(1, 1, 8, 8)
+    assert len({loss([feat])['variance'].item() for _ in range(5)}) > 1
 
 
 def test_max_samples_bounds_the_statistics():
