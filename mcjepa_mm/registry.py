@@ -27,6 +27,7 @@ MODELS = _child(root.MODELS, ['mcjepa_mm.models'])
 # Nothing of this kind is added; without a registry of the scope mmengine
 # warns in every log that it has searched for one.
 OPTIMIZERS = _child(root.OPTIMIZERS, _ENGINE)
+MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS, _ENGINE)
 WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS, ['mcjepa_mm.models'])
 
 # Data.

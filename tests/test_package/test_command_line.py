@@ -1,4 +1,3 @@
-import socket
 from pathlib import Path
 
 import pytest
@@ -98,17 +97,10 @@ def test_train_resume_and_test(tool, tmp_path):
     assert "'other.weight'" in last and "'line.weight'" in last
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return str(probe.getsockname()[1])
-
-
 @pytest.mark.slow
 def test_two_processes_on_a_cpu(tool, tmp_path, monkeypatch):
     # A machine with a GPU is asked not to use it.
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
-    monkeypatch.setenv('PORT', free_port())
     done = tool('dist_train.sh', CONFIG, '2', '--work-dir', 'work')
     assert done.returncode == 0, done.stderr
     assert (tmp_path / 'work' / 'epoch_1.pth').is_file()

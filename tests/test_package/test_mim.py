@@ -58,9 +58,11 @@ def test_train_and_test_with_a_config_of_ones_own(mim, tmp_path):
 def test_train_with_the_launcher_that_mim_knows(mim, tmp_path, monkeypatch):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
     config = TOYS / 'toy_config.py'
-    words = ['--launcher', 'pytorch', '--work-dir', 'work']
+    words = ['--launcher', 'pytorch', '--gpus', 2, '--work-dir', 'work']
     done = mim('train', 'mcjepa_mm', config, *words)
     assert done.returncode == 0, done.stderr
+    # four samples, two to a batch, one batch to a process
+    assert 'Epoch(train) [1][1/1]' in done.stdout + done.stderr
     assert (tmp_path / 'work' / 'epoch_1.pth').is_file()
 
 

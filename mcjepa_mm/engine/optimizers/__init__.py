@@ -1,3 +1,4 @@
 from .layer_decay import LayerDecayOptimWrapperConstructor
+from .mixed_precision import MixedPrecisionOptimWrapper
 
-__all__ = ['LayerDecayOptimWrapperConstructor']
+__all__ = ['LayerDecayOptimWrapperConstructor', 'MixedPrecisionOptimWrapper']

@@ -1,0 +1,191 @@
+"""Join the processes that a launcher started, with a GPU or without one.
+
+A launcher tells each process by environment variables which one it is. Each
+launcher has its own names; torch has another set, into which they are
+translated here. mmengine does that too, but on its way to a CUDA device.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import timedelta
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from torch import distributed as dist
+
+# What torch reads -> what the launcher set.
+VARIABLES = dict(
+    pytorch={
+        name: name
+        for name in (
+            'RANK',
+            'WORLD_SIZE',
+            'LOCAL_RANK',
+            'MASTER_ADDR',
+            'MASTER_PORT',
+        )
+    },
+    slurm=dict(
+        RANK='SLURM_PROCID',
+        WORLD_SIZE='SLURM_NTASKS',
+        LOCAL_RANK='SLURM_LOCALID',
+    ),
+    mpi=dict(
+        RANK='OMPI_COMM_WORLD_RANK',
+        WORLD_SIZE='OMPI_COMM_WORLD_SIZE',
+        LOCAL_RANK='OMPI_COMM_WORLD_LOCAL_RANK',
+    ),
+)
+STARTED_BY = dict(
+    pytorch='torchrun (tools/dist_train.sh)',
+    slurm='srun (tools/slurm_train.sh)',
+    mpi="Open MPI's mpirun",
+)
+
+
+def launched_variables(
+    launcher: str, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Translate a launcher's variables into those that torch reads.
+
+    ``MASTER_ADDR`` and ``MASTER_PORT`` of the environment are kept. Without
+    them slurm's first node is the address, and its job and step give a port,
+    so that jobs that share a node do not meet; Open MPI's processes meet on
+    their own machine, if they are all on one.
+
+    Args:
+        launcher (str): ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        environ (Mapping[str, str]): The environment of this process.
+
+    Returns:
+        dict[str, str]: ``RANK``, ``WORLD_SIZE``, ``LOCAL_RANK``,
+        ``MASTER_ADDR`` and ``MASTER_PORT``.
+
+    Raises:
+        RuntimeError: If a variable is missing, or slurm does not tell the
+            names of its nodes.
+        ValueError: For an unknown launcher.
+    """
+    if launcher not in VARIABLES:
+        raise ValueError(
+            f"launcher must be 'none' or one of {sorted(VARIABLES)}, "
+            f'got {launcher!r}.'
+        )
+    found = {
+        name: _required(launcher, environ, key)
+        for name, key in VARIABLES[launcher].items()
+    }
+    if launcher == 'pytorch':
+        return found
+    address, port = dict(
+        slurm=(_slurm_address, _slurm_port), mpi=(_mpi_address, _mpi_port)
+    )[launcher]
+    return dict(
+        found,
+        MASTER_ADDR=environ.get('MASTER_ADDR') or address(environ),
+        MASTER_PORT=environ.get('MASTER_PORT') or port(environ),
+    )
+
+
+def join_processes(cfg: Config) -> None:
+    """Make the config's runner one of the launcher's processes.
+
+    Without an accelerator the processes are joined here, by gloo, and the
+    model wrapper names no device: mmengine's ``init_dist`` picks a CUDA
+    device in any case, and so does its default wrapper. With one, the
+    variables are set and the rest is mmengine's.
+
+    ``env_cfg.dist_cfg`` holds for both: ``timeout`` is how many seconds a
+    process waits for the others before it ends with an error; torch's default
+    is 1800 for gloo and 600 for NCCL. ``port`` is slurm's port.
+
+    Args:
+        cfg (Config): With a ``launcher``; ``'none'`` changes nothing. On a
+            CPU, ``model_wrapper_cfg`` is set.
+
+    Raises:
+        RuntimeError: If this process was not started by that launcher.
+        ValueError: For an unknown launcher or a timeout that is none.
+    """
+    if cfg.launcher == 'none':
+        return
+    settings = cfg.get('env_cfg', {}).get('dist_cfg') or {}
+    timeout = settings.get('timeout')
+    if timeout is not None:
+        if not isinstance(timeout, int | float) or timeout <= 0:
+            raise ValueError(
+                'env_cfg.dist_cfg.timeout must be a number of seconds above '
+                f'0, got {timeout!r}.'
+            )
+        timeout = timedelta(seconds=timeout)
+    if cfg.launcher == 'slurm' and settings.get('port'):
+        os.environ['MASTER_PORT'] = str(settings['port'])
+    os.environ.update(launched_variables(cfg.launcher, os.environ))
+    if get_device() != 'cpu':
+        return
+    if not dist.is_initialized():
+        dist.init_process_group('gloo', timeout=timeout)
+    wrapper = cfg.get('model_wrapper_cfg') or dict(
+        type='MMDistributedDataParallel',
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
+    wrapper['device_ids'] = None
+    cfg.model_wrapper_cfg = wrapper
+
+
+def _required(launcher: str, environ: Mapping[str, str], name: str) -> str:
+    if name not in environ:
+        raise RuntimeError(
+            f'The launcher {launcher!r} is named, but {name} is not set: '
+            f'this process was not started by {STARTED_BY[launcher]}. Start '
+            'it so, or leave out --launcher to run in one process.'
+        )
+    return environ[name]
+
+
+def _slurm_address(environ: Mapping[str, str]) -> str:
+    # A step may run on some of its job's nodes only.
+    nodes = environ.get('SLURM_STEP_NODELIST')
+    if nodes is None:
+        nodes = _required('slurm', environ, 'SLURM_NODELIST')
+    if not set('[,') & set(nodes):
+        return nodes
+    command = ['scontrol', 'show', 'hostnames', nodes]
+    try:
+        said = subprocess.run(
+            command, check=True, capture_output=True, text=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise RuntimeError(
+            f'The first of the nodes {nodes} is not known: '
+            f'`{" ".join(command)}` failed, {error}. Set MASTER_ADDR to its '
+            'name.'
+        ) from error
+    return said.stdout.split()[0]
+
+
+def _slurm_port(environ: Mapping[str, str]) -> str:
+    job = int(_required('slurm', environ, 'SLURM_JOB_ID'))
+    step = int(environ.get('SLURM_STEP_ID', 0))
+    # Below the ports that Linux gives to outgoing connections.
+    return str(20000 + (job * 16 + step) % 10000)
+
+
+def _mpi_address(environ: Mapping[str, str]) -> str:
+    here, all_of_them = (
+        _required('mpi', environ, f'OMPI_COMM_WORLD_{name}')
+        for name in ('LOCAL_SIZE', 'SIZE')
+    )
+    if here == all_of_them:
+        return '127.0.0.1'
+    raise RuntimeError(
+        f"The launcher 'mpi' has {here} of its {all_of_them} processes on "
+        'this machine, and MASTER_ADDR is not set. Give all of them the '
+        "address of process 0's machine: mpirun -x MASTER_ADDR=..."
+    )
+
+
+def _mpi_port(environ: Mapping[str, str]) -> str:
+    return '29500'

@@ -1,0 +1,189 @@
+"""What launchers say, and processes that are joined without a GPU."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mcjepa_mm.engine.cores import share_cores
+from mcjepa_mm.engine.process_group import join_processes, launched_variables
+
+TIMEOUT = 3
+SLURM = dict(
+    SLURM_PROCID='3',
+    SLURM_NTASKS='8',
+    SLURM_LOCALID='1',
+    SLURM_NODELIST='cpu[07-08]',
+    SLURM_JOB_ID='1234',
+)
+MPI = dict(
+    OMPI_COMM_WORLD_RANK='1',
+    OMPI_COMM_WORLD_SIZE='2',
+    OMPI_COMM_WORLD_LOCAL_RANK='1',
+    OMPI_COMM_WORLD_LOCAL_SIZE='2',
+)
+TORCH = dict(
+    RANK='1',
+    WORLD_SIZE='2',
+    LOCAL_RANK='0',
+    MASTER_ADDR='here',
+    MASTER_PORT='7',
+)
+MEETING = dict(MASTER_ADDR='there', MASTER_PORT='9')
+
+
+def ranks(found):
+    return [found[name] for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK')]
+
+
+def place(found):
+    return [found[name] for name in MEETING]
+
+
+@pytest.fixture
+def scontrol(tmp_path, monkeypatch):
+    """Put a `scontrol` that knows slurm's two nodes on the PATH."""
+    script = tmp_path / 'scontrol'
+    script.write_text(
+        '#!/bin/sh\n'
+        '[ "$*" = "show hostnames cpu[07-08]" ] || exit 1\n'
+        'echo cpu07\necho cpu08\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
+
+
+def test_torchrun_says_it_all():
+    assert launched_variables('pytorch', dict(TORCH, HOME='/')) == TORCH
+
+
+def test_slurm(scontrol):
+    found = launched_variables('slurm', SLURM)
+    assert ranks(found) == ['3', '8', '1']
+    assert found['MASTER_ADDR'] == 'cpu07'
+    port = int(found['MASTER_PORT'])
+    assert 20000 <= port < 30000
+    for other in (dict(SLURM_JOB_ID='1235'), dict(SLURM_STEP_ID='1')):
+        other = launched_variables('slurm', SLURM | other)
+        assert int(other['MASTER_PORT']) != port
+
+
+def test_slurms_step_may_have_fewer_nodes_and_needs_no_scontrol():
+    found = launched_variables('slurm', SLURM | dict(SLURM_NODELIST='one'))
+    assert found['MASTER_ADDR'] == 'one'
+    step = dict(SLURM_STEP_NODELIST='cpu08')
+    assert launched_variables('slurm', SLURM | step)['MASTER_ADDR'] == 'cpu08'
+
+
+def test_open_mpi():
+    found = launched_variables('mpi', MPI)
+    assert ranks(found) == ['1', '2', '1']
+    assert place(found) == ['127.0.0.1', '29500']
+
+
+@pytest.mark.parametrize(
+    'launcher, said',
+    [('slurm', SLURM), ('mpi', MPI | dict(OMPI_COMM_WORLD_LOCAL_SIZE='1'))],
+)
+def test_the_users_meeting_place_holds(launcher, said):
+    assert place(launched_variables(launcher, said | MEETING)) == [
+        'there',
+        '9',
+    ]
+
+
+@pytest.mark.parametrize(
+    'launcher, said, message',
+    [
+        ('pytorch', {}, r'RANK is not set.*torchrun \(tools/dist_train'),
+        ('slurm', {}, r'SLURM_PROCID is not set.*srun \(tools/slurm_train'),
+        ('slurm', SLURM, r'scontrol show hostnames cpu.*Set MASTER_ADDR'),
+        ('mpi', {}, "OMPI_COMM_WORLD_RANK is not set.*Open MPI's mpirun"),
+        (
+            'mpi',
+            MPI | dict(OMPI_COMM_WORLD_LOCAL_SIZE='1'),
+            '1 of its 2 processes.*MASTER_ADDR is not set.*mpirun -x',
+        ),
+    ],
+)
+def test_what_is_missing_is_named(launcher, said, message):
+    with pytest.raises(RuntimeError, match=message):
+        launched_variables(launcher, said)
+
+
+def test_an_unknown_launcher_is_refused():
+    with pytest.raises(ValueError, match="'mpi', 'pytorch', 'slurm'.*'ray'"):
+        launched_variables('ray', {})
+
+
+@pytest.mark.parametrize('timeout', [0, '1h'])
+def test_a_timeout_is_a_number_of_seconds(timeout):
+    cfg = Config(
+        dict(launcher='pytorch', env_cfg=dict(dist_cfg=dict(timeout=timeout)))
+    )
+    with pytest.raises(ValueError, match='number of seconds above 0, got'):
+        join_processes(cfg)
+
+
+def test_without_a_launcher_nothing_happens():
+    cfg = Config(dict(launcher='none'))
+    join_processes(cfg)
+    assert dict(cfg) == dict(launcher='none')
+    assert not torch.distributed.is_initialized()
+
+
+def share(rank, folder):
+    """Be one of two processes; the second leaves the first one waiting."""
+    os.environ.update(
+        OMPI_COMM_WORLD_RANK=str(rank),
+        OMPI_COMM_WORLD_LOCAL_RANK=str(rank),
+        OMPI_COMM_WORLD_SIZE='2',
+        OMPI_COMM_WORLD_LOCAL_SIZE='2',
+        MASTER_PORT=(folder / 'port').read_text(),
+        MCJEPA_MM_SHARE_CORES='1',
+    )
+    cfg = Config(
+        dict(
+            launcher='mpi',
+            env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=TIMEOUT)),
+            find_unused_parameters=True,
+        )
+    )
+    join_processes(cfg)
+    assert torch.distributed.get_backend() == 'gloo'
+    assert cfg.model_wrapper_cfg == dict(
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=True,
+    )
+    share_cores(cfg)
+    cores = len(os.sched_getaffinity(0))
+    assert torch.get_num_threads() == max(1, cores // 2)
+
+    total = torch.ones(1)
+    torch.distributed.all_reduce(total)
+    assert total == 2
+    done = folder / 'done'
+    if rank == 0:
+        with (
+            done.open('w'),
+            pytest.raises(RuntimeError, match='(?i)timed ?out'),
+        ):
+            torch.distributed.all_reduce(total)
+    else:
+        done.open().read()  # waits for the first one to close it
+
+
+@pytest.mark.slow
+def test_a_process_does_not_wait_for_ever(two_processes, free_port, tmp_path):
+    os.mkfifo(tmp_path / 'done')
+    (tmp_path / 'port').write_text(free_port)
+    two_processes(__file__, tmp_path)
+
+
+if __name__ == '__main__':
+    share(int(sys.argv[1]), Path(sys.argv[2]))

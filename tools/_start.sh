@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# What the scripts that start several processes share; they source it.
+#
+# start_with_torchrun PROCESSES SCRIPT [options]
+#     On one machine with a port of its own, unless PORT names one. On several,
+#     run it on each with NNODES, NODE_RANK, MASTER_ADDR and PORT (29500) set.
+# start_with_srun PARTITION JOB_NAME SCRIPT [options]
+#     GPUS (8) is the number of processes, GPUS_PER_NODE (8) those of a
+#     machine. Without GPUs set GPUS_PER_NODE=0 and PROCESSES. CPUS_PER_TASK
+#     (5) are the cores of each, SRUN_ARGS further options of srun.
+#
+# SCRIPT is one of tools/. PYTHON names the interpreter.
+
+tools=$(dirname "${BASH_SOURCE[0]}")
+
+start_with_torchrun() {
+    local processes=$1 script=$2 where
+    shift 2
+    if (( ${NNODES:-1} > 1 )); then
+        where=(--nnodes="$NNODES"
+            --node_rank="${NODE_RANK:?is needed with NNODES > 1: 0, 1, ...}"
+            --master_addr="${MASTER_ADDR:?is needed with NNODES > 1: node 0}"
+            --master_port="${PORT:-29500}")
+    elif [[ -n ${PORT:-} ]]; then
+        where=(--master_addr=127.0.0.1 --master_port="$PORT")
+    else
+        where=(--standalone --local_addr=127.0.0.1)
+    fi
+    # torchrun would make it 1, however many cores there are.
+    if [[ -z ${OMP_NUM_THREADS:-} ]]; then
+        export MCJEPA_MM_SHARE_CORES=1
+    fi
+    exec "${PYTHON:-python}" -m torch.distributed.run "${where[@]}" \
+        --nproc_per_node="$processes" "$tools/$script" --launcher pytorch "$@"
+}
+
+start_with_srun() {
+    local partition=$1 job_name=$2 script=$3 per_node=${GPUS_PER_NODE:-8} tasks
+    local srun_args
+    shift 3
+    if (( per_node > 0 )); then
+        tasks=(--gres="gpu:$per_node" --ntasks="${GPUS:-8}"
+            --ntasks-per-node="$per_node")
+    else
+        tasks=(--ntasks="${PROCESSES:?is needed with GPUS_PER_NODE=0}")
+    fi
+    read -r -a srun_args <<< "${SRUN_ARGS:-}"
+    exec srun -p "$partition" --job-name="$job_name" "${tasks[@]}" \
+        --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 \
+        ${srun_args[@]+"${srun_args[@]}"} \
+        "${PYTHON:-python}" -u "$tools/$script" --launcher slurm "$@"
+}
