@@ -18,7 +18,7 @@ train_dataloader.batch_size = content_batch
 train_dataloader.dataset.length = iters_per_epoch * content_batch
 motion_dataloader = _base_.motion_train_dataloader
 motion_dataloader.batch_size = motion_batch
-train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=3)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=epochs, val_interval=3)
 
 optim_wrapper = dict(
     type='OptimWrapper',

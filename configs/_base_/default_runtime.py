@@ -7,8 +7,13 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    agreement=dict(type='AgreementHook'),
+    bad_samples=dict(type='BadSampleHook'),
+    loss_guard=dict(type='LossGuardHook'),
+    collapse_monitor=dict(type='CollapseMonitorHook', interval=50),
+    stop=dict(type='StopHook'),
 )
 env_cfg = dict(
     cudnn_benchmark=True,  # views and frames keep their size

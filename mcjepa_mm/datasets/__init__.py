@@ -19,6 +19,7 @@ from .flow_benchmarks import (
 )
 from .frame_pairs import FramePairs
 from .samplers import SequenceSampler
+from .seeded import SeededDataset, SeededSampler
 from .video_segmentation import DAVIS2017, MaskedVideos, VideoSegmentation
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     'FlyingThings3D',
     'FramePairs',
     'MaskedVideos',
+    'SeededDataset',
+    'SeededSampler',
     'SequenceSampler',
     'Sintel',
     'TooManyBadSamplesError',

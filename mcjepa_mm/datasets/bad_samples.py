@@ -1,6 +1,8 @@
 """What happens to samples that cannot be read: one policy for all data."""
 
 import math
+import re
+import traceback
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -8,9 +10,13 @@ from typing import Any
 import cv2
 import torch
 from mmengine.logging import print_log
+from PIL import Image
 from torch.utils.data import Dataset
 
+from mcjepa_mm.random_state import seed_sample
 from mcjepa_mm.registry import DATASETS
+
+from .seeded import SeededIndex
 
 _SHOWN = 20  # file names in one message
 
@@ -66,12 +72,17 @@ class BadSampleGuard(Dataset):
     A bad sample is recorded, its file is named in a warning, once, and
     another sample takes its place, always the same one. Above the limit the
     run stops. Only errors of data are caught: :class:`BadSampleError`,
-    ``OSError``, ``cv2.error`` and mmcv's assertion that an image could not be
-    decoded. Everything else is a bug and passes through.
+    ``OSError``, ``cv2.error``, what Pillow's decoders raise and mmcv's
+    assertion that an image could not be decoded. Everything else is a bug
+    and passes through.
 
-    OpenCV before version 5 decodes a truncated JPEG to a partly grey image
-    without an error, so an image data set's pipeline should begin with
+    OpenCV decodes a damaged JPEG without an error, before version 5 also a
+    truncated one, so an image data set's pipeline should begin with
     :class:`~mcjepa_mm.datasets.transforms.LoadImageStrict`.
+
+    It is for training. A metric over other samples than it says would be
+    wrong, so data for validation and tests are read without a guard: a bad
+    file ends the run.
 
     The record is one byte per sample in shared memory: dataloader workers,
     forked or spawned, and the main process see the same one. In a distributed
@@ -130,6 +141,9 @@ class BadSampleGuard(Dataset):
         for candidate in self._candidates(index):
             if self._record[candidate]:
                 continue
+            if isinstance(index, SeededIndex):
+                # whatever a failed candidate has drawn
+                seed_sample(index.seed)
             try:
                 return self.dataset[candidate]
             except Exception as error:
@@ -161,6 +175,10 @@ class BadSampleGuard(Dataset):
     def get_data_info(self, index: int) -> dict:
         """What the wrapped data set knows of a sample without loading it."""
         return self.dataset.get_data_info(index)
+
+    def num_bad(self) -> int:
+        """Number of samples found bad so far, by any worker."""
+        return int(self._record.count_nonzero())
 
     def bad_samples(self) -> list[int]:
         """Indices of the samples found bad so far, by any worker."""
@@ -198,7 +216,10 @@ class BadSampleGuard(Dataset):
     def _add(self, index: int, error: Exception) -> None:
         files = self._files(index)
         guilty = getattr(error, 'filename', None)
-        position = files.index(guilty) if guilty in files else 0
+        if guilty in files:
+            position = files.index(guilty)
+        else:
+            position = _first_unreadable(files)
         if files[position] not in self.bad_files():
             print_log(
                 f'Bad sample replaced: {files[position]}: '
@@ -245,7 +266,31 @@ def _is_data_error(error: Exception) -> bool:
     if isinstance(error, AssertionError):
         # mmcv's LoadImageFromFile, when OpenCV returns no image.
         return str(error).startswith('failed to load image')
-    return isinstance(error, (BadSampleError, OSError, cv2.error))
+    if isinstance(error, (BadSampleError, OSError, cv2.error)):
+        return True
+    if isinstance(error, Image.DecompressionBombError):
+        return True
+    # Pillow's decoders raise whatever damaged bytes make of them, and
+    # mmseg's LoadAnnotations, for one, hands it on.
+    raised_in = [
+        frame.f_globals.get('__name__', '')
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+    decoder = re.compile(r'PIL\.(\w+ImagePlugin|ImageFile)')
+    return not isinstance(error, MemoryError) and any(
+        decoder.fullmatch(name) for name in raised_in
+    )
+
+
+def _first_unreadable(files: list[str]) -> int:
+    """Which picture is at fault, where the error does not say it."""
+    for position, path in enumerate(files):
+        try:
+            with Image.open(path) as image:
+                image.load()
+        except Exception:
+            return position
+    return 0
 
 
 def _listing(files: list[str]) -> str:

@@ -1,16 +1,18 @@
 """From a command line to a runner: what the scripts in tools/ share."""
 
 import argparse
-import os
 import os.path as osp
 
-import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+
+from .cores import share_cores
+from .process_group import join_processes
+from .resume import ResumeHook
 
 
 def load_config(
@@ -49,7 +51,8 @@ def build_runner(cfg: Config) -> Runner:
     """Build the config's runner, ready for its launcher.
 
     The runner refuses a checkpoint of which no key is one of the model's;
-    mmengine would go on with random weights.
+    mmengine would go on with random weights. What it resumes from, see
+    :class:`~mcjepa_mm.engine.resume.ResumeHook`.
 
     Args:
         cfg (Config): As :func:`load_config` returns it.
@@ -57,12 +60,14 @@ def build_runner(cfg: Config) -> Runner:
     Returns:
         Runner: The runner, not started.
     """
+    join_processes(cfg)
     if get_device() == 'cpu':
-        _share_cores_with_workers(cfg)
-        if cfg.launcher == 'pytorch':
-            _join_processes_on_cpu(cfg)
+        share_cores(cfg)
+    resume, path = cfg.get('resume'), cfg.get('load_from')
     runner = RUNNERS.build(cfg)
-    runner.register_hook(_RefuseForeignCheckpoint())
+    runner.register_hook(
+        ResumeHook(path) if resume else _RefuseForeignCheckpoint()
+    )
     return runner
 
 
@@ -88,36 +93,6 @@ def _parse_options(options: list) -> dict:
     parser = argparse.ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     return parser.parse_args(['--cfg-options', *options]).cfg_options
-
-
-def _share_cores_with_workers(cfg: Config) -> None:
-    # OpenMP's threads wait for each other by spinning: one of them, put off
-    # its core by a dataloader worker, holds all up. Seen here with 2 threads
-    # and 1 busy process on 2 cores: a step took 25 to 50 times as long, and
-    # 1.5 times with 1 thread.
-    if 'OMP_NUM_THREADS' in os.environ:
-        return
-    loaders = [cfg.get('train_dataloader') or {}]
-    for hook in cfg.get('custom_hooks') or []:
-        loaders += [
-            task.get('dataloader') or {}
-            for task in (hook.get('tasks') or {}).values()
-        ]
-    workers = sum(loader.get('num_workers', 0) for loader in loaders)
-    torch.set_num_threads(max(1, torch.get_num_threads() - workers))
-
-
-def _join_processes_on_cpu(cfg: Config) -> None:
-    # mmengine's init_dist picks a CUDA device in any case, and its default
-    # model wrapper names one.
-    torch.distributed.init_process_group('gloo')
-    wrapper = cfg.get('model_wrapper_cfg') or dict(
-        type='MMDistributedDataParallel',
-        broadcast_buffers=False,
-        find_unused_parameters=cfg.get('find_unused_parameters', False),
-    )
-    wrapper['device_ids'] = None
-    cfg.model_wrapper_cfg = wrapper
 
 
 class _RefuseForeignCheckpoint(Hook):

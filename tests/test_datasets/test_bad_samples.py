@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from mcjepa_mm.datasets import (
@@ -173,6 +174,55 @@ def test_mmcvs_loader_is_guarded_too(images, tmp_path):
     assert names == ['d.jpg', 'e.jpg', 'f.jpg']
 
 
+def test_mmsegs_damaged_maps_are_guarded_and_named(
+    tmp_path, write_image, write_mask, truncate
+):
+    for number in range(5):
+        write_image(tmp_path / 'frames' / f'{number}.png', number)
+        write_mask(tmp_path / 'maps' / f'{number}.bmp', np.eye(72, 96))
+    empty = tmp_path / 'frames' / '0.png'
+    empty.write_bytes(b'')
+    cut = truncate(tmp_path / 'maps' / '1.bmp')
+    broken = tmp_path / 'maps' / '2.bmp'
+    content = bytearray(broken.read_bytes())
+    content[46] ^= 128  # the number of colours
+    broken.write_bytes(content)
+    with Image.open(broken) as image, pytest.raises(ValueError):
+        image.load()  # not an OSError
+    guard = BadSampleGuard(
+        dict(
+            type='mmseg.BaseSegDataset',
+            data_root=str(tmp_path),
+            data_prefix=dict(img_path='frames', seg_map_path='maps'),
+            img_suffix='.png',
+            seg_map_suffix='.bmp',
+            metainfo=dict(classes=('a', 'b'), palette=[[0, 0, 0]] * 2),
+            pipeline=[
+                dict(type='LoadImageFromFile'),
+                dict(type='mmseg.LoadAnnotations'),
+                dict(type='mmseg.PackSegInputs'),
+            ],
+        )
+    )
+    for index in range(len(guard)):
+        assert 'gt_sem_seg' in guard[index]['data_samples']
+    assert guard.bad_samples() == [0, 1, 2]
+    assert guard.bad_files() == [str(empty), str(cut), str(broken)]
+
+
+def test_a_bug_in_a_transform_of_pillow_images_is_no_bad_sample():
+    def transform():
+        Image.new('RGB', (4, 4)).resize((-1, 4))
+
+    class Broken(Numbers):
+        def __getitem__(self, index):
+            transform()
+
+    guard = BadSampleGuard(Broken())
+    with pytest.raises(ValueError, match='height and width'):
+        guard[0]
+
+
 def test_missing_and_empty_image_folders(images, tmp_path):
     missing = dict(images, data_root=str(tmp_path / 'nowhere'))
     with pytest.raises(
@@ -200,6 +250,24 @@ def test_truncated_video_among_others(tmp_path, write_video, truncate):
     with pytest.raises(TooManyBadSamplesError, match='cut.avi'):
         for index in range(len(guard)):
             guard[index]
+
+
+@pytest.mark.parametrize('num_workers', [0, 1])
+def test_without_a_guard_the_file_is_named_and_nothing_replaced(
+    tmp_path, write_image, truncate, num_workers
+):
+    for number in range(4):
+        write_image(tmp_path / f'{number}.png', number)
+    cut = truncate(tmp_path / '2.png')
+    loader = DataLoader(
+        FramePairs(str(tmp_path), pipeline=PACK),
+        batch_size=None,
+        num_workers=num_workers,
+    )
+    batches = iter(loader)
+    assert next(batches)['data_samples'].sample_idx == 0
+    with pytest.raises(BadSampleError, match=f'{cut} cannot be read'):
+        next(batches)
 
 
 def test_unopenable_video_counts_towards_the_limit(

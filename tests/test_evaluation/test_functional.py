@@ -10,6 +10,7 @@ from mcjepa_mm.evaluation.functional import (
     endpoint_error_map,
     knn_accuracy,
     rank_me,
+    rms_correlation,
 )
 
 
@@ -120,3 +121,24 @@ def test_rank_me():
     z = torch.diag(torch.tensor([3.0, 1.0]))
     assert rank_me(z) == pytest.approx(expected, abs=1e-4)
     assert rank_me(torch.zeros(4, 3)) == 1
+
+
+@pytest.mark.parametrize('shape', [(40, 6), (7, 30)])
+def test_rms_correlation(shape):
+    z = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    z = z * torch.arange(1.0, shape[1] + 1) + 3 + z[:, :1]
+    correlation = np.corrcoef(z.double().numpy().T)
+    others = correlation[~np.eye(shape[1], dtype=bool)]
+    expected = math.sqrt((others**2).mean())
+    assert rms_correlation(z) == pytest.approx(expected, rel=1e-9)
+    # A dimension that does not vary has no correlation to count.
+    with_constant = torch.cat([z, torch.full((shape[0], 1), 2.0)], dim=1)
+    assert rms_correlation(with_constant) == pytest.approx(expected)
+
+
+def test_rms_correlation_where_nothing_differs():
+    line = torch.arange(5.0)[:, None] * torch.tensor([1.0, -2.0])
+    assert rms_correlation(line) == pytest.approx(1)
+    assert rms_correlation(torch.full((5, 3), 0.25)) == 1
+    with pytest.raises(ValueError, match='at least 2'):
+        rms_correlation(line[:1])

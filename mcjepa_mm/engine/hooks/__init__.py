@@ -1,13 +1,23 @@
+from .agreement_hook import AgreementHook
 from .bad_sample_hook import BadSampleHook
+from .collapse_monitor_hook import CollapseMonitorHook
 from .feature_bank_hook import FeatureBankHook
+from .loss_guard_hook import LossGuardHook
 from .multi_task_hook import MultiTaskHook
 from .pretrain_visualization_hook import PretrainVisualizationHook
+from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule_hook import ScheduleHook
+from .stop_hook import StopHook
 
 __all__ = [
+    'AgreementHook',
     'BadSampleHook',
+    'CollapseMonitorHook',
     'FeatureBankHook',
+    'LossGuardHook',
     'MultiTaskHook',
     'PretrainVisualizationHook',
+    'SafeCheckpointHook',
     'ScheduleHook',
+    'StopHook',
 ]

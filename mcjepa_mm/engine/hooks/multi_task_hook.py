@@ -1,18 +1,18 @@
 from collections.abc import Iterator
-from itertools import count
 
-from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
+from mcjepa_mm.engine.task_stream import TaskStream
 from mcjepa_mm.registry import HOOKS
+
+from .stream_position_hook import StreamPositionHook
 
 STRATEGIES = ('combined', 'alternate_batches', 'alternate_epochs')
 
 
 @HOOKS.register_module()
-class MultiTaskHook(Hook):
+class MultiTaskHook(StreamPositionHook):
     """Put the batches of several tasks into each training step.
 
     The runner's own ``train_dataloader`` belongs to the main task and says
@@ -58,6 +58,8 @@ class MultiTaskHook(Hook):
         strategy: str = 'combined',
         by_epoch: bool = True,
     ) -> None:
+        # they are built when the training begins
+        super().__init__(streams=[])
         if strategy not in STRATEGIES:
             raise ValueError(
                 f'strategy must be one of {STRATEGIES}, got {strategy!r}.'
@@ -66,7 +68,7 @@ class MultiTaskHook(Hook):
         self.tasks = tasks or {}
         self.strategy = strategy
         self.by_epoch = by_epoch
-        self.streams: dict[str, Iterator] = {}
+        self._batches: dict[str, Iterator] = {}
 
     def before_train(self, runner: Runner) -> None:
         """Check the tasks and build their dataloaders.
@@ -99,10 +101,12 @@ class MultiTaskHook(Hook):
                 + '. Give every head its task and every task but the '
                 'main one a `dataloader`, also if it begins later.'
             )
-        self.streams = {
-            name: _stream(name, runner.build_dataloader(task['dataloader']))
+        self.streams = [
+            TaskStream(name, task['dataloader'], runner)
             for name, task in self.tasks.items()
-        }
+        ]
+        super().before_train(runner)
+        self._batches = {x.name: x.endless() for x in self.streams}
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
@@ -112,7 +116,7 @@ class MultiTaskHook(Hook):
         data_batch.clear()
         for name in self.turn(runner.epoch, runner.iter):
             data_batch[name] = (
-                main if name == self.main_task else next(self.streams[name])
+                main if name == self.main_task else next(self._batches[name])
             )
 
     def turn(self, epoch: int, iteration: int) -> list[str]:
@@ -127,20 +131,3 @@ class MultiTaskHook(Hook):
             return active
         step = epoch if self.strategy == 'alternate_epochs' else iteration
         return [active[step % len(active)]]
-
-
-def _stream(task: str, dataloader: DataLoader) -> Iterator:
-    """Batches without end; each pass shuffles anew."""
-    for epoch in count():
-        if hasattr(dataloader.sampler, 'set_epoch'):
-            dataloader.sampler.set_epoch(epoch)
-        batch = None
-        for batch in dataloader:
-            yield batch
-        if batch is None:
-            raise ValueError(
-                f'The dataloader of task {task!r} gives no batch: its data '
-                f'set has {len(dataloader.dataset)} samples, a batch takes '
-                f'{dataloader.batch_size}. Give more data or a smaller '
-                '`batch_size`.'
-            )

@@ -1,33 +1,16 @@
 """Pictures of what pretraining has learned, at an interval."""
 
 import os.path as osp
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import numpy as np
-import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend
 from torch.utils.data import Dataset
 
+from mcjepa_mm.random_state import preserved_random_state
 from mcjepa_mm.registry import DATASETS, HOOKS
 from mcjepa_mm.visualization import draw_pretraining_sheet
-
-
-@contextmanager
-def preserved_rng() -> Iterator[None]:
-    """Give every global random state back as it was."""
-    python, numpy = random.getstate(), np.random.get_state()
-    cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=cuda):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
 
 
 @HOOKS.register_module()
@@ -131,7 +114,7 @@ class PretrainVisualizationHook(Hook):
                     '...) with MultiTaskValLoop'
                 )
             dataset = loaders[self.task].dataset
-        with preserved_rng():
+        with preserved_random_state():
             if isinstance(dataset, dict):
                 dataset = DATASETS.build(dataset)
             number = min(self.num_samples, len(dataset))
@@ -140,7 +123,7 @@ class PretrainVisualizationHook(Hook):
     @master_only
     def _draw(self, runner: Runner, step: int) -> None:
         unit = 'epoch' if self.by_epoch else 'iteration'
-        with preserved_rng():
+        with preserved_random_state():
             sheet = draw_pretraining_sheet(
                 runner.model,
                 self._samples,

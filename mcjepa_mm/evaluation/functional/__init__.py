@@ -1,7 +1,7 @@
 """Measures as pure functions of tensors or arrays."""
 
 from .boundary_measure import boundary_measure
-from .collapse import embedding_std, rank_me
+from .collapse import embedding_std, rank_me, rms_correlation
 from .endpoint_error import endpoint_error, endpoint_error_map
 from .flow_outliers import flow_outliers
 from .knn import knn_accuracy, knn_votes
@@ -20,5 +20,6 @@ __all__ = [
     'object_scores',
     'rank_me',
     'region_similarity',
+    'rms_correlation',
     'sequence_statistics',
 ]

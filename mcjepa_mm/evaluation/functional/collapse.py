@@ -57,3 +57,35 @@ def rank_me(z: Tensor, eps: float = 1e-7) -> float:
         return 1.0
     p = singular / total + eps
     return (-(p * p.log()).sum()).exp().item()
+
+
+def rms_correlation(z: Tensor) -> float:
+    """Root mean square of the correlations between different dimensions.
+
+    What VICReg's covariance term holds down, free of the embedding's scale:
+    0 when the dimensions are uncorrelated, 1 when all say the same. N
+    independent samples give about ``1 / sqrt(N - 1)`` by chance. Dimensions
+    that do not vary are left out; fewer than two that vary count as 1.
+
+    The N x N Gram matrix of the standardised dimensions has the same sum of
+    squares as their D x D correlations, and is smaller for wide embeddings.
+
+    Args:
+        z (Tensor): (N, D).
+
+    Returns:
+        float: 0 to 1.
+
+    Raises:
+        ValueError: If ``z`` is not (N, D) with N >= 2.
+    """
+    _check_embedding(z)
+    z = z.double() - z.double().mean(dim=0)
+    norm = z.norm(dim=0)
+    z = (z / norm)[:, norm > 0]
+    dims = z.shape[1]
+    if dims < 2:
+        return 1.0
+    gram = z @ z.T if len(z) < dims else z.T @ z
+    off_diagonal = (gram.square().sum() - dims).clamp(min=0)
+    return (off_diagonal / (dims * (dims - 1))).sqrt().item()

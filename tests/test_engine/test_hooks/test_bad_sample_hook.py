@@ -1,64 +1,89 @@
-import cv2
-import numpy as np
-import torch
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from mcjepa_mm.datasets import BadSampleGuard
+
+TOYS = Path(__file__).parents[2] / 'toys'
+sys.path.insert(0, str(TOYS))
+
+import bad_sample_training  # noqa: E402
 
 
-class Mean(BaseModel):
-    """Fits one number to the mean of the frames."""
-
-    def __init__(self):
-        super().__init__()
-        self.mean = torch.nn.Parameter(torch.zeros(()))
-
-    def forward(self, inputs, data_samples, mode='loss'):
-        return dict(loss=(self.mean - inputs.float().mean()) ** 2)
+@pytest.fixture(autouse=True)
+def own_guards(monkeypatch):
+    """Guards of other tests are not this run's."""
+    monkeypatch.setattr(BadSampleGuard, 'alive', type(BadSampleGuard.alive)())
 
 
-def frames(folder, count):
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        noise = rng.integers(0, 255, (64, 64, 3), np.uint8)
-        cv2.imwrite(str(folder / f'{number}.png'), noise)
+def summary(root):
+    """Lines of the log that name bad files."""
+    log = next((root / 'log').rglob('*.log')).read_text()
+    return [line for line in log.splitlines() if 'were bad' in line]
 
 
-def test_bad_files_are_named_in_the_log_after_training(tmp_path):
-    frames(tmp_path / 'good', 5)
-    frames(tmp_path / 'bad', 4)
-    (tmp_path / 'bad' / '3.png').write_bytes(b'no image')
-    frames(tmp_path / 'single', 1)
-    runner = Runner(
-        model=Mean(),
-        work_dir=str(tmp_path / 'log'),
-        train_dataloader=dict(
-            batch_size=2,
-            num_workers=2,
-            persistent_workers=True,
-            collate_fn=dict(type='default_collate'),
-            sampler=dict(type='DefaultSampler', shuffle=True),
-            dataset=dict(
-                type='mcjepa_mm.BadSampleGuard',
-                max_bad=1,
-                dataset=dict(
-                    type='mcjepa_mm.FramePairs',
-                    data_root=str(tmp_path),
-                    pipeline=[dict(type='mcjepa_mm.PackViews')],
-                ),
-            ),
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=2),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=1e-9)),
-        custom_hooks=[dict(type='mcjepa_mm.BadSampleHook')],
-        default_hooks=dict(checkpoint=None),
-        experiment_name='bad_sample_hook',
-    )
-    runner.train()
-    log = next((tmp_path / 'log').rglob('*.log')).read_text()
-    summary = [line for line in log.splitlines() if 'were bad' in line]
-    assert len(summary) == 1
-    assert '1 of 7 samples were bad and replaced' in summary[0]
-    assert f'{tmp_path}/bad/3.png' in summary[0]
+def counts(root):
+    """What the log's numbers say of bad samples."""
+    scalars = next((root / 'log').rglob('scalars.json')).read_text()
+    return [
+        line.get('bad_samples')
+        for line in map(json.loads, scalars.splitlines())
+    ]
+
+
+def test_bad_files_are_counted_and_named_in_the_log(tmp_path):
+    bad_sample_training.write_data(tmp_path)
+    bad_sample_training.runner(tmp_path).train()
+    [line] = summary(tmp_path)
+    assert '1 of 7 samples were bad and replaced' in line
+    assert f'{tmp_path}/bad/3.png' in line
     # Never part of a pair, and said so.
-    assert f'{tmp_path}/single' in summary[0]
+    assert f'{tmp_path}/single' in line
+    assert counts(tmp_path)[-1] == 1
+
+
+@pytest.mark.parametrize(
+    'ending',
+    [
+        'limit',
+        pytest.param('error', marks=pytest.mark.slow),
+        pytest.param('interrupt', marks=pytest.mark.slow),
+    ],
+)
+def test_bad_files_are_named_when_a_run_ends_early(tmp_path, run, ending):
+    bad_sample_training.write_data(tmp_path)
+    done = run('python', TOYS / 'bad_sample_training.py', tmp_path, ending)
+    assert done.returncode != 0
+    [line] = summary(tmp_path)
+    assert '1 of 7 samples' in line and f'{tmp_path}/bad/3.png' in line
+    if ending == 'limit':
+        error = done.stderr[done.stderr.rindex('TooManyBadSamplesError') :]
+        assert 'max_bad=0 allows less' in error
+        assert f'{tmp_path}/bad/3.png' in error
+
+
+def test_count_is_taken_once_in_an_interval(tmp_path, monkeypatch):
+    bad_sample_training.write_data(tmp_path)
+    at = []
+    count = BadSampleGuard.num_bad
+    monkeypatch.setattr(
+        BadSampleGuard,
+        'num_bad',
+        lambda self: at.append(job.iter) or count(self),
+    )
+    job = bad_sample_training.runner(tmp_path, num_workers=0)
+    job.train()
+    assert job.max_iters == 8 and at == [1, 3, 5, 7]
+
+
+def test_without_a_guard_nothing_is_logged(tmp_path):
+    bad_sample_training.write_data(tmp_path)
+    (tmp_path / 'bad' / '3.png').unlink()
+    job = bad_sample_training.runner(tmp_path, num_workers=0)
+    data = job.train_dataloader.dataset
+    BadSampleGuard.alive.remove(data)
+    job.train()
+    assert summary(tmp_path) == []
+    assert set(counts(tmp_path)) == {None}

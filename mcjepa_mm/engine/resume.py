@@ -1,0 +1,120 @@
+"""Which checkpoint a training goes on from."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mcjepa_mm.plain_load import unreadable
+
+_NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
+
+
+class ResumeHook(Hook):
+    """Resume from the newest checkpoint that can be.
+
+    mmengine takes the one that ``last_checkpoint`` names, and ends in a
+    traceback if that is truncated or somebody else's.
+
+    Args:
+        path (str, optional): The only checkpoint that may be taken. By
+            default the newest of the work dir (and of the folder that
+            ``last_checkpoint`` names). Without any checkpoint the training
+            begins anew.
+
+    Raises:
+        ValueError: Before training, on every process, if there are
+            checkpoints and none can be resumed.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        self.path = path
+
+    def before_run(self, runner: Runner) -> None:
+        """Choose; all processes what the main process has found."""
+        choice = [None, None]
+        if is_main_process():
+            choice = list(self._choose(runner))
+        broadcast_object_list(choice)
+        path, error = choice
+        if error:
+            raise ValueError(error)
+        runner._resume = path is not None
+        runner._load_from = path
+
+    def _choose(self, runner: Runner) -> tuple[str | None, str | None]:
+        """The checkpoint, if any, and an error, if none can be taken."""
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        wanted = model.state_dict()
+        paths = [Path(self.path)] if self.path else _newest_first(runner)
+        for path in paths:
+            fault = find_fault(path, wanted)
+            if fault is None:
+                return str(path), None
+            runner.logger.warning(f'Passed over: {fault}.')
+        if not paths:
+            runner.logger.info(
+                f'{runner.work_dir} has no checkpoint: the training begins.'
+            )
+            return None, None
+        return None, (
+            f'No checkpoint can be resumed, of {len(paths)}: '
+            f'{find_fault(paths[0], wanted)}. Give --resume another '
+            'checkpoint of this model, or move what is in the work dir away '
+            'to begin anew.'
+        )
+
+
+def find_fault(path: Path, wanted: dict[str, torch.Tensor]) -> str | None:
+    """Why a training cannot go on from a file.
+
+    Args:
+        path (Path): The file.
+        wanted (dict[str, Tensor]): The model's parameters and buffers.
+
+    Returns:
+        str | None: What is wrong with it, by name; None if nothing is.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        content = torch.load(
+            path, map_location='cpu', weights_only=True, mmap=True
+        )
+    # what is raised depends on which byte of a foreign file they trip over
+    except Exception as error:
+        return unreadable(path, error)
+    if damaged:
+        return f'{path} is damaged: {damaged} has not its checksum'
+    return _find_misfit(path, content, wanted)
+
+
+def _find_misfit(
+    path: Path, content: Any, wanted: dict[str, torch.Tensor]
+) -> str | None:
+    if not isinstance(content, dict) or set(_NEEDED) - set(content):
+        return (
+            f'{path} is not the state of a training, which has '
+            f'{", ".join(_NEEDED)}'
+        )
+    shapes = {k: tuple(v.shape) for k, v in content['state_dict'].items()}
+    expected = {k: tuple(v.shape) for k, v in wanted.items()}
+    if shapes != expected:
+        odd = sorted(set(shapes.items()) ^ set(expected.items()))
+        return f'{path} is of another model: {odd[0][0]} differs'
+    return None
+
+
+def _newest_first(runner: Runner) -> list[Path]:
+    folders = {Path(runner.work_dir).resolve()}
+    last = Path(runner.work_dir) / 'last_checkpoint'
+    if last.is_file():
+        folders.add(Path(last.read_text().strip()).resolve().parent)
+    paths = [x for folder in folders for x in folder.glob('*.pth')]
+    return sorted(paths, key=lambda x: x.stat().st_mtime_ns, reverse=True)

@@ -1,0 +1,136 @@
+"""The batches of one stream of training data, from any place in it."""
+
+import copy
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, get_world_size
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from mcjepa_mm.datasets.seeded import SeededSampler
+from mcjepa_mm.engine.worker_signals import obey_main_process_only
+from mcjepa_mm.random_state import preserved_random_state
+
+
+class TaskStream:
+    """A dataloader that knows how far it has given its data.
+
+    Every pass over the data shuffles anew, and every sample is augmented by
+    its place in the pass (see :mod:`mcjepa_mm.datasets.seeded`). The position
+    counts batches that were handed out, not those that workers have read
+    ahead.
+
+    Args:
+        name (str): What the stream is called in messages and checkpoints.
+        dataloader (dict): mmengine's config of a dataloader.
+        runner (Runner): Whose seed it has.
+
+    Raises:
+        TypeError: If ``dataloader`` is not a config.
+    """
+
+    def __init__(self, name: str, dataloader: dict, runner: Runner) -> None:
+        if not isinstance(dataloader, Mapping):
+            raise TypeError(
+                f'The dataloader of {name!r} must be a config, so that its '
+                'samples can be given their seeds; got '
+                f'{type(dataloader).__name__}.'
+            )
+        self.name = name
+        self.loader = _build(name, dataloader, runner)
+        self.sampler: SeededSampler = self.loader.batch_sampler.sampler
+        self.epoch = 0
+        self.batches = 0
+
+    def __len__(self) -> int:
+        """Batches of a pass."""
+        return len(self.loader)
+
+    @property
+    def samples_per_batch(self) -> int:
+        """int: Samples in a batch of all processes together."""
+        return self.loader.batch_sampler.batch_size * get_world_size()
+
+    def begin(self, epoch: int) -> None:
+        """Go to the beginning of a pass."""
+        self.epoch = epoch
+        self.batches = 0
+
+    def rest_of_epoch(self) -> Iterator[tuple[int, Any]]:
+        """What is left of this pass, each batch with its number in it."""
+        self.sampler.set_epoch(self.epoch)
+        first = self.batches
+        self.sampler.set_begin(first * self.loader.batch_sampler.batch_size)
+        # a new iterator draws a seed for its workers
+        with preserved_random_state():
+            batches = iter(self.loader)
+        for number, batch in enumerate(batches, first):
+            self.batches = number + 1
+            yield number, batch
+
+    def endless(self) -> Iterator[Any]:
+        """Batches without end, pass after pass."""
+        while True:
+            for _, batch in self.rest_of_epoch():
+                yield batch
+            if not self.batches:
+                raise ValueError(
+                    f'The dataloader of task {self.name!r} gives no batch: '
+                    f'its data set has {len(self.loader.dataset)} samples, a '
+                    f'batch takes {self.loader.batch_size}. Give more data '
+                    'or a smaller `batch_size`.'
+                )
+            self.begin(self.epoch + 1)
+
+    def state_dict(self) -> dict[str, int]:
+        """The position, and what it counts.
+
+        Returns:
+            dict[str, int]: ``seed``, ``epoch`` (the pass), ``batches`` given
+            of it, ``samples_per_batch``.
+        """
+        return dict(
+            seed=self.sampler.seed,
+            epoch=self.epoch,
+            batches=self.batches,
+            samples_per_batch=self.samples_per_batch,
+        )
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go to a saved position.
+
+        With batches of another size, to the batch in which the sample that
+        comes next is.
+        """
+        self.sampler.set_seed(state['seed'])
+        self.epoch = state['epoch']
+        samples = state['batches'] * state['samples_per_batch']
+        self.batches = samples // self.samples_per_batch
+        if state['samples_per_batch'] != self.samples_per_batch:
+            print_log(
+                f'The checkpoint was made with {state["samples_per_batch"]} '
+                f'samples of {self.name!r} in a batch (all processes '
+                f'together), now there are {self.samples_per_batch}: the '
+                'resumed run is not exactly the one that was stopped.',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+
+def _build(name: str, dataloader: dict, runner: Runner) -> DataLoader:
+    config = copy.deepcopy(dict(dataloader))
+    config['dataset'] = dict(
+        type='mcjepa_mm.SeededDataset', dataset=config['dataset']
+    )
+    config['sampler'] = dict(
+        type='mcjepa_mm.SeededSampler', sampler=config['sampler'], stream=name
+    )
+    if config.get('num_workers', 0):
+        config.setdefault('worker_init_fn', dict(type=obey_main_process_only))
+    # with `diff_rank_seed` each process has a seed of its own
+    seeds = [runner.seed]
+    broadcast_object_list(seeds)
+    return runner.build_dataloader(config, seed=seeds[0])

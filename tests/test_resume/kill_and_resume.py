@@ -1,0 +1,168 @@
+"""Kill a training again and again, resume it, and compare it with a whole one.
+
+The job is tests/toys/short_pretraining.py, prolonged. Half of the kills come
+while a checkpoint is being written, the others at any moment. Prints a table
+and ends with status 1 if a run could not be resumed, or if a loss, a weight,
+the optimiser or a schedule differs by a bit.
+
+    python tests/test_resume/kill_and_resume.py --kills 20
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPO), str(REPO / 'tests' / 'toys')]
+EPOCHS, STEPS = 20, 5  # of the prolonged job
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+    )
+    parser.add_argument('--kills', type=int, default=20)
+    parser.add_argument('--processes', type=int, default=1)
+    parser.add_argument('--strategy', default='combined')
+    parser.add_argument('--seed', type=int, default=0, help='of the moments')
+    return parser.parse_args()
+
+
+def start(folder: Path, args: argparse.Namespace) -> subprocess.Popen:
+    """Start the job in a folder, or go on with it."""
+    config = REPO / 'tests' / 'toys' / 'short_pretraining.py'
+    tools = REPO / 'tools'
+    if args.processes == 1:
+        command = [sys.executable, tools / 'train.py', config]
+    else:
+        command = [
+            *('bash', tools / 'dist_train.sh'),
+            *(config, str(args.processes)),
+        ]
+    options = [
+        f'custom_hooks.2.path={folder / "losses.jsonl"}',
+        f'custom_hooks.0.strategy={args.strategy}',
+        f'train_cfg.max_epochs={EPOCHS}',
+        f'param_scheduler.total_steps={EPOCHS * STEPS}',
+        # a strategy may leave a head out of a step
+        'find_unused_parameters=True',
+    ]
+    with open(folder / 'log', 'a') as log:
+        return subprocess.Popen(
+            [
+                *command,
+                *('--work-dir', folder / 'work', '--resume'),
+                *('--cfg-options', *options),
+            ],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=dict(
+                os.environ,
+                PYTHON=sys.executable,
+                PYTHONPATH=os.pathsep.join(sys.path[:2]),
+                OMP_NUM_THREADS='1',
+            ),
+        )
+
+
+def wait_for_kill(
+    job: subprocess.Popen, folder: Path, moment: str, rng: random.Random
+) -> None:
+    """Wait until the moment has come; the job may end before."""
+    record = folder / 'losses.jsonl'
+    size = record.stat().st_size if record.exists() else 0
+    if moment == 'starting':
+        _wait(job, rng.uniform(0, 8))
+        return
+    # until it has made a step
+    while not record.exists() or record.stat().st_size == size:
+        if _wait(job, 0.01):
+            return
+    if moment == 'saving':
+        while not any((folder / 'work').glob('*.part')):
+            if _wait(job, 0.001):
+                return
+        _wait(job, rng.uniform(0, 0.02))
+    else:
+        _wait(job, rng.uniform(0, 1))
+
+
+def _wait(job: subprocess.Popen, seconds: float) -> bool:
+    """Whether the job has ended within some seconds."""
+    try:
+        job.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def finish(job: subprocess.Popen, folder: Path) -> None:
+    """Wait for the end of a job that has to end well."""
+    if job.wait():
+        log = (folder / 'log').read_text()
+        sys.exit(f'the job has failed with status {job.returncode}:\n{log}')
+
+
+def main() -> None:
+    """Run both jobs and compare them."""
+    args = parse()
+    rng = random.Random(args.seed)
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = Path(folder, 'whole'), Path(folder, 'killed')
+        whole.mkdir()
+        killed.mkdir()
+        finish(start(whole, args), whole)
+        moments = [
+            'saving' if i % 2 else rng.choice(['starting', 'any', 'any'])
+            for i in range(args.kills)
+        ]
+        for moment in moments:
+            job = start(killed, args)
+            wait_for_kill(job, killed, moment, rng)
+            if job.poll() is not None:
+                finish(job, killed)
+                sys.exit('the job was over before the last kill')
+            os.killpg(job.pid, signal.SIGKILL)
+            job.wait()
+        finish(start(killed, args), killed)
+        report(whole, killed, moments)
+    print(f'{time.perf_counter() - begun:.0f} s')
+
+
+def report(whole: Path, killed: Path, moments: list[str]) -> None:
+    """Compare, and print what was found."""
+    from loss_record import assert_equal_state, newest, read_losses
+
+    expected = read_losses(whole / 'losses.jsonl')
+    record = read_losses(killed / 'losses.jsonl')
+    if record.keys() != expected.keys():
+        sys.exit('the jobs have not made the same steps')
+    odd = [
+        step
+        for step, losses in record.items()
+        if losses != expected[step] * len(losses)
+    ]
+    again = sum(len(losses) - 1 for losses in record.values())
+    for kind in sorted(set(moments)):
+        print(f'killed while {kind}: {moments.count(kind)}')
+    print(
+        f'resumed: {len(moments)} of {len(moments)}; steps: {len(expected)}, '
+        f'made again: {again}, with other losses: {len(odd)}'
+    )
+    assert_equal_state(newest(whole / 'work'), newest(killed / 'work'))
+    print('weights, optimiser, schedules, data positions: equal')
+    if odd:
+        sys.exit(f'first other losses (rank, iteration): {min(odd)}')
+
+
+if __name__ == '__main__':
+    main()

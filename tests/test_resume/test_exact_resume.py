@@ -1,0 +1,49 @@
+"""A training that was broken off goes on as if it had not been."""
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def check_equal(unbroken, broken, folder):
+    from loss_record import assert_equal_state, newest
+
+    # some iterations, at least, were computed twice
+    assert sum(map(len, broken.values())) > len(unbroken) == 15
+    for step, losses in unbroken.items():
+        assert broken[step] == losses * len(broken[step])
+    assert_equal_state(newest(folder / 'unbroken'), newest(folder / 'broken'))
+
+
+@pytest.mark.parametrize(
+    'option',
+    [
+        'custom_hooks.0.strategy=combined',
+        'custom_hooks.0.strategy=alternate_batches',
+        'custom_hooks.0.strategy=alternate_epochs',
+        'optim_wrapper.accumulative_counts=3',
+    ],
+)
+def test_resumed_run_is_the_unbroken_one(train, tmp_path, option):
+    unbroken = train('unbroken', option)
+    train('broken', option, break_after=3)
+    train('broken', option, break_after=9, resume=True)
+    broken = train('broken', option, resume=True)
+    check_equal(unbroken, broken, tmp_path)
+
+
+def test_resumed_run_takes_the_seed_that_was_drawn(train, tmp_path):
+    from loss_record import newest
+
+    # without workers nor a sampler of the run's own seed
+    drawn = ('randomness.seed=None', 'train_dataloader.num_workers=0')
+    train(
+        'broken',
+        *drawn,
+        'train_dataloader.persistent_workers=False',
+        break_after=3,
+    )
+    seed = newest(tmp_path / 'broken')['meta']['seed']
+    unbroken = train('unbroken', f'randomness.seed={seed}')
+    broken = train('broken', 'randomness.seed=None', resume=True)
+    check_equal(unbroken, broken, tmp_path)
