@@ -12,7 +12,9 @@ model = dict(heads=dict(content=None))
 train_dataloader = _base_.motion_train_dataloader
 train_dataloader.batch_size = batch
 train_dataloader.dataset.length = iters_per_epoch * batch
-train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=epochs)
+train_cfg = dict(
+    type='ResumableTrainLoop', max_epochs=epochs, val_interval=epochs
+)
 val_dataloader = dict(content=None)
 val_evaluator = dict(content=None)
 test_dataloader = val_dataloader

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
@@ -23,9 +23,9 @@ class ResumeHook(Hook):
 
     Args:
         path (str, optional): The only checkpoint that may be taken. By
-            default the newest of the work dir (and of the folder that
-            ``last_checkpoint`` names). Without any checkpoint the training
-            begins anew.
+            default the newest of the work dir, of the checkpoint hook's
+            ``out_dir`` and of the folder that ``last_checkpoint`` names.
+            Without any checkpoint the training begins anew.
 
     Raises:
         ValueError: Before training, on every process, if there are
@@ -103,18 +103,30 @@ def _find_misfit(
             f'{path} is not the state of a training, which has '
             f'{", ".join(_NEEDED)}'
         )
-    shapes = {k: tuple(v.shape) for k, v in content['state_dict'].items()}
-    expected = {k: tuple(v.shape) for k, v in wanted.items()}
+    shapes, expected = _shapes(content['state_dict']), _shapes(wanted)
     if shapes != expected:
         odd = sorted(set(shapes.items()) ^ set(expected.items()))
         return f'{path} is of another model: {odd[0][0]} differs'
     return None
 
 
+def _shapes(weights: Any) -> dict[str, tuple]:
+    # of a stranger it may be anything
+    weights = weights if isinstance(weights, dict) else {}
+    return {k: tuple(getattr(v, 'shape', ())) for k, v in weights.items()}
+
+
 def _newest_first(runner: Runner) -> list[Path]:
     folders = {Path(runner.work_dir).resolve()}
     last = Path(runner.work_dir) / 'last_checkpoint'
-    if last.is_file():
-        folders.add(Path(last.read_text().strip()).resolve().parent)
+    # an empty name would mean the folder above the current one
+    if last.is_file() and (name := last.read_text().strip()):
+        folders.add(Path(name).resolve().parent)
+    # in its `out_dir` mmengine's hook makes a folder for each work dir
+    folders |= {
+        Path(hook.out_dir, Path(runner.work_dir).name).resolve()
+        for hook in runner.hooks
+        if isinstance(hook, CheckpointHook) and hook.out_dir
+    }
     paths = [x for folder in folders for x in folder.glob('*.pth')]
     return sorted(paths, key=lambda x: x.stat().st_mtime_ns, reverse=True)

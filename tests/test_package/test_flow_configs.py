@@ -114,7 +114,7 @@ def test_tests_a_checkpoint(name, data, tmp_path):
 @pytest.mark.parametrize('name', [n for n in NAMES if '8xb1' in n])
 def test_trains(name, data, tmp_path):
     cfg = small(name, data, tmp_path)
-    if cfg.train_cfg.by_epoch:
+    if 'max_epochs' in cfg.train_cfg:
         cfg.train_cfg.max_epochs = 1
     else:
         cfg.train_cfg.max_iters = cfg.train_cfg.val_interval = 2
