@@ -125,7 +125,8 @@ def _remove_leftovers(folder: Path) -> None:
     for name in os.listdir(folder):
         match = _LEFTOVER.fullmatch(name)
         if match and not _runs(int(match[1])):
-            (folder / name).unlink(missing_ok=True)
+            with suppress(PermissionError):  # another user's
+                (folder / name).unlink(missing_ok=True)
     _cleaned.add(folder)
 
 

@@ -191,6 +191,24 @@ def test_what_a_killed_process_leaves_is_removed(tmp_path):
     assert names(tmp_path) == sorted([*kept, 'busy', 'other'])
 
 
+def test_leftovers_that_may_not_be_removed_are_no_obstacle(
+    tmp_path, monkeypatch
+):
+    left = tmp_path / f'other.{module._HOST}.9999999.part'
+    left.touch()
+    unlink = module.Path.unlink
+
+    def refuse(path, missing_ok=False):
+        # what a folder of many users says of another's file
+        if path == left:
+            raise PermissionError(path)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(module.Path, 'unlink', refuse)
+    write_whole(tmp_path / 'mine', b'new')
+    assert names(tmp_path) == ['mine', left.name]
+
+
 def test_a_stream_gives_the_bytes_of_a_buffer(tmp_path):
     content = dict(state_dict=dict(a=torch.arange(5.0)), meta=dict(epoch=1))
     buffer = io.BytesIO()

@@ -35,6 +35,7 @@ def main() -> None:
             f'{args.config} has nothing to test: it sets no test_dataloader, '
             'test_cfg and test_evaluator.'
         )
+    cfg.resume = False  # a test takes weights, also of no training
     if args.checkpoint != 'none':
         cfg.load_from = args.checkpoint
     runner = build_runner(cfg)

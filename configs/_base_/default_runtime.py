@@ -13,7 +13,7 @@ default_hooks = dict(
     bad_samples=dict(type='BadSampleHook'),
     loss_guard=dict(type='LossGuardHook'),
     collapse_monitor=dict(type='CollapseMonitorHook', interval=50),
-    stop=dict(type='StopHook'),
+    stop=dict(type='GracefulStopHook'),
 )
 env_cfg = dict(
     cudnn_benchmark=True,  # views and frames keep their size

@@ -62,6 +62,11 @@ def check_png(content: bytes) -> None:
                 f'the PNG is damaged: bytes {position} to {end} do not fit '
                 'their checksum; fetch it anew'
             )
+        if position == 8 and (kind, length) != (b'IHDR', 13):
+            raise ValueError(
+                'the PNG is damaged: it does not begin with its header; '
+                'fetch it anew'
+            )
         data += length * (kind == b'IDAT')
         position = end
     width = int.from_bytes(content[16:20], 'big')

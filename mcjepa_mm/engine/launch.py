@@ -6,13 +6,13 @@ import os.path as osp
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .cores import share_cores
 from .process_group import join_processes
 from .resume import ResumeHook
+from .unwrapped import unwrapped
 
 
 def load_config(
@@ -99,9 +99,7 @@ class _RefuseForeignCheckpoint(Hook):
     """Raise where a loaded checkpoint has nothing for the model."""
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
-        wanted = model.state_dict().keys()
+        wanted = unwrapped(runner.model).state_dict().keys()
         found = checkpoint.get('state_dict', checkpoint).keys()
         # mmengine strips the prefix that a wrapped model leaves.
         if wanted & {key.removeprefix('module.') for key in found}:

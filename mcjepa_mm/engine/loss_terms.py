@@ -32,7 +32,8 @@ class LossTerms:
         dtype = torch.promote_types(total.dtype, torch.float32)
         row = torch.stack(
             [
-                x.detach().reshape(()).to(dtype)
+                # some term may have been counted on the CPU
+                x.detach().reshape(()).to(total.device, dtype)
                 for x in (total, *scalars.values())
             ]
         )

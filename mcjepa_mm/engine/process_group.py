@@ -106,24 +106,24 @@ def join_processes(cfg: Config) -> None:
 
     Raises:
         RuntimeError: If this process was not started by that launcher.
-        ValueError: For an unknown launcher or a timeout that is none.
+        ValueError: For an unknown launcher, a timeout that is none, or
+            ``sync_bn`` on a CPU.
     """
     if cfg.launcher == 'none':
         return
-    settings = cfg.get('env_cfg', {}).get('dist_cfg') or {}
-    timeout = settings.get('timeout')
-    if timeout is not None:
-        if not isinstance(timeout, int | float) or timeout <= 0:
-            raise ValueError(
-                'env_cfg.dist_cfg.timeout must be a number of seconds above '
-                f'0, got {timeout!r}.'
-            )
-        timeout = timedelta(seconds=timeout)
-    if cfg.launcher == 'slurm' and settings.get('port'):
-        os.environ['MASTER_PORT'] = str(settings['port'])
+    timeout = patience(cfg)
+    port = _settings(cfg).get('port')
+    if cfg.launcher == 'slurm' and port:
+        os.environ['MASTER_PORT'] = str(port)
     os.environ.update(launched_variables(cfg.launcher, os.environ))
     if get_device() != 'cpu':
         return
+    if cfg.get('sync_bn'):
+        raise ValueError(
+            f'sync_bn={cfg.sync_bn!r} needs GPUs, and this machine has none. '
+            'Without it each process has its own batch statistics: '
+            '--cfg-options sync_bn=None.'
+        )
     if not dist.is_initialized():
         dist.init_process_group('gloo', timeout=timeout)
     wrapper = cfg.get('model_wrapper_cfg') or dict(
@@ -133,6 +133,36 @@ def join_processes(cfg: Config) -> None:
     )
     wrapper['device_ids'] = None
     cfg.model_wrapper_cfg = wrapper
+
+
+def patience(cfg: Config) -> timedelta | None:
+    """How long a process waits for the others: ``env_cfg.dist_cfg.timeout``.
+
+    Args:
+        cfg (Config): Of a run.
+
+    Returns:
+        timedelta | None: None where the config leaves it to torch.
+
+    Raises:
+        ValueError: If it is no number of seconds.
+    """
+    seconds = _settings(cfg).get('timeout')
+    if seconds is None:
+        return None
+    # mmengine puts a timedelta in its place
+    if isinstance(seconds, timedelta):
+        return seconds
+    if not isinstance(seconds, int | float) or seconds <= 0:
+        raise ValueError(
+            'env_cfg.dist_cfg.timeout must be a number of seconds above 0, '
+            f'got {seconds!r}.'
+        )
+    return timedelta(seconds=seconds)
+
+
+def _settings(cfg: Config) -> dict:
+    return cfg.get('env_cfg', {}).get('dist_cfg') or {}
 
 
 def _required(launcher: str, environ: Mapping[str, str], name: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.plain_load import unreadable
 
 _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
@@ -49,50 +49,67 @@ class ResumeHook(Hook):
 
     def _choose(self, runner: Runner) -> tuple[str | None, str | None]:
         """The checkpoint, if any, and an error, if none can be taken."""
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
-        wanted = model.state_dict()
-        paths = [Path(self.path)] if self.path else _newest_first(runner)
-        for path in paths:
-            fault = find_fault(path, wanted)
-            if fault is None:
-                return str(path), None
-            runner.logger.warning(f'Passed over: {fault}.')
-        if not paths:
+        wanted = unwrapped(runner.model).state_dict()
+        last = _last_checkpoint(runner)
+        named = self.path or last
+        if named and '://' in named:
+            runner.logger.warning(
+                f'{named} is not on this machine: whether it is whole and of '
+                'this model is not looked at.'
+            )
+            return named, None
+        groups = [[Path(named)]] if self.path else _candidates(runner, last)
+        faults = []
+        for group in groups:
+            whole = []
+            for path in group:
+                fault, iteration = examine(path, wanted)
+                if fault is None:
+                    whole.append((iteration, path.stat().st_mtime_ns, path))
+                    continue
+                runner.logger.warning(f'Passed over: {fault}.')
+                faults.append(fault)
+            if whole:
+                return str(max(whole)[-1]), None
+        if not faults:
             runner.logger.info(
                 f'{runner.work_dir} has no checkpoint: the training begins.'
             )
             return None, None
         return None, (
-            f'No checkpoint can be resumed, of {len(paths)}: '
-            f'{find_fault(paths[0], wanted)}. Give --resume another '
-            'checkpoint of this model, or move what is in the work dir away '
-            'to begin anew.'
+            f'No checkpoint can be resumed, of {len(faults)}: {faults[0]}. '
+            'Give --resume another checkpoint of this model, or move what is '
+            'in the work dir away to begin anew.'
         )
 
 
-def find_fault(path: Path, wanted: dict[str, torch.Tensor]) -> str | None:
-    """Why a training cannot go on from a file.
+def examine(
+    path: Path, wanted: dict[str, torch.Tensor]
+) -> tuple[str | None, int]:
+    """Look whether a training can go on from a file.
 
     Args:
         path (Path): The file.
         wanted (dict[str, Tensor]): The model's parameters and buffers.
 
     Returns:
-        str | None: What is wrong with it, by name; None if nothing is.
+        tuple: What is wrong with it, by name, None if nothing is; and after
+        how many iterations it was written.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
+        # mapped into memory, so that nothing but its structure is read
         content = torch.load(
             path, map_location='cpu', weights_only=True, mmap=True
         )
     # what is raised depends on which byte of a foreign file they trip over
     except Exception as error:
-        return unreadable(path, error)
+        return unreadable(path, error), 0
     if damaged:
-        return f'{path} is damaged: {damaged} has not its checksum'
-    return _find_misfit(path, content, wanted)
+        return f'{path} is damaged: {damaged} has not its checksum', 0
+    misfit = _find_misfit(path, content, wanted)
+    return misfit, 0 if misfit else content['meta'].get('iter', 0)
 
 
 def _find_misfit(
@@ -116,12 +133,22 @@ def _shapes(weights: Any) -> dict[str, tuple]:
     return {k: tuple(getattr(v, 'shape', ())) for k, v in weights.items()}
 
 
-def _newest_first(runner: Runner) -> list[Path]:
+def _last_checkpoint(runner: Runner) -> str:
+    path = Path(runner.work_dir) / 'last_checkpoint'
+    return path.read_text().strip() if path.is_file() else ''
+
+
+def _candidates(runner: Runner, last: str) -> list[list[Path]]:
+    """Files in groups, of which an earlier one is to be preferred.
+
+    Those that are not older than the one that ``last_checkpoint`` names come
+    first, together: it may have been written before a kill that came before
+    the next naming, and the times of copied files tell nothing. The others
+    may be of an earlier training in the same folder.
+    """
     folders = {Path(runner.work_dir).resolve()}
-    last = Path(runner.work_dir) / 'last_checkpoint'
-    # an empty name would mean the folder above the current one
-    if last.is_file() and (name := last.read_text().strip()):
-        folders.add(Path(name).resolve().parent)
+    if last:
+        folders.add(Path(last).resolve().parent)
     # in its `out_dir` mmengine's hook makes a folder for each work dir
     folders |= {
         Path(hook.out_dir, Path(runner.work_dir).name).resolve()
@@ -129,4 +156,7 @@ def _newest_first(runner: Runner) -> list[Path]:
         if isinstance(hook, CheckpointHook) and hook.out_dir
     }
     paths = [x for folder in folders for x in folder.glob('*.pth')]
-    return sorted(paths, key=lambda x: x.stat().st_mtime_ns, reverse=True)
+    paths.sort(key=lambda x: x.stat().st_mtime_ns, reverse=True)
+    names = [x.name for x in paths]
+    at = names.index(Path(last).name) + 1 if Path(last).name in names else 0
+    return [paths[:at], *([x] for x in paths[at:])]

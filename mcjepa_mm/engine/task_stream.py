@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets.seeded import SeededSampler
-from mcjepa_mm.engine.worker_signals import obey_main_process_only
+from mcjepa_mm.engine.worker_signals import protect_workers, starting_workers
 from mcjepa_mm.random_state import preserved_random_state
 
 
@@ -29,7 +29,8 @@ class TaskStream:
         runner (Runner): Whose seed it has.
 
     Raises:
-        TypeError: If ``dataloader`` is not a config.
+        TypeError: If ``dataloader`` is not a config, or has a
+            ``batch_sampler``: its batches could not be counted in samples.
     """
 
     def __init__(self, name: str, dataloader: dict, runner: Runner) -> None:
@@ -38,6 +39,12 @@ class TaskStream:
                 f'The dataloader of {name!r} must be a config, so that its '
                 'samples can be given their seeds; got '
                 f'{type(dataloader).__name__}.'
+            )
+        if 'batch_sampler' in dataloader:
+            raise TypeError(
+                f'The dataloader of {name!r} has a batch_sampler, whose place '
+                'cannot be resumed. Give a sampler and a batch_size, or train '
+                "with mmengine's loop: train_cfg=dict(by_epoch=True, ...)."
             )
         self.name = name
         self.loader = _build(name, dataloader, runner)
@@ -65,7 +72,7 @@ class TaskStream:
         first = self.batches
         self.sampler.set_begin(first * self.loader.batch_sampler.batch_size)
         # a new iterator draws a seed for its workers
-        with preserved_random_state():
+        with preserved_random_state(), starting_workers():
             batches = iter(self.loader)
         for number, batch in enumerate(batches, first):
             self.batches = number + 1
@@ -128,9 +135,9 @@ def _build(name: str, dataloader: dict, runner: Runner) -> DataLoader:
     config['sampler'] = dict(
         type='mcjepa_mm.SeededSampler', sampler=config['sampler'], stream=name
     )
-    if config.get('num_workers', 0):
-        config.setdefault('worker_init_fn', dict(type=obey_main_process_only))
     # with `diff_rank_seed` each process has a seed of its own
     seeds = [runner.seed]
     broadcast_object_list(seeds)
-    return runner.build_dataloader(config, seed=seeds[0])
+    loader = runner.build_dataloader(config, seed=seeds[0])
+    protect_workers(loader)
+    return loader

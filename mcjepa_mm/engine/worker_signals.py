@@ -1,9 +1,55 @@
 """Dataloader workers that a stop of the whole job does not end too soon."""
 
+import multiprocessing
 import os
 import signal
-from multiprocessing import parent_process
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import parent_process, resource_tracker
 from threading import Thread
+
+from torch.utils.data import DataLoader
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Linux. Elsewhere workers end by signals as any program does.
+_CAN_WAIT = hasattr(signal, 'sigwaitinfo')
+
+
+def protect_workers(loader: DataLoader) -> None:
+    """Let the workers of a dataloader obey their main process only.
+
+    Args:
+        loader (DataLoader): Not iterated yet. Its own ``worker_init_fn`` is
+            called as well.
+    """
+    loader.worker_init_fn = partial(_begin_worker, loader.worker_init_fn)
+
+
+def _begin_worker(own: Callable | None, worker: int) -> None:
+    obey_main_process_only(worker)
+    if own is not None:
+        own(worker)
+
+
+@contextmanager
+def starting_workers() -> Iterator[None]:
+    """Start workers that no signal ends before they are protected.
+
+    They inherit that the signals wait, and so do threads that a spawned
+    worker's imports start: a signal goes to any thread that takes it.
+    """
+    if not _CAN_WAIT:
+        yield
+        return
+    if multiprocessing.get_start_method(allow_none=True) == 'spawn':
+        # begun among the workers, it would let the signals in again
+        resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def obey_main_process_only(worker: int) -> None:
@@ -16,10 +62,11 @@ def obey_main_process_only(worker: int) -> None:
     Args:
         worker (int): Number of the worker, unused.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not _CAN_WAIT:
+        return
     # Python's handlers are not told who sends, so a thread waits for the
     # signal instead. It also works while the worker is busy.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     Thread(target=_end_with_main_process, daemon=True).start()
 
 

@@ -40,9 +40,14 @@ def plain_checkpoint(
             f'{type(content).__name__}'
         )
     try:
-        content = read_stand_ins(content)
+        content = to_plain(read_stand_ins(content), 'checkpoint')
+    except RecursionError as error:
+        raise ValueError(
+            f'{checkpoint} is refused: it holds something that contains '
+            'itself, or is nested too deep, as no checkpoint is'
+        ) from error
     except ValueError as error:
         raise ValueError(f'{checkpoint}: {error}') from error
     buffer = io.BytesIO()
-    torch.save(to_plain(content, 'checkpoint'), buffer)
+    torch.save(content, buffer)
     write_new(Path(out), buffer.getvalue())

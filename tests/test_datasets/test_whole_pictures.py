@@ -148,6 +148,12 @@ def test_every_cut_of_a_png_is_found(encode):
             check_png(content[:length])
 
 
+def test_a_png_without_its_header_is_damaged(encode):
+    content, _ = encode('PNG', size=(4, 5))
+    with pytest.raises(ValueError, match='not begin with its header'):
+        check_png(content[:8] + content[-12:])  # nothing but its end
+
+
 def test_other_formats_are_not_looked_at():
     for content in (b'', b'GIF89a', b'\x89PNG'):
         check_png(content)

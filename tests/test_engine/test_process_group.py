@@ -128,6 +128,13 @@ def test_a_timeout_is_a_number_of_seconds(timeout):
         join_processes(cfg)
 
 
+def test_sync_bn_needs_gpus(monkeypatch):
+    for name, value in TORCH.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match="sync_bn='torch' needs GPUs"):
+        join_processes(Config(dict(launcher='pytorch', sync_bn='torch')))
+
+
 def test_without_a_launcher_nothing_happens():
     cfg = Config(dict(launcher='none'))
     join_processes(cfg)

@@ -186,6 +186,10 @@ def test_what_is_refused(tmp_path):
     hollow = Call(HistoryBuffer, 1)
     torch.save(dict(a=hollow), old)
     refused('a mmengine.logging.history_buffer.HistoryBuffer is not as its')
+    ring = dict(a=HistoryBuffer([1.0], [1]))
+    ring['ring'] = ring
+    torch.save(ring, old)
+    refused('contains itself')
     module = torch.jit.script(torch.nn.Linear(1, 1))
     torch.jit.save(module, old)
     refused('torchscript')

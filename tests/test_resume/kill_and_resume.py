@@ -35,8 +35,10 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def start(folder: Path, args: argparse.Namespace) -> subprocess.Popen:
-    """Start the job in a folder, or go on with it."""
+def start(
+    folder: Path, args: argparse.Namespace, *more: str
+) -> subprocess.Popen:
+    """Start the job in a folder, or go on with it, with more options."""
     config = REPO / 'tests' / 'toys' / 'short_pretraining.py'
     tools = REPO / 'tools'
     if args.processes == 1:
@@ -51,8 +53,10 @@ def start(folder: Path, args: argparse.Namespace) -> subprocess.Popen:
         f'custom_hooks.0.strategy={args.strategy}',
         f'train_cfg.max_epochs={EPOCHS}',
         f'param_scheduler.total_steps={EPOCHS * STEPS}',
+        f'train_dataloader.dataset.length={4 * STEPS * args.processes}',
         # a strategy may leave a head out of a step
         'find_unused_parameters=True',
+        *more,
     ]
     with open(folder / 'log', 'a') as log:
         return subprocess.Popen(
@@ -87,10 +91,10 @@ def wait_for_kill(
         if _wait(job, 0.01):
             return
     if moment == 'saving':
-        while not any((folder / 'work').glob('*.part')):
+        while not half_written(folder):
             if _wait(job, 0.001):
                 return
-        _wait(job, rng.uniform(0, 0.02))
+        _wait(job, rng.uniform(0, 0.01))
     else:
         _wait(job, rng.uniform(0, 1))
 
@@ -122,9 +126,12 @@ def main() -> None:
         killed.mkdir()
         finish(start(whole, args), whole)
         moments = [
-            'saving' if i % 2 else rng.choice(['starting', 'any', 'any'])
+            'saving'
+            if i % 2
+            else rng.choice(['starting', 'running', 'running'])
             for i in range(args.kills)
         ]
+        torn = 0
         for moment in moments:
             job = start(killed, args)
             wait_for_kill(job, killed, moment, rng)
@@ -133,12 +140,18 @@ def main() -> None:
                 sys.exit('the job was over before the last kill')
             os.killpg(job.pid, signal.SIGKILL)
             job.wait()
+            torn += half_written(killed)
         finish(start(killed, args), killed)
-        report(whole, killed, moments)
+        report(whole, killed, moments, torn)
     print(f'{time.perf_counter() - begun:.0f} s')
 
 
-def report(whole: Path, killed: Path, moments: list[str]) -> None:
+def half_written(folder: Path) -> bool:
+    """Whether a checkpoint is being written, or was when the job died."""
+    return any((folder / 'work').glob('*.part'))
+
+
+def report(whole: Path, killed: Path, moments: list[str], torn: int) -> None:
     """Compare, and print what was found."""
     from loss_record import assert_equal_state, newest, read_losses
 
@@ -152,8 +165,8 @@ def report(whole: Path, killed: Path, moments: list[str]) -> None:
         if losses != expected[step] * len(losses)
     ]
     again = sum(len(losses) - 1 for losses in record.values())
-    for kind in sorted(set(moments)):
-        print(f'killed while {kind}: {moments.count(kind)}')
+    kinds = (f'{moments.count(x)} {x}' for x in sorted(set(moments)))
+    print(f'kills: {", ".join(kinds)}; that left a half-written file: {torn}')
     print(
         f'resumed: {len(moments)} of {len(moments)}; steps: {len(expected)}, '
         f'made again: {again}, with other losses: {len(odd)}'

@@ -2,22 +2,22 @@ from .agreement_hook import AgreementHook
 from .bad_sample_hook import BadSampleHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .feature_bank_hook import FeatureBankHook
+from .graceful_stop_hook import GracefulStopHook
 from .loss_guard_hook import LossGuardHook
 from .multi_task_hook import MultiTaskHook
 from .pretrain_visualization_hook import PretrainVisualizationHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule_hook import ScheduleHook
-from .stop_hook import StopHook
 
 __all__ = [
     'AgreementHook',
     'BadSampleHook',
     'CollapseMonitorHook',
     'FeatureBankHook',
+    'GracefulStopHook',
     'LossGuardHook',
     'MultiTaskHook',
     'PretrainVisualizationHook',
     'SafeCheckpointHook',
     'ScheduleHook',
-    'StopHook',
 ]

@@ -6,8 +6,11 @@ import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mcjepa_mm.engine.cpu_group import cpu_group
+from mcjepa_mm.cpu_group import cpu_group
+from mcjepa_mm.engine.process_group import patience
 from mcjepa_mm.registry import HOOKS
+
+from .stream_position_hook import StreamPositionHook
 
 
 @HOOKS.register_module()
@@ -21,18 +24,27 @@ class AgreementHook(Hook):
     single process nothing is done.
 
     Raises:
-        ValueError: On every process, if epochs differ in length or batches
-            in their tasks or shapes.
+        ValueError: On every process, if epochs or passes differ in length,
+            or batches in their tasks or sizes.
     """
 
     # after MultiTaskHook has filled the batch
     priority = 'LOW'
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the length of an epoch."""
-        self._group = cpu_group()
+        """Compare the lengths of an epoch and of the passes of each task."""
+        self._group = cpu_group(patience(runner.cfg))
+        # Passes that differ would drift apart, and a checkpoint holds the
+        # position of one process only.
+        passes = [
+            f', {len(stream)} in a pass of {stream.name!r}'
+            for hook in runner.hooks
+            if isinstance(hook, StreamPositionHook)
+            for stream in hook.streams
+        ]
         self._compare(
-            f'{len(runner.train_dataloader)} iterations in an epoch',
+            f'{len(runner.train_dataloader)} iterations in an epoch'
+            + ''.join(passes),
             'Give every process the same data set and batch size.',
         )
 

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather, get_world_size, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.evaluation.functional import (
     embedding_std,
     rank_me,
@@ -81,8 +81,7 @@ class CollapseMonitorHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Find the modules."""
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrapped(runner.model)
         known = dict(model.named_modules())
         wanted = self.modules
         if wanted is None:

@@ -1,10 +1,10 @@
 import torch
 from mmengine.dist import all_gather
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import HOOKS
 
 
@@ -37,8 +37,7 @@ class FeatureBankHook(Hook):
         self._fill(runner)
 
     def _fill(self, runner: Runner) -> None:
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrapped(runner.model)
         head = getattr(model, 'head', None)
         if not hasattr(head, 'fill'):
             raise TypeError(

@@ -4,12 +4,13 @@ from typing import Any
 
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mcjepa_mm.engine.loss_terms import LossTerms
 from mcjepa_mm.engine.sample_names import sample_names, shorten
+from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import HOOKS
 
 
@@ -58,8 +59,7 @@ class LossGuardHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Stand behind ``parse_losses`` and before the optimiser's step."""
-        model, wrapper = runner.model, runner.optim_wrapper
-        model = model.module if is_model_wrapper(model) else model
+        model, wrapper = unwrapped(runner.model), runner.optim_wrapper
         if (
             not isinstance(wrapper, OptimWrapper)
             or isinstance(wrapper, OptimWrapperDict)
@@ -79,6 +79,7 @@ class LossGuardHook(Hook):
         self._total = counts.get('total', 0)
         self._in_row = counts.get('in_row', 0)
         self._buffers = list(model.buffers()) if self.tolerate else []
+        self._saved: list[Tensor] = []
 
         parse, step = model.parse_losses, wrapper.step
 
@@ -108,7 +109,9 @@ class LossGuardHook(Hook):
         """Remember the batch, and the buffers that a pass may spoil."""
         self._batch = data_batch
         self._pending.clear()
-        self._saved = [buffer.clone() for buffer in self._buffers]
+        # With accumulation those before the first pass of a step are needed.
+        if runner.optim_wrapper.should_update() or not self._saved:
+            self._saved = [buffer.clone() for buffer in self._buffers]
 
     def after_train_iter(
         self,
@@ -120,7 +123,12 @@ class LossGuardHook(Hook):
         """Look at passes that no step followed, and count."""
         self._look(runner)
         if runner.optim_wrapper.should_update():
-            if not self._leave_out:
+            if self._leave_out:
+                for buffer, saved in zip(
+                    self._buffers, self._saved, strict=True
+                ):
+                    buffer.copy_(saved)
+            else:
                 self._in_row = 0
             self._leave_out = False
         if self.tolerate:
@@ -185,8 +193,6 @@ class LossGuardHook(Hook):
                 + '. What to look at is in docs/numerics.md.'
             )
             raise FloatingPointError('\n'.join(lines))
-        for buffer, saved in zip(self._buffers, self._saved, strict=True):
-            buffer.copy_(saved)
         lines.append(
             f'The optimiser step is left out, {self._in_row} in a row of '
             f'{self.tolerate} tolerated, {self._total} in all.'

@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mcjepa_mm.engine.task_stream import TaskStream
+from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import HOOKS
 
 from .stream_position_hook import StreamPositionHook
@@ -76,8 +76,7 @@ class MultiTaskHook(StreamPositionHook):
         All of them now, also those that begin later, so that a missing
         folder does not end a run after ten epochs.
         """
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrapped(runner.model)
         named = {self.main_task, *self.tasks}
         without = sorted(
             name

@@ -63,6 +63,10 @@ class SafeCheckpointHook(CheckpointHook):
     def _save_checkpoint_with_step(
         self, runner: Runner, step: int, meta: dict
     ) -> None:
+        # mmengine comes here also after a validation that found a new best
+        if not (self.by_epoch or between_steps(runner)):
+            self._due = True
+            return
         outdated = self._keep(runner, step) if self.max_keep_ckpts > 0 else []
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
@@ -94,6 +98,8 @@ class SafeCheckpointHook(CheckpointHook):
         return kept[: -self.max_keep_ckpts]
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        if not self.save_best:
+            return
         with self._removing_later():
             super()._save_best_checkpoint(runner, metrics)
 
@@ -105,8 +111,12 @@ class SafeCheckpointHook(CheckpointHook):
             yield
         finally:
             removals, self.file_backend = self.file_backend, backend
+        # made again, a validation may give the best one the same name
+        best = [getattr(self, 'best_ckpt_path', None)]
+        best += getattr(self, 'best_ckpt_path_dict', {}).values()
         for path in removals.paths:
-            backend.remove(path)
+            if path not in best:
+                backend.remove(path)
 
     def _remove(self, name: str) -> None:
         path = self.file_backend.join_path(self.out_dir, name)

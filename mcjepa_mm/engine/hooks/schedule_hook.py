@@ -1,9 +1,9 @@
 from operator import attrgetter
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import HOOKS
 
 
@@ -49,8 +49,7 @@ class ScheduleHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Find the attribute and remember its configured value."""
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrapped(runner.model)
         path, _, self.name = self.target.rpartition('.')
         try:
             self.owner = attrgetter(path)(model) if path else model

@@ -7,6 +7,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner, TestLoop, ValLoop
 from torch.utils.data import ConcatDataset, DataLoader
 
+from mcjepa_mm.engine.worker_signals import protect_workers, starting_workers
 from mcjepa_mm.registry import LOOPS
 
 DataLoaders = Mapping[str, DataLoader | dict]
@@ -38,7 +39,9 @@ class TaskDataLoader:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for task, loader in self.loaders.items():
-            for batch in loader:
+            with starting_workers():
+                batches = iter(loader)
+            for batch in batches:
                 yield {task: batch}
 
 
@@ -125,6 +128,8 @@ def _build(runner: Runner, dataloader: DataLoaders, evaluator: Evaluators):
         )
         for task, cfg in dataloader.items()
     }
+    for loader in loaders.values():
+        protect_workers(loader)
     evaluators: dict[str, Evaluator] = {
         task: runner.build_evaluator(evaluator[task]) for task in loaders
     }

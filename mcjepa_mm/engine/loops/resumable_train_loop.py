@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mmengine.dist import get_rank
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import nn
 
 from mcjepa_mm.engine.hooks.stream_position_hook import StreamPositionHook
 from mcjepa_mm.engine.task_stream import TaskStream
@@ -31,9 +32,38 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     """
 
     def __init__(self, runner: Runner, dataloader: dict, **kwargs) -> None:
-        self.stream = TaskStream('train', dataloader, runner)
+        self.stream = TaskStream('train_dataloader', dataloader, runner)
         super().__init__(runner, self.stream.loader, **kwargs)
         runner.register_hook(StreamPositionHook([self.stream]))
+
+    def run(self) -> nn.Module:
+        """Train, beginning with what a stopped run would have done next.
+
+        Returns:
+            nn.Module: The trained model.
+        """
+        self.runner.call_hook('before_train')
+        # A checkpoint of an epoch is written before its validation.
+        if self._iter and self.stream.epoch != self._epoch:
+            self._validate()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._validate()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _validate(self) -> None:
+        """Validate, if it is time after an epoch."""
+        self._decide_current_val_interval()
+        if (
+            self.runner.val_loop is not None
+            and self._epoch >= self.val_begin
+            and (
+                self._epoch % self.val_interval == 0
+                or self._epoch == self._max_epochs
+            )
+        ):
+            self.runner.val_loop.run()
 
     def run_epoch(self) -> None:
         """Iterate over an epoch, or over what is left of it."""

@@ -1,11 +1,11 @@
 """Batch norm over the batches of all processes, on any device."""
 
 import torch
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from ..losses.gather import gather_packed
 from ..losses.precision import raise_precision
-from ..losses.processes import world_size
 
 
 class GlobalBatchNorm1d(nn.BatchNorm1d):
@@ -31,7 +31,7 @@ class GlobalBatchNorm1d(nn.BatchNorm1d):
         super().__init__(num_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or world_size() == 1:
+        if not self.training or get_world_size() == 1:
             return super().forward(x)
         if x.dim() != 2 or x.shape[1] != self.num_features:
             raise ValueError(

@@ -1,11 +1,11 @@
 from collections.abc import Callable, Sequence
 
+from mmengine.dist import get_world_size
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
-from ..losses.processes import world_size
 from .base_pretext_head import BasePretextHead
 from .global_batch_norm import GlobalBatchNorm1d
 
@@ -86,7 +86,7 @@ class VICRegHead(BasePretextHead):
         encode: Callable | None = None,
     ) -> dict[str, Tensor]:
         self.check_views(inputs)
-        if len(inputs) == world_size() == 1 and any(
+        if len(inputs) == get_world_size() == 1 and any(
             isinstance(m, GlobalBatchNorm1d) for m in self.expander
         ):
             raise ValueError(

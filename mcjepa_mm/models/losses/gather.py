@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
+from mmengine.dist import get_world_size
 from torch import Tensor
 
-from .processes import world_size
+from mcjepa_mm.cpu_group import cpu_group
 
 
 class _Gather(torch.autograd.Function):
@@ -36,23 +37,21 @@ def check_shapes(tensors: Sequence[Tensor]) -> None:
     """Refuse unequal shapes, with which a process would wait for ever.
 
     The shapes go through a collective of their own: processes that disagree
-    then agree about it and all of them raise.
+    then agree about it and all of them raise. It is one of the CPU, so that
+    no GPU is waited for.
 
     Args:
-        tensors (Sequence[Tensor]): Of the same dimensions everywhere, on one
-            device.
+        tensors (Sequence[Tensor]): Of the same dimensions everywhere.
 
     Raises:
         ValueError: On every process, if a shape differs between processes.
     """
-    world = world_size()
+    world = get_world_size()
     if world == 1:
         return
-    sizes = torch.tensor(
-        [side for x in tensors for side in x.shape], device=tensors[0].device
-    )
+    sizes = torch.tensor([side for x in tensors for side in x.shape])
     all_sizes = [torch.empty_like(sizes) for _ in range(world)]
-    dist.all_gather(all_sizes, sizes)
+    dist.all_gather(all_sizes, sizes, cpu_group())
     all_sizes = torch.stack(all_sizes).tolist()
     if any(sizes != all_sizes[0] for sizes in all_sizes):
         raise ValueError(
@@ -78,7 +77,7 @@ def gather_packed(tensors: Sequence[Tensor]) -> list[Tensor]:
     Returns:
         list[Tensor]: (W, ...), in the order of the processes.
     """
-    if world_size() == 1:
+    if get_world_size() == 1:
         return [x[None] for x in tensors]
     packed = _Gather.apply(torch.cat([x.reshape(-1) for x in tensors]))
     parts = packed.split([x.numel() for x in tensors], dim=1)

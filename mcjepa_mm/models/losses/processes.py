@@ -6,15 +6,8 @@ turns, so a run keeps its numbers whatever W is.
 """
 
 import torch
-import torch.distributed as dist
+from mmengine.dist import all_reduce, broadcast, get_rank, get_world_size
 from torch import Tensor
-
-
-def world_size() -> int:
-    """The number of processes that train together, 1 without a group."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_world_size()
-    return 1
 
 
 def mean_over_processes(x: Tensor) -> Tensor:
@@ -26,16 +19,11 @@ def mean_over_processes(x: Tensor) -> Tensor:
         x (Tensor): Of one shape on every process.
 
     Returns:
-        Tensor: The same on every process; ``x`` itself, detached, in a
-        single process.
+        Tensor: The same on every process; a copy of ``x`` in a single one.
     """
-    x = x.detach()
-    world = world_size()
-    if world == 1:
-        return x
-    x = x.clone(memory_format=torch.contiguous_format)
-    dist.all_reduce(x)
-    return x / world
+    x = x.detach().clone(memory_format=torch.contiguous_format)
+    all_reduce(x, 'mean')
+    return x
 
 
 def from_first_process(drawn: Tensor) -> Tensor:
@@ -46,14 +34,12 @@ def from_first_process(drawn: Tensor) -> Tensor:
     the first one's.
 
     Args:
-        drawn (Tensor): Contiguous, of one shape on every process; is
-            written to.
+        drawn (Tensor): Of one shape on every process; is written to.
 
     Returns:
         Tensor: ``drawn`` with the values of process 0.
     """
-    if world_size() > 1:
-        dist.broadcast(drawn, 0)
+    broadcast(drawn)
     return drawn
 
 
@@ -67,6 +53,5 @@ def own_numbers(count: int, device: torch.device) -> Tensor:
     Returns:
         Tensor: (n,), numbers below W * n, int64.
     """
-    world = world_size()
-    first = dist.get_rank() if world > 1 else 0
-    return torch.arange(first, world * count, world, device=device)
+    world = get_world_size()
+    return torch.arange(get_rank(), world * count, world, device=device)

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
 from ..flow import resize_flow
 from .flow_consistency import flow_distance
-from .processes import from_first_process, own_numbers, world_size
+from .processes import from_first_process, own_numbers
 
 # Indices of rows (h, 1) and of columns (w,).
 Window = tuple[Tensor, Tensor]
@@ -102,7 +103,7 @@ class SelfSupervisionLoss(nn.Module):
         """Of each sample its own normal numbers, (N, *shape)."""
         drawn = from_first_process(
             torch.randn(
-                len(inputs) * world_size(), *shape, device=inputs.device
+                len(inputs) * get_world_size(), *shape, device=inputs.device
             )
         )
         return drawn[own_numbers(len(inputs), inputs.device)]

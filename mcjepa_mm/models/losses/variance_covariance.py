@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import torch
+from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
 from .gather import check_shapes, gather_packed
 from .precision import raise_precision
-from .processes import from_first_process, own_numbers, world_size
+from .processes import from_first_process, own_numbers
 from .vicreg import covariance, variance
 
 
@@ -150,7 +151,7 @@ class FeatureVCLoss(nn.Module):
 
     def _samples(self, feats: list[Tensor], num_views: int) -> list[Tensor]:
         """Every position of the small levels, some of the large ones."""
-        world = world_size() if self.gather else 1
+        world = get_world_size() if self.gather else 1
         count = max(1, self.max_samples // (len(feats[0]) * world))
         sizes = [f.shape[-2:].numel() for f in feats]
         if max(sizes) <= count:

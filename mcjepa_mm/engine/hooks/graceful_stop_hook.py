@@ -1,14 +1,19 @@
 import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 import torch
 import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
-from mcjepa_mm.engine.cpu_group import cpu_group
+from mcjepa_mm.cpu_group import cpu_group
+from mcjepa_mm.engine.process_group import patience
+from mcjepa_mm.engine.worker_signals import protect_workers
 from mcjepa_mm.registry import HOOKS
 
 from .safe_checkpoint_hook import between_steps, name_last_checkpoint
@@ -17,7 +22,7 @@ FILE_NAME = 'interrupted.pth'
 
 
 @HOOKS.register_module()
-class StopHook(Hook):
+class GracefulStopHook(Hook):
     """Save and stop when the process is asked to, so that it can be resumed.
 
     A scheduler that needs the machine sends SIGTERM, a user types Ctrl-C
@@ -26,10 +31,10 @@ class StopHook(Hook):
     status 128 + signal, as one that the signal has ended: a job that is
     queued again because it failed goes on with ``--resume``. One of several
     processes that is asked stops all of them, after the same step. When the
-    training ends, the file is removed.
+    training ends, the file is removed, unless no later one was written.
 
     A validation is left at once in a single process, and finished by several.
-    A second signal ends a single process without saving.
+    A second Ctrl-C ends a single process without saving.
     """
 
     # after the hooks that save
@@ -41,8 +46,12 @@ class StopHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Take over both signals."""
-        self._group = cpu_group()
+        self._group = cpu_group(patience(runner.cfg))
         self._vote = None
+        # mmengine's own loop; MultiTaskValLoop has seen to its loaders
+        loader = getattr(runner.val_loop, 'dataloader', None)
+        if isinstance(loader, DataLoader):
+            protect_workers(loader)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._previous[number] = signal.signal(number, self._note)
 
@@ -73,14 +82,20 @@ class StopHook(Hook):
         outputs: list | None = None,
     ) -> None:
         """Leave a validation, if no other process waits in it."""
-        if self._previous and self._group is None and self.signal:
+        if (
+            self._previous
+            and self._group is None
+            and self.signal
+            and between_steps(runner)
+        ):
             self._stop(runner, self.signal, runner.iter)
 
     def after_val(self, runner: Runner) -> None:
         """Stop after a validation, all processes together."""
         if self._previous and self._group is not None:
             self._ask()
-            if wanted := self._answer():
+            wanted = self._answer()
+            if wanted and between_steps(runner):
                 self._stop(runner, wanted, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
@@ -89,18 +104,18 @@ class StopHook(Hook):
             signal.signal(number, handler)
         self._previous = {}
         if runner.rank == 0:
-            path = os.path.join(runner.work_dir, FILE_NAME)
-            if os.path.exists(path):
-                os.remove(path)
+            _remove_if_older(Path(runner.work_dir))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.signal and self._group is None:
+        first, self.signal = not self.signal, number
+        if first:
+            # Not by the logger: it may be writing while this interrupts it.
+            # Ctrl-C may have ended the program that reads the output, too.
+            with suppress(OSError):
+                os.write(2, b'\nAsked to stop: saving after this step.\n')
+        # torchrun and schedulers repeat what they ask for
+        elif number == signal.SIGINT and self._group is None:
             sys.exit(128 + number)
-        # torchrun sends a second one at once, which asks for nothing new
-        if not self.signal:
-            # not by the logger: it may be writing while this interrupts it
-            os.write(2, b'\nAsked to stop: saving after this step.\n')
-        self.signal = number
 
     def _ask(self) -> None:
         self._wanted = torch.tensor([self.signal or 0])
@@ -129,3 +144,10 @@ class StopHook(Hook):
             f'iterations, saved as {path}: go on with --resume.'
         )
         sys.exit(128 + number)
+
+
+def _remove_if_older(folder: Path) -> None:
+    # A stop after the last step leaves nothing to be saved after it.
+    path, last = folder / FILE_NAME, folder / 'last_checkpoint'
+    if last.is_file() and Path(last.read_text()).name != FILE_NAME:
+        path.unlink(missing_ok=True)

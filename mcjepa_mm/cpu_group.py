@@ -1,19 +1,20 @@
 """A group of the processes that talks through the CPU."""
 
-from functools import cache
+from datetime import timedelta
 
 import torch.distributed as dist
 
-
-@cache
-def _new_group(world: dist.ProcessGroup) -> dist.ProcessGroup:
-    return dist.new_group(backend='gloo')
+_groups: dict[dist.ProcessGroup, dist.ProcessGroup] = {}
 
 
-def cpu_group() -> dist.ProcessGroup | None:
+def cpu_group(timeout: timedelta | None = None) -> dist.ProcessGroup | None:
     """The processes, for small messages that no GPU has to wait for.
 
     Every process must call this, in the same order with other collectives.
+
+    Args:
+        timeout (timedelta, optional): How long a process waits for the
+            others, if this is the first call; by default torch's time.
 
     Returns:
         ProcessGroup | None: The default group if that is a gloo group, else
@@ -21,6 +22,9 @@ def cpu_group() -> dist.ProcessGroup | None:
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return None
+    world = dist.group.WORLD
     if dist.get_backend() == 'gloo':
-        return dist.group.WORLD
-    return _new_group(dist.group.WORLD)
+        return world
+    if world not in _groups:
+        _groups[world] = dist.new_group(backend='gloo', timeout=timeout)
+    return _groups[world]

@@ -1,0 +1,177 @@
+"""Processes whose batches do not fit together."""
+
+import json
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+
+from mcjepa_mm.engine.hooks import AgreementHook
+from mcjepa_mm.registry import MODELS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'toys'))
+from loss_record import read_losses  # noqa: E402
+from toy_job import job  # noqa: E402
+from toy_pretraining import loader  # noqa: E402
+
+
+@MODELS.register_module()
+class Means(BaseModel):
+    """Each task scales the mean of its inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.heads = torch.nn.ModuleDict(
+            {task: torch.nn.Linear(1, 1) for task in ('content', 'motion')}
+        )
+
+    def forward(self, mode, **tasks):
+        return {
+            f'{task}_loss': self.heads[task](
+                torch.stack(batch['inputs']).float().mean()[None] / 255
+            )
+            for task, batch in tasks.items()
+        }
+
+
+class Odd(Hook):
+    """Changes the batch of one process in the third step."""
+
+    def __init__(self, rank, change):
+        self.rank, self.change = rank, change
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 2 and runner.rank == self.rank:
+            self.change(data_batch)
+
+
+def shorten(batch):
+    batch['motion']['inputs'].pop()
+
+
+def leave_out(batch):
+    del batch['motion']
+
+
+def sizes(iteration, **tasks):
+    parts = (f'{task} (inputs ({n} samples))' for task, n in tasks.items())
+    return f'iteration {iteration}: {", ".join(parts)}'
+
+
+def lengths(content, motion):
+    return (
+        f"{content} iterations in an epoch, {motion} in a pass of 'motion', "
+        f"{content} in a pass of 'train_dataloader'"
+    )
+
+
+# Samples of content and of motion, in batches of 2 and of 1; what else
+# happens; the steps that are made; what each process has.
+CASES = dict(
+    agreed=(8, 4, None, 4, None),
+    fewer_samples=(
+        *(8, 4, Odd(1, shorten), 2),
+        [sizes(2, content=2, motion=n) for n in (1, 0)],
+    ),
+    no_task=(
+        *(8, 4, Odd(0, leave_out), 2),
+        [sizes(2, content=2), sizes(2, content=2, motion=1)],
+    ),
+    # 4 samples of the one process, 3 of the other
+    last_batch=(
+        *(7, 4, None, 1),
+        [sizes(1, content=n, motion=1) for n in (2, 1)],
+    ),
+    epoch=(5, 4, None, 0, [lengths(n, 2) for n in (2, 1)]),
+    # all batches have one sample, but the passes would drift apart
+    a_task_pass=(8, 5, None, 0, [lengths(2, n) for n in (3, 2)]),
+)
+
+
+def dataloader(length, batch_size):
+    config = loader('ToyPairs', batch_size, length=length)
+    config['sampler'].update(round_up=False)
+    return dict(config, drop_last=False)
+
+
+def train_share(rank, folder):
+    """Train each case; write what the error says."""
+    dist.init_process_group(
+        'gloo',
+        init_method=f'file://{folder / "rendezvous"}',
+        rank=rank,
+        world_size=2,
+        timeout=timedelta(seconds=60),
+    )
+    os.environ.update(
+        dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2'),
+        MASTER_ADDR='localhost',
+        MASTER_PORT='1',  # nobody asks there
+    )
+    errors = {}
+    for name, (content, motion, odd, _, _) in CASES.items():
+        task = dict(motion=dict(dataloader=dataloader(motion, 1)))
+        runner = job(
+            folder / name,
+            hooks=[odd] if odd else [],
+            launcher='pytorch',
+            model=dict(type='Means'),
+            train_dataloader=dataloader(content, 2),
+            custom_hooks=[
+                dict(type='AgreementHook'),
+                dict(type='MultiTaskHook', main_task='content', tasks=task),
+            ],
+        )
+        try:
+            runner.train()
+        except ValueError as error:
+            errors[name] = str(error)
+    (folder / f'errors_{rank}.json').write_text(json.dumps(errors))
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_both_processes_refuse_what_does_not_fit(two_processes, tmp_path):
+    two_processes(__file__, tmp_path)
+    one, two = (
+        json.loads((tmp_path / f'errors_{rank}.json').read_text())
+        for rank in range(2)
+    )
+    assert one == two
+    assert one.keys() == CASES.keys() - {'agreed'}
+    for name, (*_, steps, has) in CASES.items():
+        record = tmp_path / name / 'losses.jsonl'
+        made = read_losses(record) if record.exists() else {}
+        assert made.keys() == {(r, i) for r in (0, 1) for i in range(steps)}
+        if has is None:
+            continue
+        begin = (
+            f'The processes do not agree: process 0 has {has[0]}; '
+            f'process 1 has {has[1]}. '
+        )
+        assert one[name].startswith(begin)
+        advice = 'drop_last=True' if steps else 'same data set and batch size'
+        assert advice in one[name]
+
+
+class Untouched:
+    """Whoever looks at it fails."""
+
+    def __getattribute__(self, name):
+        raise AssertionError(f'{name} was asked for')
+
+
+def test_one_process_does_nothing(tmp_path):
+    runner, hook = job(tmp_path), AgreementHook()
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0, Untouched())
+
+
+if __name__ == '__main__':
+    train_share(int(sys.argv[1]), Path(sys.argv[2]))

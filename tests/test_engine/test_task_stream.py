@@ -1,0 +1,240 @@
+"""A stream of training data: its position, its end, its workers."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.distributed as dist
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
+
+from mcjepa_mm.engine.task_stream import TaskStream
+from mcjepa_mm.registry import DATASETS
+
+TOYS = Path(__file__).resolve().parents[1] / 'toys'
+sys.path.insert(0, str(TOYS))
+import toy_pretraining  # noqa: E402, F401  spawned workers find it, not this
+
+
+@DATASETS.register_module()
+class Places(Dataset):
+    """A sample is its index and a random number."""
+
+    def __init__(self, length=10):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        return int(index), torch.rand(()).item()
+
+
+def stream(
+    batch_size=2, seed=7, length=10, dataset='mcjepa_mm.Places', **loader
+):
+    runner = SimpleNamespace(
+        seed=seed, build_dataloader=Runner.build_dataloader
+    )
+    config = dict(
+        batch_size=batch_size,
+        dataset=dict(type=dataset, length=length),
+        sampler=dict(type='DefaultSampler', shuffle=True),
+        collate_fn=dict(type='pseudo_collate'),
+        **loader,
+    )
+    return TaskStream('motion', config, runner)
+
+
+@pytest.fixture
+def warnings(caplog):
+    """Function that returns what mmengine's logger has warned of."""
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    yield lambda: [x.message for x in caplog.records if x.levelno >= 30]
+    logger.removeHandler(caplog.handler)
+
+
+def samples(batches):
+    """Index and number of each sample, in order."""
+    return [
+        (index, number)
+        for indices, numbers in batches
+        for index, number in zip(indices, numbers)
+    ]
+
+
+def test_it_has_no_end_and_shuffles_every_pass():
+    drawn = samples(islice(stream().endless(), 15))
+    passes = [drawn[i : i + 10] for i in (0, 10, 20)]
+    for each in passes:
+        assert sorted(index for index, _ in each) == list(range(10))
+    assert len({number for _, number in drawn}) == 30
+    assert len({tuple(i for i, _ in x) for x in passes}) == 3
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+@pytest.mark.parametrize('given', [0, 3, 5, 7])
+def test_it_goes_on_from_its_position(given, workers):
+    options = dict(num_workers=workers, persistent_workers=workers > 0)
+    expected = samples(islice(stream().endless(), 12))
+    # workers have read ahead of what was given
+    first = stream(**options)
+    assert samples(islice(first.endless(), given)) == expected[: 2 * given]
+    state = first.state_dict()
+    assert (state['epoch'], state['batches']) == {
+        0: (0, 0),
+        3: (0, 3),
+        5: (0, 5),
+        7: (1, 2),
+    }[given]
+    second = stream(seed=1, **options)  # a resumed run has the saved seed
+    second.load_state_dict(state)
+    rest = samples(islice(second.endless(), 12 - given))
+    assert rest == expected[2 * given :]
+    assert second.state_dict() == stream().state_dict() | dict(
+        epoch=2, batches=2
+    )
+
+
+@pytest.mark.parametrize('size, batches, at', [(1, 6, 6), (4, 1, 4)])
+def test_another_batch_size_goes_on_nearby(size, batches, at, warnings):
+    first = stream(batch_size=2)
+    expected = samples(islice(first.endless(), 5))
+    first.epoch, first.batches = 0, 3
+    second = stream(batch_size=size)
+    second.load_state_dict(first.state_dict())
+    (warning,) = warnings()
+    assert "2 samples of 'motion' in a batch" in warning
+    assert f'now there are {size}: ' in warning
+    assert second.batches == batches
+    assert samples(x for _, x in second.rest_of_epoch()) == expected[at:]
+
+
+def test_the_same_batch_size_warns_of_nothing(warnings):
+    stream().load_state_dict(stream().state_dict())
+    assert not warnings()
+
+
+def test_without_a_batch_it_says_so():
+    empty = stream(batch_size=4, length=3, drop_last=True)
+    with pytest.raises(ValueError) as error:
+        next(empty.endless())
+    assert "task 'motion' gives no batch" in str(error.value)
+    assert 'has 3 samples, a batch takes 4' in str(error.value)
+
+
+def test_a_batch_sampler_is_refused():
+    dataloader = dict(batch_sampler=dict(type='GroupedBatches'))
+    with pytest.raises(TypeError, match='batch_sampler, whose place'):
+        TaskStream('images', dataloader, None)
+
+
+def test_a_dataloader_that_is_built_is_refused():
+    with pytest.raises(TypeError, match="'motion' must be a config"):
+        TaskStream('motion', stream().loader, None)
+
+
+@pytest.fixture(params=['fork', 'spawn'])
+def method(request, monkeypatch):
+    """How workers are started; numpy starts threads in spawned ones."""
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    monkeypatch.setenv('OPENBLAS_NUM_THREADS', '4')
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method(request.param, force=True)
+    yield request.param
+    multiprocessing.set_start_method(before, force=True)
+
+
+PAIRS = dict(dataset='mcjepa_mm.ToyPairs', num_workers=1, prefetch_factor=1)
+
+
+@pytest.mark.slow
+def test_workers_end_with_their_main_process_only(method):
+    pairs = stream(**PAIRS, batch_size=1, persistent_workers=True)
+    batches = pairs.endless()
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    for name in ('TERM', 'INT') * 10:
+        # by another process
+        subprocess.run(['kill', f'-{name}', str(worker.pid)], check=True)
+        next(batches)
+    assert worker.is_alive()
+    os.kill(worker.pid, signal.SIGTERM)
+    worker.join(60)
+    assert worker.exitcode == 0
+
+
+MAIN = """
+import multiprocessing, os, signal, sys
+sys.path[:0] = {paths}
+if __name__ == '__main__':
+    multiprocessing.set_start_method(sys.argv[1])
+    from test_task_stream import PAIRS, stream
+    batches = stream(**PAIRS).endless()
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    print(worker.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_workers_do_not_outlive_their_main_process(run, tmp_path, method):
+    script = tmp_path / 'main.py'
+    paths = [str(Path(__file__).parent), str(TOYS)]
+    script.write_text(MAIN.format(paths=paths))
+    # it returns when the last process that could write has ended
+    done = run('python', script, method)
+    assert done.returncode == -signal.SIGKILL
+    assert int(done.stdout) > 0
+
+
+def train_share(rank, folder):
+    """A pass of one of two processes whose runners' seeds differ."""
+    dist.init_process_group(
+        'gloo',
+        init_method=f'file://{folder / "rendezvous"}',
+        rank=rank,
+        world_size=2,
+    )
+    half = stream(seed=7 + rank, batch_size=1)
+    given = samples(islice(half.endless(), 5))
+    (folder / f'{rank}.json').write_text(
+        json.dumps(dict(samples=given, state=half.state_dict()))
+    )
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_processes_with_seeds_of_their_own_share_a_pass(
+    two_processes, tmp_path
+):
+    two_processes(__file__, tmp_path)
+    shares = [
+        json.loads((tmp_path / f'{rank}.json').read_text())
+        for rank in range(2)
+    ]
+    mixed = [
+        tuple(x)
+        for pair in zip(*(share['samples'] for share in shares))
+        for x in pair
+    ]
+    one = stream(seed=7)
+    assert mixed == samples(islice(one.endless(), 5))
+    # a checkpoint of two processes resumes in one, at the same sample
+    assert [x['state'] for x in shares] == [one.state_dict()] * 2
+
+
+if __name__ == '__main__':
+    train_share(int(sys.argv[1]), Path(sys.argv[2]))
