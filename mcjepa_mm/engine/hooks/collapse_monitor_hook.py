@@ -38,8 +38,9 @@ class CollapseMonitorHook(Hook):
         interval (int): Iterations from one measurement to the next. Defaults
             to 50.
         modules (dict[str, str], optional): Name in the log and path of each
-            watched module. By default those that the model has of the
-            content head's expander and the backbone.
+            watched module. By default those that a pretrainer (a model with
+            ``heads``) has of the content head's expander and the backbone,
+            and none of another model.
         min_samples (int): Where a step of all processes has fewer, the next
             steps' are added. Defaults to 32.
         max_samples (int): No more are measured, since the cost of RankMe
@@ -85,7 +86,9 @@ class CollapseMonitorHook(Hook):
         known = dict(model.named_modules())
         wanted = self.modules
         if wanted is None:
-            wanted = {k: path for k, path in MODULES.items() if path in known}
+            # a network that is fine-tuned may well use few directions
+            usual = MODULES if hasattr(model, 'heads') else {}
+            wanted = {k: path for k, path in usual.items() if path in known}
         missing = [path for path in wanted.values() if path not in known]
         if missing:
             raise AttributeError(
