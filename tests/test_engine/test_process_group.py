@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mcjepa_mm.engine.cores import share_cores
 from mcjepa_mm.engine.process_group import join_processes, launched_variables
 
-TIMEOUT = 3
+TIMEOUT = 10  # seconds; one process may start later than the other
 SLURM = dict(
     SLURM_PROCID='3',
     SLURM_NTASKS='8',
