@@ -37,6 +37,10 @@ def test_measures_encoders_and_what_stands_beside_them(
         4,
         '--seeds',
         1,
+        # of many runs in one process, each would wait for its workers' end
+        '--cfg-options',
+        'test_dataloader.num_workers=0',
+        'test_dataloader.persistent_workers=False',
     )
     assert done.returncode == 0, done.stderr
     text = (tmp_path / 'tables' / 'one.md').read_text()
