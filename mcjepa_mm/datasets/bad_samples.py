@@ -288,6 +288,8 @@ def _first_unreadable(files: list[str]) -> int:
         try:
             with Image.open(path) as image:
                 image.load()
+        # Pillow raises whatever damaged bytes make of it; the error of the
+        # sample itself is being reported already
         except Exception:
             return position
     return 0

@@ -47,7 +47,6 @@ class GracefulStopHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Take over both signals."""
         self._group = cpu_group(patience(runner.cfg))
-        self._vote = None
         # mmengine's own loop; MultiTaskValLoop has seen to its loaders
         loader = getattr(runner.val_loop, 'dataloader', None)
         if isinstance(loader, DataLoader):
