@@ -48,12 +48,17 @@ def shorten(names: Sequence[str], limit: int = 8) -> str:
 
 def _name(position: int, sample: Any) -> str:
     info = sample.metainfo if isinstance(sample, BaseDataElement) else {}
-    files, numbers = [], []
-    for key, value in info.items():
-        if key.endswith('path') and value:
-            files += [value] if isinstance(value, str) else list(value)
-        elif key in ('sample_idx', 'img_id', 'frame_indices'):
-            numbers.append(f'{key} {value}')
+    files = []
+    # a data element keeps its keys in a set: without sorting, the order of
+    # the files would change from one process to the next
+    for key in sorted(key for key in info if key.endswith('path')):
+        value = info[key]
+        files += [value] if isinstance(value, str) else list(value or ())
+    numbers = [
+        f'{key} {info[key]}'
+        for key in ('sample_idx', 'img_id', 'frame_indices')
+        if key in info
+    ]
     # the two frames of a pair may be of one video
     words = ' and '.join(dict.fromkeys(map(str, files)))
     if words and numbers:

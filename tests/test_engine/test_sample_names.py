@@ -16,7 +16,7 @@ def test_samples_are_called_by_files_and_numbers():
         batch(
             dict(img_path='a.png', sample_idx=4, ori_shape=(2, 2)),
             dict(img_path=['v.mp4', 'v.mp4'], frame_indices=[3, 5]),
-            dict(img1_path='a.png', img2_path='b.png'),
+            dict((f'img{i}_path', f'{i}.png') for i in range(1, 7)),
             dict(sample_idx=9),
             dict(ori_shape=(2, 2)),
         )
@@ -24,7 +24,7 @@ def test_samples_are_called_by_files_and_numbers():
     assert names == [
         'a.png (sample_idx 4)',
         'v.mp4 (frame_indices [3, 5])',
-        'a.png and b.png',
+        '1.png and 2.png and 3.png and 4.png and 5.png and 6.png',
         'sample_idx 9',
         'sample 4',
     ]
