@@ -5,6 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .depthwise_conv import DepthwiseConv
+from .pointwise_mlp import pointwise_mlp
+
 NORM_LAYERS = {'BN': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm}
 
 
@@ -71,7 +74,7 @@ class DropPath(nn.Module):
             return x
         keep = 1.0 - self.rate
         mask = x.new_empty((x.shape[0],) + (1,) * (x.dim() - 1))
-        return x * mask.bernoulli_(keep) / keep
+        return x * mask.bernoulli_(keep).div_(keep)
 
     def extra_repr(self) -> str:
         return f'rate={self.rate}'
@@ -139,12 +142,9 @@ class ConvNeXtBlock(nn.Module):
         with_cp: bool,
     ) -> None:
         super().__init__()
-        self.depthwise_conv = nn.Conv2d(
-            channels, channels, kernel_size=7, padding=3, groups=channels
-        )
+        self.depthwise_conv = DepthwiseConv(channels, kernel_size=7)
         self.norm = build_norm(norm_cfg, channels)
         self.pointwise_conv1 = nn.Linear(channels, 4 * channels)
-        self.act = nn.GELU()
         self.pointwise_conv2 = nn.Linear(4 * channels, channels)
         self.gamma = None
         if layer_scale_init_value > 0:
@@ -157,9 +157,12 @@ class ConvNeXtBlock(nn.Module):
     def residual(self, x: Tensor) -> Tensor:
         """The branch beside the shortcut, (N, C, H, W) to (N, C, H, W)."""
         x = self.norm(self.depthwise_conv(x)).permute(0, 2, 3, 1)
-        x = self.pointwise_conv2(self.act(self.pointwise_conv1(x)))
+        first, second = self.pointwise_conv1, self.pointwise_conv2
+        weight, bias = second.weight, second.bias
         if self.gamma is not None:
-            x = x * self.gamma
+            # scales weights in place of the map, which is larger
+            weight, bias = self.gamma[:, None] * weight, self.gamma * bias
+        x = pointwise_mlp(x, first.weight, first.bias, weight, bias)
         return x.permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:

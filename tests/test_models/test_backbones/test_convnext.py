@@ -257,7 +257,9 @@ def test_drop_path_drops_whole_samples_and_keeps_the_mean():
     assert torch.equal(DropPath(0.25).eval()(x), x)
 
 
-def test_features_are_channels_last_without_a_copy():
-    feats = MCJEPAConvNeXt(SMALL)(torch.randn(2, 3, 64, 128))
+@pytest.mark.parametrize('norm', ['LN2d', 'BN'])
+def test_features_are_channels_last_without_a_copy(norm):
+    model = MCJEPAConvNeXt(SMALL, norm_cfg=dict(type=norm))
+    feats = model(torch.randn(2, 3, 64, 128))
     for feat in feats:
         assert feat.is_contiguous(memory_format=torch.channels_last)
