@@ -8,6 +8,8 @@ displacement, so the work is done by the matrix units and nothing of size
 channels x displacements is ever held, as unfolding would.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,6 +40,42 @@ def cost_volume(feat1: Tensor, feat2: Tensor, radius: int = 4) -> Tensor:
     Raises:
         ValueError: If the two shapes differ or are not four-dimensional.
     """
+    return joined_cost_volume(feat1, feat2, (), radius)
+
+
+def joined_cost_volume(
+    feat1: Tensor,
+    feat2: Tensor,
+    beside: Sequence[Tensor],
+    radius: int = 4,
+    *,
+    divisor: float | None = None,
+    negative_slope: float = 1.0,
+) -> Tensor:
+    """Leaky ReLU of the cost volume, with other maps beside it.
+
+    The same as ``torch.cat([F.leaky_relu(volume, negative_slope), *beside],
+    dim=1)``, but everything is written once, to where a convolution of
+    channels-last maps reads it. Of a level, the volume is among the largest
+    maps there are.
+
+    Args:
+        feat1 (Tensor): (N, C, H, W).
+        feat2 (Tensor): (N, C, H, W).
+        beside (Sequence[Tensor]): Maps (N, K, H, W); they come to the dtype
+            of the volume.
+        radius (int): As of :func:`cost_volume`. Defaults to 4.
+        divisor (float, optional): What the sum over channels is divided by.
+            Defaults to C.
+        negative_slope (float): Above 0. Defaults to 1, no leaky ReLU.
+
+    Returns:
+        Tensor: (N, (2r + 1)^2 + sum of K, H, W), channels-last.
+
+    Raises:
+        ValueError: If the shapes of the two features differ or are not
+            four-dimensional.
+    """
     if feat1.dim() != 4 or feat1.shape != feat2.shape:
         raise ValueError(
             'cost_volume takes two maps of one shape '
@@ -47,42 +85,82 @@ def cost_volume(feat1: Tensor, feat2: Tensor, radius: int = 4) -> Tensor:
     if torch.is_autocast_enabled(feat1.device.type):
         dtype = torch.get_autocast_dtype(feat1.device.type)
         feat1, feat2 = feat1.to(dtype), feat2.to(dtype)
-    return _CostVolume.apply(feat1, feat2, radius)
+    divisor = feat1.shape[1] if divisor is None else divisor
+    # A feature may lie beside its own volume, and torch.compile takes no
+    # tensor twice.
+    beside = [x.view_as(x) for x in beside]
+    return _CostVolume.apply(
+        feat1, feat2, radius, divisor, negative_slope, *beside
+    )
 
 
 class _CostVolume(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, feat1: Tensor, feat2: Tensor, radius: int) -> Tensor:
-        ctx.save_for_backward(feat1, feat2)
-        ctx.radius = radius
-        n, c, h, w = feat1.shape
+    def forward(
+        ctx,
+        feat1: Tensor,
+        feat2: Tensor,
+        radius: int,
+        divisor: float,
+        negative_slope: float,
+        *beside: Tensor,
+    ) -> Tensor:
+        ctx.radius, ctx.divisor = radius, divisor
+        ctx.negative_slope = negative_slope
+        ctx.widths = [x.shape[1] for x in beside]
+        ctx.dtypes = [x.dtype for x in beside]
+        n, _, h, w = feat1.shape
         d = 2 * radius + 1
         tiles, windows = _tiles(feat1), _windows(feat2, radius)
         # A sum over C channels may leave float16's range though its mean does
         # not: each factor is divided by the root then, and not the sum by C.
-        fits = feat1.dtype != torch.float16
-        if not fits:
-            tiles, windows = tiles / c**0.5, windows / c**0.5
-        volume = tiles.new_empty(n, h, tiles.shape[2] * tiles.shape[3], d, d)
+        if feat1.dtype == torch.float16:
+            tiles, windows = tiles / divisor**0.5, windows / divisor**0.5
+            divisor = 1
+        joined = tiles.new_empty(
+            n, h, tiles.shape[2] * tiles.shape[3], d * d + sum(ctx.widths)
+        )
+        volume = joined[..., : d * d]
+        products = tiles.new_empty(*tiles.shape[:4], windows.shape[3])
         for dy in range(d):
-            products = torch.matmul(tiles, windows[dy : dy + h].mT)
-            _rows(volume, dy, tiles.shape).copy_(_diagonals(products, d))
-        volume = volume[:, :, :w].reshape(n, h, w, d * d)
-        if fits:
-            volume.div_(c)
-        return volume.permute(0, 3, 1, 2)
+            # beta=0 overwrites what was there
+            products.flatten(0, 2).baddbmm_(
+                tiles.flatten(0, 2),
+                windows[dy : dy + h].flatten(0, 2).mT,
+                beta=0,
+                alpha=1 / divisor,
+            )
+            _rows(volume, dy, d, tiles.shape).copy_(_diagonals(products, d))
+        if negative_slope != 1:
+            F.leaky_relu_(volume, negative_slope)
+        # The last tile may be wider than the map.
+        joined = joined[:, :, :w].contiguous()
+        at = d * d
+        for x in beside:
+            joined[..., at : at + x.shape[1]] = x.permute(0, 2, 3, 1)
+            at += x.shape[1]
+        joined = joined.permute(0, 3, 1, 2)
+        # Where the result is negative tells the leaky ReLU's slope.
+        kept = [joined] if negative_slope != 1 else []
+        ctx.save_for_backward(feat1, feat2, *kept)
+        return joined
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        feat1, feat2 = ctx.saved_tensors
+        feat1, feat2, *kept = ctx.saved_tensors
         radius = ctx.radius
         n, c, h, w = feat1.shape
         d = 2 * radius + 1
+        grad, *beside = grad.split([d * d, *ctx.widths], dim=1)
+        beside = [x.to(dtype) for x, dtype in zip(beside, ctx.dtypes)]
+        for joined in kept:
+            grad = torch.ops.aten.leaky_relu_backward(
+                grad, joined[:, : d * d], ctx.negative_slope, True
+            )
         tiles, windows = _tiles(feat1), _windows(feat2, radius)
         tile = tiles.shape[3]
-        grad = (grad / c).permute(0, 2, 3, 1)
-        grad = F.pad(grad, (0, 0, 0, -w % tile)).unflatten(3, (d, d))
+        grad = _pad(grad.permute(0, 2, 3, 1), (0, 0, 0, -w % tile))
 
         # Sums over the vertical displacements, kept in float32: half
         # precision would round each of the 2r + 1 partial sums.
@@ -92,21 +170,40 @@ class _CostVolume(torch.autograd.Function):
         # The bands are rewritten for each dy; what lies off them stays 0.
         bands = tiles.new_zeros(*tiles.shape[:4], tile + 2 * radius)
         for dy in range(d):
-            _diagonals(bands, d).copy_(_rows(grad, dy, tiles.shape))
-            grad_tiles += torch.matmul(bands, windows[dy : dy + h])
-            grad_windows[dy : dy + h] += torch.matmul(bands.mT, tiles)
+            _diagonals(bands, d).copy_(_rows(grad, dy, d, tiles.shape))
+            scale = 1 / ctx.divisor
+            _add_product(grad_tiles, bands, windows[dy : dy + h], scale)
+            _add_product(grad_windows[dy : dy + h], bands.mT, tiles, scale)
         return (
             _untile(grad_tiles, w).to(feat1.dtype),
             _unwindow(grad_windows, h, w, radius).to(feat2.dtype),
             None,
+            None,
+            None,
+            *beside,
         )
+
+
+def _add_product(total: Tensor, a: Tensor, b: Tensor, scale: float) -> None:
+    """Add scale * a @ b; of one dtype, the product is never held."""
+    total, a, b = (x.flatten(0, 2) for x in (total, a, b))
+    if total.dtype == a.dtype:
+        total.baddbmm_(a, b, alpha=scale)
+    else:
+        product = a.new_empty(total.shape)
+        total += product.baddbmm_(a, b, beta=0, alpha=scale)
+
+
+def _pad(x: Tensor, sides: tuple[int, ...]) -> Tensor:
+    """F.pad, which would copy even where there is nothing to add."""
+    return F.pad(x, sides) if any(sides) else x
 
 
 def _tiles(feat: Tensor) -> Tensor:
     """(N, C, H, W) to (H, N, tiles, tile, C); rows first, see _windows."""
     w = feat.shape[3]
     tile = min(TILE, w)
-    rows = F.pad(feat.permute(2, 0, 3, 1), (0, 0, 0, -w % tile))
+    rows = _pad(feat.permute(2, 0, 3, 1), (0, 0, 0, -w % tile))
     return rows.unflatten(2, (-1, tile)).contiguous()
 
 
@@ -130,15 +227,13 @@ def _diagonals(products: Tensor, d: int) -> Tensor:
     *batch, tile, span = products.shape
     *strides, row, column = products.stride()
     return products.as_strided(
-        (*batch, tile, d),
-        (*strides, row + column, column),
-        products.storage_offset(),
+        (*batch, tile, d), (*strides, row + column, column)
     )
 
 
-def _rows(volume: Tensor, dy: int, tiled: torch.Size) -> Tensor:
-    """View of (N, H, W, d, d) at dy as (H, N, tiles, tile, d)."""
-    rows = volume[:, :, :, dy].unflatten(2, tiled[2:4])
+def _rows(volume: Tensor, dy: int, d: int, tiled: torch.Size) -> Tensor:
+    """View of (N, H, W, d * d) at dy as (H, N, tiles, tile, d)."""
+    rows = volume[..., dy * d : (dy + 1) * d].unflatten(2, tiled[2:4])
     return rows.transpose(0, 1)
 
 

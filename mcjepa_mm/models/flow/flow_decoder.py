@@ -4,33 +4,63 @@ import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from mcjepa_mm.registry import MODELS
 
 from ..backbones.layers import LayerNorm2d
-from .cost_volume import cost_volume
+from .cost_volume import joined_cost_volume
 from .warp import resize_flow, warp
 
+SLOPE = 0.1  # of all leaky ReLUs
 
-def _conv(
-    in_channels: int, out_channels: int, dilation: int = 1
-) -> nn.Sequential:
+
+class ConvLayer(nn.Sequential):
     """Convolution, LayerNorm, leaky ReLU.
 
     The paper puts a LayerNorm after every convolution of the estimator but
     the last, without them training diverged (p).
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+        dilation (int): Of the 3 x 3 convolution. Defaults to 1.
     """
-    return nn.Sequential(
-        nn.Conv2d(
-            in_channels,
-            out_channels,
-            kernel_size=3,
-            padding=dilation,
-            dilation=dilation,
-        ),
-        LayerNorm2d(out_channels),
-        nn.LeakyReLU(0.1),
-    )
+
+    def __init__(
+        self, in_channels: int, out_channels: int, dilation: int = 1
+    ) -> None:
+        super().__init__(
+            nn.Conv2d(
+                in_channels,
+                out_channels,
+                kernel_size=3,
+                padding=dilation,
+                dilation=dilation,
+            ),
+            LayerNorm2d(out_channels),
+            nn.LeakyReLU(SLOPE, inplace=True),
+        )
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """LayerNorm and leaky ReLU, (N, C, H, W) to (N, C, H, W).
+
+        The leaky ReLU writes over the LayerNorm's output, which neither
+        needs in backward. It comes before the permutation: autograd copies
+        the gradient of a view that was written to.
+        """
+        _, norm, act = self
+        x = F.layer_norm(
+            x.permute(0, 2, 3, 1),
+            norm.normalized_shape,
+            norm.weight,
+            norm.bias,
+            norm.eps,
+        )
+        return act(x).permute(0, 3, 1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.normalize(self[0](x))
 
 
 def _normalize(*feats: Tensor) -> list[Tensor]:
@@ -48,20 +78,47 @@ class FlowEstimator(nn.Module):
     Args:
         in_channels (int): Channels of cost volume, feature and flow together.
         hidden (Sequence[int]): Width of each convolution before the last.
+        with_cp (bool): Keep the convolutions' outputs only and normalise
+            them again in backward, to save memory. Defaults to False.
     """
 
-    def __init__(self, in_channels: int, hidden: Sequence[int]) -> None:
+    def __init__(
+        self, in_channels: int, hidden: Sequence[int], with_cp: bool = False
+    ) -> None:
         super().__init__()
         widths = [in_channels, *hidden]
         self.layers = nn.Sequential(
-            *(_conv(a, b) for a, b in zip(widths, hidden))
+            *(ConvLayer(a, b) for a, b in zip(widths, hidden))
         )
         self.predict = nn.Conv2d(widths[-1], 2, kernel_size=3, padding=1)
+        self.with_cp = with_cp
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(N, in_channels, H, W) to hidden feature and flow (N, 2, H, W)."""
-        x = self.layers(x)
-        return x, self.predict(x)
+        if not (self.with_cp and torch.is_grad_enabled()):
+            x = self.layers(x)
+            return x, self.predict(x)
+        # Each checkpoint ends with a convolution, which backward does not
+        # repeat: the recomputation stops as soon as its input is there.
+        first, *convs = [layer[0] for layer in self.layers] + [self.predict]
+        x = first(x)
+        for layer, conv in zip(self.layers, convs):
+            hidden, x = checkpoint(
+                _normalize_and_convolve,
+                layer,
+                conv,
+                x,
+                use_reentrant=False,
+                preserve_rng_state=False,  # nothing is drawn
+            )
+        return hidden, x
+
+
+def _normalize_and_convolve(
+    layer: ConvLayer, conv: nn.Conv2d, x: Tensor
+) -> tuple[Tensor, Tensor]:
+    x = layer.normalize(x)
+    return x, conv(x)
 
 
 class ContextNetwork(nn.Sequential):
@@ -76,7 +133,7 @@ class ContextNetwork(nn.Sequential):
         dilations = (1, 2, 4, 8, 16, 1)
         super().__init__(
             *(
-                _conv(a, b, d)
+                ConvLayer(a, b, d)
                 for a, b, d in zip(widths, widths[1:], dilations)
             ),
             nn.Conv2d(widths[-1], 2, kernel_size=3, padding=1),
@@ -124,6 +181,8 @@ class FlowDecoder(BaseModule):
         shared_channels (int): See ``shared``. Defaults to 32.
         context (bool): Refine the finest flow by PWC-Net's context network
             (?). Defaults to False.
+        with_cp (bool): Keep fewer of the estimators' maps for backward and
+            compute them again there. Defaults to False.
         init_cfg (dict, optional): mmengine's initialisation. Defaults to
             Kaiming's for the leaky ReLU, and zero-mean, small last layers.
 
@@ -147,6 +206,7 @@ class FlowDecoder(BaseModule):
         shared: bool = False,
         shared_channels: int = 32,
         context: bool = False,
+        with_cp: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -192,12 +252,14 @@ class FlowDecoder(BaseModule):
                 }
             )
             self.estimator = FlowEstimator(
-                volume + shared_channels + 2, hidden
+                volume + shared_channels + 2, hidden, with_cp
             )
         else:
             self.estimators = nn.ModuleDict(
                 {
-                    str(i): FlowEstimator(volume + in_channels[i] + 2, hidden)
+                    str(i): FlowEstimator(
+                        volume + in_channels[i] + 2, hidden, with_cp
+                    )
                     for i in used
                 }
             )
@@ -222,20 +284,26 @@ class FlowDecoder(BaseModule):
     ) -> tuple[Tensor, Tensor]:
         """One step of the recursion: hidden feature and flow of a level."""
         warped = warp(feat2, flow, padding_mode='zeros')
-        if self.normalize:
-            volume = cost_volume(*_normalize(feat1, warped), self.radius)
-        else:
-            volume = cost_volume(feat1, warped, self.radius)
-        if self.volume_scale == 'sqrt':
-            volume = volume * feat1.shape[1] ** 0.5
-        volume = F.leaky_relu(volume, negative_slope=0.1)
+        beside = feat1
         if self.shared:
-            feat1 = self.project[str(level)](feat1)
+            beside = self.project[str(level)](feat1)
             estimator = self.estimator
         else:
             estimator = self.estimators[str(level)]
+        if self.normalize:
+            feat1, warped = _normalize(feat1, warped)
+        channels = feat1.shape[1]
         hidden, residual = estimator(
-            torch.cat([volume, feat1, flow.to(feat1.dtype)], dim=1)
+            joined_cost_volume(
+                feat1,
+                warped,
+                (beside, flow),
+                self.radius,
+                divisor=channels**0.5
+                if self.volume_scale == 'sqrt'
+                else channels,
+                negative_slope=SLOPE,
+            )
         )
         residual = residual * (self.unit / self.strides[level])
         if self.training and self.level_dropout:

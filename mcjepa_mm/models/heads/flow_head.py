@@ -165,21 +165,23 @@ class FlowHead(BasePretextHead):
             terms['smooth'] = self.losses['smooth'](flows[0][:n], image)
         # The finer levels that the decoder leaves out have no flow.
         source, target = (p[-len(flows) :] for p in pyramids)
-        masks = [
-            F.interpolate(mask, x.shape[-2:], mode='area') for x in source
-        ]
+        if 'reg' in self.losses or 'cycle' in self.losses:
+            masks = [
+                F.interpolate(mask, x.shape[-2:], mode='area') for x in source
+            ]
+            # A feature that is warped forth is what the other direction's
+            # target was warped to, so the cycle needs both directions.
+            m = len(flow) if 'cycle' in self.losses else n
+            warped = [warp(y[:m], f[:m]) for y, f in zip(target, flows)]
         if 'reg' in self.losses:
             terms['reg'] = self.losses['reg'](
-                [
-                    (x[:n], warp(y[:n], f[:n]), m)
-                    for x, y, f, m in zip(source, target, flows, masks)
-                ]
+                [(x[:n], y[:n], m) for x, y, m in zip(source, warped, masks)]
             )
         if 'cycle' in self.losses:
             terms['cycle'] = self.losses['cycle'](
                 [
-                    (x[:n], warp(warp(x, _swap(f))[:n], f[:n]), m)
-                    for x, f, m in zip(source, flows, masks)
+                    (x[:n], warp(_swap(y)[:n], f[:n]), m)
+                    for x, y, f, m in zip(source, warped, flows, masks)
                 ]
             )
         if 'vc' in self.losses:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mcjepa_mm.models.flow import cost_volume
+from mcjepa_mm.models.flow.cost_volume import joined_cost_volume
 
 
 def cost_volume_by_loops(feat1, feat2, radius):
@@ -138,3 +139,62 @@ def test_float16_holds_the_mean_of_what_it_cannot_sum():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match=r'\(1, 2, 4, 4\).*\(1, 2, 4, 5\)'):
         cost_volume(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 5))
+
+
+def joined_by_cat(feat1, feat2, beside, radius, divisor, slope):
+    """The formula of the docstring."""
+    volume = cost_volume_by_unfold(feat1, feat2, radius)
+    volume = volume * feat1.shape[1] / divisor
+    volume = torch.nn.functional.leaky_relu(volume, slope)
+    return torch.cat([volume, *beside], dim=1)
+
+
+@pytest.mark.parametrize('width', [6, 16, 19, 32])
+def test_joined_volume_equals_a_concatenation(width):
+    """Also where a feature is beside its own volume, as in the decoder."""
+    torch.manual_seed(0)
+    a, b = (
+        torch.randn(2, 3, 5, width, dtype=torch.float64, requires_grad=True)
+        for _ in range(2)
+    )
+    flow = torch.randn(2, 2, 5, width, dtype=torch.float64, requires_grad=True)
+    mine = joined_cost_volume(
+        a, b, (a, flow), 2, divisor=3**0.5, negative_slope=0.1
+    )
+    other = joined_by_cat(a, b, (a, flow), 2, 3**0.5, 0.1)
+    torch.testing.assert_close(mine, other)
+    assert (mine[:, :25] < 0).any()
+    assert mine.is_contiguous(memory_format=torch.channels_last)
+    seed = torch.randn_like(other)
+    for x, y in zip(
+        torch.autograd.grad(mine, (a, b, flow), seed),
+        torch.autograd.grad(other, (a, b, flow), seed),
+        strict=True,
+    ):
+        torch.testing.assert_close(x, y)
+
+
+def test_gradcheck_of_the_joined_volume():
+    torch.manual_seed(0)
+    a, b, beside = (
+        torch.randn(1, 2, 2, 18, dtype=torch.float64, requires_grad=True)
+        for _ in range(3)
+    )
+    assert torch.autograd.gradcheck(
+        lambda a, b, beside: joined_cost_volume(
+            a, b, (beside, a), 1, negative_slope=0.1
+        ),
+        (a, b, beside),
+    )
+
+
+def test_what_lies_beside_comes_to_the_dtype_of_the_volume():
+    """And its gradient comes back in its own."""
+    torch.manual_seed(0)
+    a, b, flow = torch.randn(3, 1, 2, 4, 20)
+    flow.requires_grad_()
+    joined = joined_cost_volume(a.half(), b.half(), (flow,), 1)
+    assert joined.dtype == torch.float16
+    joined.float().sum().backward()
+    assert flow.grad.dtype == torch.float32
+    assert (flow.grad == 1).all()

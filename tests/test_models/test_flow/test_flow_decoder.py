@@ -233,3 +233,89 @@ def test_level_dropout_leaves_samples_residuals_out_in_training():
 def test_level_dropout_is_a_probability():
     with pytest.raises(ValueError, match='probability below 1'):
         build(level_dropout=1.0)
+
+
+def count_of(name, work):
+    """How often an operator runs."""
+    with torch.profiler.profile() as profile:
+        work()
+    return sum(e.count for e in profile.key_averages() if e.key == name)
+
+
+def loss_of(decoder):
+    feats1, feats2 = pyramids()
+    for feat in feats1 + feats2:
+        feat.requires_grad_()
+    loss = sum(f.square().sum() for f in decoder(feats1, feats2))
+    return loss, [*feats1, *feats2, *decoder.parameters()]
+
+
+@pytest.mark.parametrize('context', [False, True])
+def test_checkpoint_keeps_less_and_changes_nothing(context):
+
+    def run(with_cp):
+        decoder = jolt(build(context=context, with_cp=with_cp))
+        weights = {p.data_ptr() for p in decoder.parameters()}
+        sizes = {}
+
+        def pack(x):
+            storage = x.untyped_storage()
+            if storage.data_ptr() not in weights:
+                sizes[storage.data_ptr()] = storage.nbytes()
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            loss, leaves = loss_of(decoder)
+        grads = torch.autograd.grad(loss, leaves)
+        return sum(sizes.values()), [loss, *grads]
+
+    (most, expected), (less, found) = run(False), run(True)
+    for x, y in zip(found, expected, strict=True):
+        assert torch.equal(x, y)
+    # the outputs of both LayerNorms, 8 and 6 channels, and their statistics,
+    # 2 each, on the pixels of all levels of two samples, in float32
+    pixels = 2 * (16 * 32 + 8 * 16 + 4 * 8)
+    assert most - less == 4 * (8 + 6 + 2 + 2) * pixels
+
+
+def test_checkpoint_repeats_no_convolution():
+    def work(with_cp):
+        loss, leaves = loss_of(build(with_cp=with_cp))
+        torch.autograd.grad(loss, leaves)
+
+    once = count_of('aten::_convolution', lambda: work(False))
+    again = count_of('aten::_convolution', lambda: work(True))
+    assert once == again == 9
+
+
+def test_leaky_relu_copies_no_gradient():
+    """In place on a view, autograd would."""
+    layer = build().estimators['0'].layers[1]
+    x, seed = (
+        torch.randn(2, 6, 5, 7).contiguous(memory_format=torch.channels_last)
+        for _ in range(2)
+    )
+    y = layer.normalize(x.requires_grad_())
+    assert count_of('aten::copy_', lambda: y.backward(seed)) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kwargs', [{}, dict(with_cp=True, shared=True)])
+def test_compiles_without_a_graph_break(kwargs):
+    decoder = FlowDecoder(
+        CHANNELS, STRIDES, finest=1, radius=1, hidden=(4,), **kwargs
+    )
+    decoder = jolt(decoder).double()
+    torch._dynamo.reset()
+    compiled = torch.compile(decoder, fullgraph=True, backend='aot_eager')
+    results = []
+    for function in (decoder, compiled):
+        feats1, feats2 = pyramids(dtype=torch.float64)
+        for feat in feats1 + feats2:
+            feat.requires_grad_()
+        loss = sum(f.square().sum() for f in function(feats1, feats2))
+        results.append(
+            [loss, *torch.autograd.grad(loss, feats1[1:] + feats2[1:-1])]
+        )
+    for x, y in zip(*results, strict=True):
+        torch.testing.assert_close(x, y)

@@ -261,3 +261,19 @@ def test_student_term_asks_the_encoder_again():
     (views,) = calls
     assert views.shape == inputs.shape
     assert not torch.equal(views, inputs)
+
+
+@pytest.mark.parametrize(
+    'terms, warps',
+    [(('reg',), 2), (('cycle',), 4), (('reg', 'cycle'), 4)],
+)
+def test_a_map_is_warped_once_by_a_flow(terms, warps):
+    """The cycle goes on from what the other direction was compared with."""
+    head = build(
+        losses={name: TERMS[name] for name in terms}, occlusion='range_map'
+    )
+    inputs, feats = example(head)
+    with torch.profiler.profile() as profile:
+        head.loss(feats, inputs)
+    counts = {e.key: e.count for e in profile.key_averages()}
+    assert counts['aten::grid_sampler_2d'] == warps  # of two levels
