@@ -1,7 +1,9 @@
 """L_vicreg: invariance, variance and covariance of two views' embeddings."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mcjepa_mm.registry import MODELS
 
@@ -29,7 +31,7 @@ def invariance(z1: Tensor, z2: Tensor) -> Tensor:
     Returns:
         Tensor: Scalar.
     """
-    return ((z1 - z2) ** 2).mean()
+    return F.mse_loss(z1, z2)
 
 
 @full_precision
@@ -48,16 +50,12 @@ def variance(z: Tensor, *, gamma: float = 1.0, eps: float = 1e-4) -> Tensor:
         ValueError: If there are fewer than 2 samples.
     """
     _check_samples(z)
-    return torch.relu(gamma - (z.var(dim=0) + eps).sqrt()).mean()
+    return _hinge(z.var(dim=0), gamma, eps)[0]
 
 
 @full_precision
 def covariance(z: Tensor) -> Tensor:
-    r"""Sum of the squared off-diagonal covariances, divided by D.
-
-    With fewer samples than dimensions the N x N Gram matrix replaces the
-    D x D covariance: :math:`\|X^T X\|_F = \|X X^T\|_F` exactly, and the
-    diagonal, which the variances give, is subtracted.
+    """Sum of the squared off-diagonal covariances, divided by D.
 
     Args:
         z (Tensor): (N, D), N samples; the covariance has 1 / (N - 1).
@@ -68,17 +66,75 @@ def covariance(z: Tensor) -> Tensor:
     Raises:
         ValueError: If there are fewer than 2 samples.
     """
+    return variance_covariance(z)[1]
+
+
+@full_precision
+def variance_covariance(
+    z: Tensor, *, gamma: float = 1.0, eps: float = 1e-4
+) -> tuple[Tensor, Tensor]:
+    r""":func:`variance` and :func:`covariance` in one go.
+
+    With fewer samples than dimensions the N x N Gram matrix replaces the
+    D x D covariance: :math:`\|X^T X\|_F = \|X X^T\|_F` exactly, and the
+    diagonal, which the variances give, is subtracted. The gradient is written
+    by hand: with the centred X, it is X times a factor per dimension plus one
+    product with the matrix that is there already.
+
+    Args:
+        z (Tensor): (N, D), N samples.
+        gamma (float): See :func:`variance`. Defaults to 1.
+        eps (float): See :func:`variance`. Defaults to 1e-4.
+
+    Returns:
+        tuple[Tensor]: Two scalars.
+
+    Raises:
+        ValueError: If there are fewer than 2 samples.
+    """
     _check_samples(z)
-    n, dims = z.shape
-    z = z - z.mean(dim=0)
-    if n < dims:
-        squares = (z @ z.T).square().sum()
-        diagonal = z.square().sum(dim=0).square().sum()
-    else:
-        scatter = z.T @ z
-        squares = scatter.square().sum()
-        diagonal = scatter.diagonal().square().sum()
-    return (squares - diagonal) / (n - 1) ** 2 / dims
+    return _VarianceCovariance.apply(z, gamma, eps)
+
+
+class _VarianceCovariance(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx, z: Tensor, gamma: float, eps: float
+    ) -> tuple[Tensor, Tensor]:
+        n, dims = z.shape
+        z = z - z.mean(dim=0)
+        scatters = torch.linalg.vector_norm(z, dim=0).square()
+        products = z @ z.T if n < dims else z.T @ z
+        squares = products.square().sum() - scatters.square().sum()
+        spread, deviation = _hinge(scatters / (n - 1), gamma, eps)
+        ctx.save_for_backward(z, products, scatters, deviation)
+        ctx.gamma = gamma
+        return spread, squares / ((n - 1) ** 2 * dims)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx, grad_spread: Tensor, grad_covariance: Tensor
+    ) -> tuple[Tensor, None, None]:
+        z, products, scatters, deviation = ctx.saved_tensors
+        n, dims = z.shape
+        slope = (deviation < ctx.gamma) / (deviation * dims * (n - 1))
+        factor = 4 / ((n - 1) ** 2 * dims) * grad_covariance
+        # The gradient of the mean that was taken off is 0: the columns of
+        # the centred z, and of its products, have no sum.
+        grad = z * -(factor * scatters + grad_spread * slope)
+        products = products * factor
+        if n < dims:
+            grad.addmm_(products, z)
+        else:
+            grad.addmm_(z, products)
+        return grad, None, None
+
+
+def _hinge(var: Tensor, gamma: float, eps: float) -> tuple[Tensor, Tensor]:
+    """The mean hinge of variances (D,), and their deviations."""
+    deviation = (var + eps).sqrt()
+    return torch.relu(gamma - deviation).mean(), deviation
 
 
 @MODELS.register_module()
@@ -139,10 +195,12 @@ class VICRegLoss(nn.Module):
         all1, all2 = gather_with_grad(
             [raise_precision(z1), raise_precision(z2)]
         )
-        hinge = dict(gamma=self.gamma, eps=self.eps)
-        spread = (variance(all1, **hinge) + variance(all2, **hinge)) / 2
+        (spread1, covariance1), (spread2, covariance2) = (
+            variance_covariance(z, gamma=self.gamma, eps=self.eps)
+            for z in (all1, all2)
+        )
         return dict(
             invariance=self.invariance * invariance(z1, z2),
-            variance=self.variance * spread,
-            covariance=self.covariance * (covariance(all1) + covariance(all2)),
+            variance=self.variance * (spread1 + spread2) / 2,
+            covariance=self.covariance * (covariance1 + covariance2),
         )
