@@ -4,6 +4,8 @@ from torch import Tensor
 
 from mcjepa_mm.registry import MODELS
 
+from .compiled import compile_modules
+
 
 @MODELS.register_module()
 class MultiTaskPretrainer(BaseModel):
@@ -32,10 +34,16 @@ class MultiTaskPretrainer(BaseModel):
             that a config can drop an inherited one.
         data_preprocessor (dict): Config of the preprocessor, which knows the
             same tasks.
+        compile (dict, optional): ``modules``, the names of those whose
+            ``forward`` ``torch.compile`` compiles, such as 'backbone' or
+            'heads.motion.decoder', and its options, see
+            :func:`~mcjepa_mm.models.pretrainers.compiled.compile_modules`.
+            Defaults to None: nothing is compiled.
         init_cfg (dict, optional): mmengine's initialisation.
 
     Raises:
-        ValueError: If there is no head.
+        ValueError: If there is no head, or ``compile`` names a module that
+            is not there.
     """
 
     def __init__(
@@ -43,6 +51,7 @@ class MultiTaskPretrainer(BaseModel):
         backbone: dict,
         heads: dict[str, dict],
         data_preprocessor: dict | None = None,
+        compile: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
         if data_preprocessor is not None:
@@ -62,6 +71,8 @@ class MultiTaskPretrainer(BaseModel):
         self.heads = ModuleDict(
             {task: MODELS.build(cfg) for task, cfg in heads.items()}
         )
+        if compile:
+            compile_modules(self, **compile)
 
     def extract_feat(self, views: Tensor) -> tuple[Tensor, ...]:
         """(N, V, 3, H, W) to the pyramid of N * V images, sample-major."""
