@@ -13,6 +13,7 @@ from mcjepa_mm.datasets import (
     FramePairs,
     TooManyBadSamplesError,
 )
+from mcjepa_mm.engine.worker_signals import end_workers
 from mcjepa_mm.registry import DATASETS
 
 PACK = [dict(type='mcjepa_mm.PackViews')]
@@ -268,6 +269,7 @@ def test_without_a_guard_the_file_is_named_and_nothing_replaced(
     assert next(batches)['data_samples'].sample_idx == 0
     with pytest.raises(BadSampleError, match=f'{cut} cannot be read'):
         next(batches)
+    end_workers(loader, batches)
 
 
 def test_unopenable_video_counts_towards_the_limit(

@@ -19,7 +19,7 @@ embedded_both_views = [
         prob=0.9,
         transforms=[
             dict(
-                type='mmpretrain.torchvision/ColorJitter',
+                type='mcjepa_mm.ColorJitterFastHue',
                 brightness=0.4,
                 contrast=0.4,
                 saturation=0.6,

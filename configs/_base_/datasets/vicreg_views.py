@@ -5,7 +5,8 @@
 # - RandomResizedCrop: Pillow's bicubic averages over the source pixels when it
 #   shrinks; OpenCV's does not, and aliases.
 # - ColorJitter: mmpretrain's own calls mmcv 2.0.1's adjust_hue, which raises
-#   OverflowError for every negative hue on numpy 2.
+#   OverflowError for every negative hue on numpy 2. This is torchvision's with
+#   the hue turned by OpenCV, which is faster than Pillow, and more exact.
 # - RandomGrayscale: mmcv's weighs the channels equally unless told otherwise
 #   and truncates; torchvision's is ITU-R 601 luma.
 # - GaussianBlur: mmpretrain's is Pillow's, sigma uniform in [0.1, 2] (level 10
@@ -27,7 +28,7 @@ both_views = [
         prob=0.8,
         transforms=[
             dict(
-                type='mmpretrain.torchvision/ColorJitter',
+                type='mcjepa_mm.ColorJitterFastHue',
                 brightness=0.4,
                 contrast=0.4,
                 saturation=0.2,

@@ -98,18 +98,26 @@ class Scene:
         pixels = self._pixels.reshape(3, -1)
         surface = self.background
         image = surface.texture(surface.locate(pixels, t))
-        image = image.reshape(3, *self.size)
         for number, surface in self._back_to_front():
             view = self._view(number, t)
-            alpha = np.clip(0.5 - view.distance, 0, 1)
             # Only the covered part of the window is worth a texture.
-            covered = alpha > 0
-            colour = surface.texture(view.coordinates[:, covered.ravel()])
-            canvas = image[view.window]
-            below = canvas[:, covered]
-            canvas[:, covered] = below + alpha[covered] * (colour - below)
-        image = np.clip(image, 0, 255) + 0.5
-        return np.ascontiguousarray(image.astype(np.uint8).transpose(1, 2, 0))
+            covered = np.flatnonzero(view.distance < 0.5)
+            alpha = np.minimum(0.5 - view.distance.ravel()[covered], 1)
+            colour = surface.texture(view.coordinates.take(covered, axis=1))
+            # The same pixels of the whole frame.
+            row, column = np.divmod(covered, view.distance.shape[1])
+            place = (row + view.rows.start) * self.size[1]
+            place += column + view.columns.start
+            below = image.take(place, axis=1)
+            colour -= below
+            colour *= alpha
+            colour += below
+            for plane, values in zip(image, colour):
+                plane[place] = values
+        np.clip(image, 0, 255, out=image)
+        image += np.float32(0.5)
+        image = image.astype(np.uint8).reshape(3, *self.size)
+        return np.ascontiguousarray(image.transpose(1, 2, 0))
 
     def layers(self, t: float) -> np.ndarray:
         """Front-most surface at each pixel: (H, W) uint8.

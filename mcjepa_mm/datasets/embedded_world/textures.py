@@ -14,6 +14,12 @@ import numpy as np
 
 TAU = 2 * np.pi
 
+BAND = 1536
+"""Points that are evaluated together. All their sinusoids fit the cache, and
+the matrix products stay below the size from which OpenBLAS (262144
+multiplications) starts threads: in a dataloader worker those are not wanted,
+and spin beside the training's own."""
+
 
 def _soft(value: np.ndarray, gain: float = 1.6) -> np.ndarray:
     """Push values towards -1 and 1 without a hard edge."""
@@ -130,9 +136,14 @@ class Waves:
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Evaluate at homogeneous ``points`` (3, N); returns (C, N)."""
-        angle = self._wave @ points
-        np.sin(angle, out=angle)
-        return self._amplitude @ angle
+        count = points.shape[1]
+        fields = np.empty((len(self._amplitude), count), np.float32)
+        for begin in range(0, count, BAND):
+            band = slice(begin, begin + BAND)
+            angle = self._wave @ points[:, band]
+            np.sin(angle, out=angle)
+            fields[:, band] = self._amplitude @ angle
+        return fields
 
 
 class Texture:

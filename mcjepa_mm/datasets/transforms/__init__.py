@@ -1,5 +1,6 @@
 """Transforms of images and of frame pairs."""
 
+from .color_jitter import ColorJitterFastHue
 from .flow_loading import LoadFlowAnnotations, LoadFlowPair, PackFlow
 from .image_loading import LoadImageStrict, read_image
 from .pack_views import PackViews
@@ -16,6 +17,7 @@ from .video_frames import (
 )
 
 __all__ = [
+    'ColorJitterFastHue',
     'LoadFlowAnnotations',
     'LoadFlowPair',
     'LoadImageStrict',

@@ -1,5 +1,6 @@
 """Images from files, with an error for those that are damaged."""
 
+import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -53,7 +54,10 @@ def _content(path: str) -> bytes:
 def _decode(content: bytes, channel_order: str) -> np.ndarray:
     if is_jpeg(content):
         image = ImageOps.exif_transpose(load_jpeg(content)).convert('RGB')
-        return np.asarray(image)[..., :: -1 if channel_order == 'bgr' else 1]
+        image = np.asarray(image)
+        if channel_order == 'rgb':
+            return image
+        return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     check_png(content)
     return mmcv.imfrombytes(
         content, channel_order=channel_order, backend='pillow'
