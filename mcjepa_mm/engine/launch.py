@@ -10,6 +10,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from .cores import share_cores
+from .hooks.end_workers_hook import EndWorkersHook
 from .process_group import join_processes
 from .resume import ResumeHook
 from .unwrapped import unwrapped
@@ -52,7 +53,8 @@ def build_runner(cfg: Config) -> Runner:
 
     The runner refuses a checkpoint of which no key is one of the model's;
     mmengine would go on with random weights. What it resumes from, see
-    :class:`~mcjepa_mm.engine.resume.ResumeHook`.
+    :class:`~mcjepa_mm.engine.resume.ResumeHook`. When a run is over, its
+    dataloaders' workers end.
 
     Args:
         cfg (Config): As :func:`load_config` returns it.
@@ -68,6 +70,7 @@ def build_runner(cfg: Config) -> Runner:
     runner.register_hook(
         ResumeHook(path) if resume else _RefuseForeignCheckpoint()
     )
+    runner.register_hook(EndWorkersHook())
     return runner
 
 

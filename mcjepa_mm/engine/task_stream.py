@@ -11,7 +11,11 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets.seeded import SeededSampler
-from mcjepa_mm.engine.worker_signals import protect_workers, starting_workers
+from mcjepa_mm.engine.worker_signals import (
+    end_workers,
+    protect_workers,
+    starting_workers,
+)
 from mcjepa_mm.random_state import preserved_random_state
 
 
@@ -51,6 +55,7 @@ class TaskStream:
         self.sampler: SeededSampler = self.loader.batch_sampler.sampler
         self.epoch = 0
         self.batches = 0
+        self._running: Iterator | None = None
 
     def __len__(self) -> int:
         """Batches of a pass."""
@@ -73,8 +78,8 @@ class TaskStream:
         self.sampler.set_begin(first * self.loader.batch_sampler.batch_size)
         # a new iterator draws a seed for its workers
         with preserved_random_state(), starting_workers():
-            batches = iter(self.loader)
-        for number, batch in enumerate(batches, first):
+            self._running = iter(self.loader)
+        for number, batch in enumerate(self._running, first):
             self.batches = number + 1
             yield number, batch
 
@@ -91,6 +96,14 @@ class TaskStream:
                     'or a smaller `batch_size`.'
                 )
             self.begin(self.epoch + 1)
+
+    def close(self) -> None:
+        """End the workers; a later iterator starts others.
+
+        The iterators that were given out cannot go on. The position stays.
+        """
+        end_workers(self.loader, self._running)
+        self._running = None
 
     def state_dict(self) -> dict[str, int]:
         """The position, and what it counts.

@@ -1,4 +1,8 @@
-"""Dataloader workers that a stop of the whole job does not end too soon."""
+"""Dataloader workers that end when their main process says so.
+
+Not sooner, when a stop of the whole job reaches them as well, and not later,
+when a run is over and the program goes on.
+"""
 
 import multiprocessing
 import os
@@ -10,6 +14,7 @@ from multiprocessing import parent_process, resource_tracker
 from threading import Thread
 
 from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Linux. Elsewhere workers end by signals as any program does.
@@ -76,3 +81,24 @@ def _end_with_main_process() -> None:
         pass
     # torch takes any other status for a crash
     os._exit(0)
+
+
+def end_workers(loader: DataLoader, running: Iterator | None = None) -> None:
+    """End a dataloader's workers now; it can be iterated again.
+
+    Otherwise they end with their iterator. That is quick, unless the garbage
+    collector ends it as part of a cycle, such as a runner and its loops. The
+    collector closes an iterator's queues before the iterator can send the
+    message by which a worker ends. For each worker the program then waits 5 s
+    and kills it.
+
+    Args:
+        loader (DataLoader): Whose ``persistent_workers`` are ended.
+        running (Iterator, optional): An iterator over it that may be broken
+            off, whose workers are ended as well.
+    """
+    for iterator in (running, loader._iterator):
+        # without workers it is of another class, or None
+        if isinstance(iterator, _MultiProcessingDataLoaderIter):
+            iterator._shutdown_workers()
+    loader._iterator = None

@@ -4,19 +4,13 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
-from yapf.yapflib.yapf_api import FormatCode
+from mcjepa_mm.compat.config_text import format_config
 
 _HEADING = """\
 # {base}
 # with the encoder of MC-JEPA as its backbone; written by
 #   mim run mcjepa_mm swap_backbone
 """
-_STYLE = dict(
-    based_on_style='pep8',
-    dedent_closing_brackets=True,
-    split_all_comma_separated_values=False,
-    blank_line_before_nested_class_or_def=False,
-)
 _FIRST = ('_delete_', 'type')
 
 
@@ -76,8 +70,7 @@ def write_config(
         heading += '\n'
     settings = [('_base_', base), *changes.items()]
     body = '\n'.join(f'{key} = {_source(item)}' for key, item in settings)
-    text, _ = FormatCode(body, style_config=_STYLE)
-    return heading + text
+    return heading + format_config(body)
 
 
 def _source(value: Any) -> str:

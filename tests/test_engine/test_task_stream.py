@@ -125,6 +125,27 @@ def test_the_same_batch_size_warns_of_nothing(warnings):
     assert not warnings()
 
 
+@pytest.mark.parametrize('persistent', [True, False])
+def test_closed_it_has_no_workers_and_goes_on(persistent):
+    expected = samples(islice(stream().endless(), 7))
+    pairs = stream(num_workers=2, persistent_workers=persistent)
+    given = samples(islice(pairs.endless(), 3))
+    assert len(multiprocessing.active_children()) == 2
+    pairs.close()
+    assert not multiprocessing.active_children()
+    pairs.close()
+    assert given + samples(islice(pairs.endless(), 4)) == expected
+    pairs.close()
+
+
+def test_without_workers_there_is_nothing_to_end():
+    numbers = stream()
+    numbers.close()
+    next(numbers.endless())
+    numbers.close()
+    assert numbers.batches == 1
+
+
 def test_without_a_batch_it_says_so():
     empty = stream(batch_size=4, length=3, drop_last=True)
     with pytest.raises(ValueError) as error:

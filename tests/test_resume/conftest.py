@@ -1,13 +1,11 @@
 """Trainings that are broken off and resumed."""
 
-import gc
 import sys
 from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
 import pytest
-from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 TOYS = Path(__file__).resolve().parents[1] / 'toys'
 sys.path.insert(0, str(TOYS))  # configs import them too
@@ -43,18 +41,6 @@ def train(tmp_path):
         runner = build_runner(cfg)
         with pytest.raises(BrokenOffError) if break_after else nullcontext():
             runner.train()
-        _end_workers()
         return read_losses(record)
 
     return train
-
-
-def _end_workers() -> None:
-    """End the workers of a training that is over.
-
-    Left to the garbage collector, each waits for five seconds for a message
-    that no longer comes. A program that ends does not wait for them.
-    """
-    for item in gc.get_objects():
-        if type(item) is _MultiProcessingDataLoaderIter:
-            item._shutdown_workers()

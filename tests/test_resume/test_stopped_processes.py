@@ -23,8 +23,8 @@ def go():
         return start(
             folder,
             Namespace(processes=2, strategy='combined'),
-            'train_cfg.max_epochs=6',
-            'param_scheduler.total_steps=30',
+            'train_cfg.max_epochs=4',
+            'param_scheduler.total_steps=20',
         )
 
     return go

@@ -2,10 +2,12 @@
 
 import logging
 import warnings
+from functools import cache
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.config import utils as config_utils
 from mmengine.registry import RUNNERS
 
 import mcjepa_mm  # noqa: F401  (mends upstream)
@@ -14,6 +16,14 @@ from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 
 ARCH = dict(depths=(1, 1, 1, 1), channels=(8, 16, 24, 32))
 SIZE = (64, 128)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def index_that_is_read_once():
+    """mmengine reads all of a project's metafiles to find one config."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config_utils, 'load', cache(config_utils.load))
+        yield
 
 
 @pytest.fixture(scope='session')

@@ -16,6 +16,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 import mcjepa_mm  # noqa: F401  before mmengine asks for torchvision
+from mcjepa_mm.engine.hooks.end_workers_hook import EndWorkersHook
 
 
 class Mean(BaseModel):
@@ -59,7 +60,7 @@ def write_data(root):
 
 def runner(root, max_bad=1, num_workers=2, **options):
     """A runner of two epochs that writes to ``root / 'log'``."""
-    return Runner(
+    job = Runner(
         model=Mean(),
         work_dir=str(root / 'log'),
         train_dataloader=dict(
@@ -88,6 +89,8 @@ def runner(root, max_bad=1, num_workers=2, **options):
         experiment_name=f'bad_samples_{root.name}',
         **options,
     )
+    job.register_hook(EndWorkersHook())
+    return job
 
 
 if __name__ == '__main__':

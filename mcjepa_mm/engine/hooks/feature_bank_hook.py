@@ -5,6 +5,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mcjepa_mm.engine.unwrapped import unwrapped
+from mcjepa_mm.engine.worker_signals import end_workers
 from mcjepa_mm.registry import HOOKS
 
 
@@ -35,6 +36,11 @@ class FeatureBankHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         self._fill(runner)
+
+    def after_run(self, runner: Runner) -> None:
+        """End the workers that read the pictures."""
+        if self._loader is not None:
+            end_workers(self._loader)
 
     def _fill(self, runner: Runner) -> None:
         model = unwrapped(runner.model)

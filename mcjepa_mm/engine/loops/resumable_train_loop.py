@@ -6,6 +6,7 @@ from mmengine.dist import get_rank
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
+from mcjepa_mm.engine.hooks.end_workers_hook import end_workers_of
 from mcjepa_mm.engine.hooks.stream_position_hook import StreamPositionHook
 from mcjepa_mm.engine.task_stream import TaskStream
 from mcjepa_mm.random_state import seed_step
@@ -39,9 +40,18 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     def run(self) -> nn.Module:
         """Train, beginning with what a stopped run would have done next.
 
+        The dataloaders' workers end with it, also if it is broken off.
+
         Returns:
             nn.Module: The trained model.
         """
+        try:
+            self._run()
+        finally:
+            end_workers_of(self.runner)
+        return self.runner.model
+
+    def _run(self) -> None:
         self.runner.call_hook('before_train')
         # A checkpoint of an epoch is written before its validation.
         if self._iter and self.stream.epoch != self._epoch:
@@ -50,7 +60,6 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             self.run_epoch()
             self._validate()
         self.runner.call_hook('after_train')
-        return self.runner.model
 
     def _validate(self) -> None:
         """Validate, if it is time after an epoch."""

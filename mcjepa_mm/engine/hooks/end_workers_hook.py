@@ -1,0 +1,44 @@
+from collections.abc import Mapping
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from mcjepa_mm.engine.worker_signals import end_workers
+
+from .stream_position_hook import StreamPositionHook
+
+
+class EndWorkersHook(Hook):
+    """End the dataloaders' workers when a training, validation or test ends.
+
+    A program that only runs it ends them anyway. This is for one that goes
+    on: with the next row of a table, in a notebook, in tests.
+
+    Not registered: :func:`mcjepa_mm.engine.launch.build_runner` adds it.
+    """
+
+    priority = 'LOWEST'
+
+    def after_run(self, runner: Runner) -> None:
+        """End them."""
+        end_workers_of(runner)
+
+
+def end_workers_of(runner: Runner) -> None:
+    """End the workers of a runner's dataloaders.
+
+    Args:
+        runner (Runner): Whose training, validation or test is over.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, StreamPositionHook):
+            for stream in hook.streams:
+                stream.close()
+    for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
+        # a loop that was not needed is None or still a config
+        loader = getattr(loop, 'dataloader', None)
+        tasks = getattr(loader, 'loaders', None)
+        for each in tasks.values() if isinstance(tasks, Mapping) else [loader]:
+            if isinstance(each, DataLoader):
+                end_workers(each)
