@@ -62,9 +62,15 @@ model = dict(
     data_preprocessor=dict(
         type='MultiTaskDataPreprocessor',
         tasks=dict(
-            content=dict(type='ViewsDataPreprocessor', **img_norm),
-            motion=dict(type='ViewsDataPreprocessor', **img_norm),
-            propagation=dict(type='ViewsDataPreprocessor', **img_norm),
+            content=dict(
+                type='ViewsDataPreprocessor', non_blocking=True, **img_norm
+            ),
+            motion=dict(
+                type='ViewsDataPreprocessor', non_blocking=True, **img_norm
+            ),
+            propagation=dict(
+                type='ViewsDataPreprocessor', non_blocking=True, **img_norm
+            ),
         ),
     ),
 )

@@ -2,7 +2,11 @@
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(
-        type='AdamW', lr=3e-4, betas=(0.9, 0.999), weight_decay=1e-6
+        type='AdamW',
+        lr=3e-4,
+        betas=(0.9, 0.999),
+        weight_decay=1e-6,
+        fused=True,
     ),
     # 1e-4 for the estimator (p)
     paramwise_cfg=dict(
