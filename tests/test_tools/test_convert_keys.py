@@ -12,8 +12,14 @@ def tool(run, repo, tmp_path):
     return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
 
 
+@pytest.fixture
+def tool_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    return lambda *words: run_here(repo / SCRIPT, *words, cwd=tmp_path)
+
+
 @pytest.mark.slow
-def test_there_and_from_a_published_one(tool, tmp_path):
+def test_there_and_from_a_published_one(tool, tool_here, tmp_path):
     model = MCJEPAConvNeXt('atto')
     torch.save(model.state_dict(), tmp_path / 'ours.pth')
     done = tool('ours.pth', '--to', 'timm', '--out', 'a.pth', '--conv-mlp')
@@ -27,14 +33,14 @@ def test_there_and_from_a_published_one(tool, tmp_path):
 
     theirs = timm.create_model('convnext_atto')
     torch.save(theirs.state_dict(), tmp_path / 'timm.pth')
-    done = tool('timm.pth', '--to', 'mcjepa', '--out', 'b.pth')
+    done = tool_here('timm.pth', '--to', 'mcjepa', '--out', 'b.pth')
     assert done.returncode == 0, done.stderr
     other_stem, left_out, written = done.stdout.splitlines()
     assert 'another stem' in other_stem and '12 tensors' in other_stem
     assert left_out.endswith('no place for them: stem, head (8 tensors)')
     assert written.startswith('b.pth: ') and written.endswith("arch='atto'")
 
-    done = tool('timm.pth', '--to', 'mmpretrain', '--out', 'c.pth')
+    done = tool_here('timm.pth', '--to', 'mmpretrain', '--out', 'c.pth')
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / 'c.pth').exists()

@@ -14,6 +14,13 @@ def draw(run, repo, tmp_path):
 
 
 @pytest.fixture
+def draw_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    script = repo / 'tools' / 'feature_maps.py'
+    return lambda *words: run_here(script, *words, cwd=tmp_path)
+
+
+@pytest.fixture
 def images(tmp_path):
     """Two images, and a checkpoint of the backbone beside."""
     world = EmbeddedWorld((64, 96))
@@ -50,13 +57,13 @@ def test_a_missing_file_is_one_line(draw, images, words, message):
 
 
 @pytest.mark.slow
-def test_other_errors_end_in_one_line(draw, images, tmp_path):
+def test_other_errors_end_in_one_line(draw_here, images, tmp_path):
     (tmp_path / 'empty').mkdir()
     for words, message in (
         (['toy.pth', 'empty', '--out', 'out'], 'empty holds no images'),
         (['toy.pth', 'in', '--out', 'toy.pth/a'], 'toy.pth'),
     ):
-        done = draw(*words)
+        done = draw_here(*words)
         assert done.returncode == 1 and 'Traceback' not in done.stderr
         assert message in done.stderr.splitlines()[-1]
     assert not (tmp_path / 'out').exists()

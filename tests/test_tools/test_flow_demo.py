@@ -19,6 +19,13 @@ def demo(run, repo, tmp_path):
 
 
 @pytest.fixture
+def demo_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    script = repo / 'tools' / 'flow_demo.py'
+    return lambda *words: run_here(script, *words, cwd=tmp_path)
+
+
+@pytest.fixture
 def folder(tmp_path):
     """Four frames, and a checkpoint of the toy beside."""
     scene = EmbeddedWorld((64, 96)).scene(3)
@@ -80,12 +87,13 @@ def test_a_missing_file_is_one_line(demo, folder, words, message):
 
 
 @pytest.mark.slow
-def test_other_errors_end_in_one_line(demo, folder, tmp_path):
-    done = demo('nowhere', 'toy.pth', folder, '--out', 'out')
+def test_other_errors_end_in_one_line(demo_here, folder, tmp_path):
+    done = demo_here('nowhere', 'toy.pth', folder, '--out', 'out')
     assert done.returncode == 1 and 'Traceback' not in done.stderr
     assert "there is no config 'nowhere'" in done.stderr
     (folder / '2.png').write_bytes(b'')
-    done = demo(CONFIG, 'toy.pth', folder, '--out', 'out', '--save', 'flo')
+    words = (folder, '--out', 'out', '--save', 'flo')
+    done = demo_here(CONFIG, 'toy.pth', *words)
     assert done.returncode == 1 and 'Traceback' not in done.stderr
     assert '2.png cannot be read as an image: the file is empty' in done.stderr
     assert files(tmp_path / 'out') == ['flo/0.flo']

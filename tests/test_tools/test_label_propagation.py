@@ -12,6 +12,12 @@ def tool(run, repo, tmp_path):
     return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
 
 
+@pytest.fixture
+def tool_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    return lambda *words: run_here(repo / SCRIPT, *words, cwd=tmp_path)
+
+
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
     encoder = MCJEPAConvNeXt(ARCH, layer_scale_init_value=0.0)
@@ -37,10 +43,6 @@ def test_measures_encoders_and_what_stands_beside_them(
         4,
         '--seeds',
         1,
-        # of many runs in one process, each would wait for its workers' end
-        '--cfg-options',
-        'test_dataloader.num_workers=0',
-        'test_dataloader.persistent_workers=False',
     )
     assert done.returncode == 0, done.stderr
     text = (tmp_path / 'tables' / 'one.md').read_text()
@@ -77,9 +79,9 @@ def test_absent_checkpoint_is_one_line(tool, tmp_path):
 
 
 @pytest.mark.slow
-def test_foreign_checkpoint_is_one_line(tool, tmp_path):
+def test_foreign_checkpoint_is_one_line(tool_here, tmp_path):
     torch.save(dict(state_dict=dict(x=torch.zeros(1))), tmp_path / 'a.pth')
-    done = tool('a.pth', '--num-scenes', 1, '--num-frames', 3)
+    done = tool_here('a.pth', '--num-scenes', 1, '--num-frames', 3)
     assert done.returncode == 1
     assert 'holds no MCJEPAConvNeXt' in done.stderr.splitlines()[-1]
     assert 'Traceback' not in done.stderr

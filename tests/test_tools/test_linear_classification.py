@@ -12,6 +12,12 @@ def tool(run, repo, tmp_path):
     return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
 
 
+@pytest.fixture
+def tool_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    return lambda *words: run_here(repo / SCRIPT, *words, cwd=tmp_path)
+
+
 def test_missing_data_is_one_line(tool):
     done = tool('epoch_1.pth', '--data', 'nowhere')
     assert done.returncode == 1
@@ -23,7 +29,7 @@ def test_missing_data_is_one_line(tool):
 
 
 @pytest.mark.slow
-def test_prints_a_row_for_every_encoder(tool, tmp_path):
+def test_prints_a_row_for_every_encoder(tool, tool_here, tmp_path):
     export('imagenet', tmp_path / 'data', num_scenes=32, size=(64, 64))
     arch = dict(depths=(1, 1, 1, 1), channels=(8, 16, 24, 32))
     encoder = MCJEPAConvNeXt(arch, layer_scale_init_value=0.0)
@@ -37,6 +43,6 @@ def test_prints_a_row_for_every_encoder(tool, tmp_path):
     assert names == ['epoch_1.pth', 'untrained, seed 0']
     for row in rows:
         assert all(0 <= float(x) <= 100 for x in row.split('|')[2:4])
-    done = tool('no.pth', '--data', 'data')
+    done = tool_here('no.pth', '--data', 'data')
     assert done.returncode == 1
     assert done.stderr == "there is no checkpoint 'no.pth'\n"

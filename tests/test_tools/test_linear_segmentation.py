@@ -14,6 +14,12 @@ def tool(run, repo, tmp_path):
     return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
 
 
+@pytest.fixture
+def tool_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    return lambda *words: run_here(repo / SCRIPT, *words, cwd=tmp_path)
+
+
 @pytest.mark.slow
 def test_probes_checkpoints_of_another_architecture(tool, tmp_path):
     encoder = MCJEPAConvNeXt(ARCH, layer_scale_init_value=0.0)
@@ -69,9 +75,9 @@ def test_absent_checkpoint_is_one_line(tool, tmp_path):
 
 
 @pytest.mark.slow
-def test_foreign_checkpoint_is_one_line(tool, tmp_path):
+def test_foreign_checkpoint_is_one_line(tool_here, tmp_path):
     torch.save(dict(state_dict=dict(x=torch.zeros(1))), tmp_path / 'a.pth')
-    done = tool('a.pth')
+    done = tool_here('a.pth')
     assert done.returncode == 1
     assert 'holds no MCJEPAConvNeXt' in done.stderr.splitlines()[-1]
     assert 'Traceback' not in done.stderr

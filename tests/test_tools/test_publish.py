@@ -11,8 +11,14 @@ def tool(run, repo, tmp_path):
     return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
 
 
+@pytest.fixture
+def tool_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    return lambda *words: run_here(repo / SCRIPT, *words, cwd=tmp_path)
+
+
 @pytest.mark.slow
-def test_publish(tool, tmp_path):
+def test_publish(tool, tool_here, tmp_path):
     weights = MCJEPAConvNeXt('atto').state_dict()
     torch.save(weights, tmp_path / 'mine.pth')
     done = tool('mine.pth', '--out', 'shared/', '--safetensors')
@@ -20,7 +26,7 @@ def test_publish(tool, tmp_path):
     [path] = (tmp_path / 'shared').iterdir()
     assert done.stdout == f"shared/{path.name}: MCJEPAConvNeXt(arch='atto')\n"
     # not twice
-    done = tool('mine.pth', '--out', 'shared/', '--safetensors')
+    done = tool_here('mine.pth', '--out', 'shared/', '--safetensors')
     assert done.returncode == 1
     assert done.stderr == (
         f'shared/{path.name} exists and is left as it is: remove it, or name '
@@ -35,9 +41,9 @@ def test_a_missing_file_is_one_line(tool):
 
 
 @pytest.mark.slow
-def test_a_foreign_file_is_one_line(tool, tmp_path):
+def test_a_foreign_file_is_one_line(tool_here, tmp_path):
     (tmp_path / 'text.pth').write_text('a picture')
-    done = tool('text.pth')
+    done = tool_here('text.pth')
     assert done.returncode == 1
     assert done.stderr.startswith('text.pth cannot be read as a checkpoint: ')
     assert len(done.stderr.splitlines()) == 1

@@ -20,6 +20,13 @@ def demo(run, repo, tmp_path):
 
 
 @pytest.fixture
+def demo_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    script = repo / 'tools' / 'segmentation_demo.py'
+    return lambda *words: run_here(script, *words, cwd=tmp_path)
+
+
+@pytest.fixture
 def images(tmp_path):
     """Two images, and a checkpoint of the toy beside."""
     world = EmbeddedWorld((64, 96))
@@ -61,13 +68,13 @@ def test_a_missing_file_is_one_line(demo, tmp_path, words, message):
 
 
 @pytest.mark.slow
-def test_other_errors_end_in_one_line(demo, images, tmp_path):
+def test_other_errors_end_in_one_line(demo_here, images, tmp_path):
     torch.save(dict(a=torch.zeros(1)), tmp_path / 'other.pth')
     for words, message in (
         (['nowhere', 'toy.pth'], "there is no config 'nowhere'"),
         ([CONFIG, 'other.pth'], 'other.pth does not fit the model'),
     ):
-        done = demo(*words, 'in', '--out', 'out')
+        done = demo_here(*words, 'in', '--out', 'out')
         assert done.returncode == 1 and 'Traceback' not in done.stderr
         assert message in done.stderr.splitlines()[-1]
     assert not (tmp_path / 'out').exists()

@@ -22,6 +22,13 @@ def demo(run, repo, tmp_path):
 
 
 @pytest.fixture
+def demo_here(run_here, repo, tmp_path):
+    """The same in this process."""
+    script = repo / 'tools' / 'vos_demo.py'
+    return lambda *words: run_here(script, *words, cwd=tmp_path)
+
+
+@pytest.fixture
 def clip(tmp_path):
     """Three frames, the first mask, and a checkpoint beside."""
     scene = EmbeddedWorld((64, 96)).scene(3)
@@ -102,7 +109,7 @@ def test_a_missing_file_is_one_line(demo, tmp_path, words, message):
 
 
 @pytest.mark.slow
-def test_other_errors_end_in_one_line(demo, clip):
+def test_other_errors_end_in_one_line(demo_here, clip):
     model = ['--checkpoint', 'toy.pth', '--out', 'out']
     for words, message in (
         (['clip', 'empty.png', *model], 'empty.png has no object'),
@@ -111,7 +118,7 @@ def test_other_errors_end_in_one_line(demo, clip):
             'no level of the pyramid has stride 12',
         ),
     ):
-        done = demo(*words)
+        done = demo_here(*words)
         assert done.returncode == 1 and 'Traceback' not in done.stderr
         assert message in done.stderr.splitlines()[-1]
     assert not (clip / 'out').exists()

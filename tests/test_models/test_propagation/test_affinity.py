@@ -1,6 +1,6 @@
 import pytest
 import torch
-from plain_propagation import plain_labels
+from benchmarks.plain_propagation import plain_labels
 
 from mcjepa_mm.models.propagation import propagate_labels, tile_side
 

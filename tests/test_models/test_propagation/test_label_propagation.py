@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from benchmarks.plain_propagation import plain_masks
 from mmengine.structures import BaseDataElement, PixelData
-from plain_propagation import plain_masks
 
 from mcjepa_mm.datasets import EmbeddedWorld
 from mcjepa_mm.registry import MODELS

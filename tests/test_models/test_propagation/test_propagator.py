@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from benchmarks.plain_propagation import plain_masks
 from mmengine.logging import MMLogger
-from plain_propagation import plain_masks
 
 from mcjepa_mm.models.propagation import LabelPropagator
 

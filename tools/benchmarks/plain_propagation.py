@@ -1,6 +1,6 @@
 """DINO's label propagation, written out plainly: slow, and large in memory.
 
-The ground truth of tests and the other side of tools/benchmark_propagation.py.
+The ground truth of tests too.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def plain_labels(
     y, x = torch.meshgrid(
         torch.arange(height), torch.arange(width), indexing='ij'
     )
-    y, x = y.flatten(), x.flatten()
+    y, x = (side.flatten().to(query.device) for side in (y, x))
     near = (y[:, None] - y).abs() <= radius
     near &= (x[:, None] - x).abs() <= radius
     affinity = affinity * near
@@ -54,7 +54,7 @@ def plain_masks(
     feats = [x / x.norm(dim=2, keepdim=True) for x in feats]
     small = Image.fromarray(first_mask).resize((width, height), 0)
     one_hot = F.one_hot(torch.from_numpy(np.array(small)).long())
-    first = (feats[0], one_hot.to(feats[0].dtype))
+    first = (feats[0], one_hot.to(feats[0]))
     queue, masks = [], []
     for feat in feats[1:]:
         keys, labels = zip(first, *queue)
@@ -72,6 +72,6 @@ def plain_masks(
             if channel.max() > 0:
                 channel -= channel.min()
                 channel /= channel.max()
-        mask = Image.fromarray(large.argmax(dim=0).byte().numpy())
+        mask = Image.fromarray(large.argmax(dim=0).byte().cpu().numpy())
         masks.append(np.array(mask.resize(first_mask.shape[::-1], 0)))
     return masks

@@ -1,0 +1,93 @@
+import re
+
+import pytest
+import torch
+from benchmarks._case import Case, optional
+from benchmarks._measure import interleaved
+
+
+def side(value, calls, name):
+    def build():
+        calls.append(f'build {name}')
+
+        def work():
+            calls.append(name)
+            return [torch.full((3,), value)]
+
+        return work
+
+    return build
+
+
+def test_sides_take_turns_after_their_results_were_compared():
+    calls = []
+    case = Case(
+        shape='3',
+        sides={'ours': side(1.0, calls, 'a'), 'theirs': side(1.0, calls, 'b')},
+        samples=2,
+    )
+    times = interleaved(case, runs=2, device='cpu')
+    assert calls == ['build a', 'build b', 'a', 'b', 'a', 'b', 'a', 'b']
+    assert {name: len(found) for name, found in times.items()} == {
+        'ours': 2,
+        'theirs': 2,
+    }
+
+
+@pytest.mark.parametrize('value', [1.1, float('nan')])
+def test_other_results_are_refused(value):
+    sides = {'ours': side(1.0, [], ''), 'theirs': side(value, [], '')}
+    with pytest.raises(SystemExit, match='theirs and ours must do the same'):
+        interleaved(Case('3', sides), runs=1, device='cpu')
+    interleaved(Case('3', sides, tolerance=None), runs=1, device='cpu')
+
+
+MEMORY = """
+import torch
+from benchmarks._measure import peak_memory
+
+def build():
+    weights = torch.ones(16 * 2**20 // 4)
+
+    def work():
+        # 64 MiB beside as much, three times
+        for _ in range(3):
+            (weights.repeat(4) * 0).sum()
+
+    return work
+
+print(peak_memory(build, 'cpu') / 2**20)
+"""
+
+
+def test_peak_memory_is_that_of_the_work(run, repo):
+    # of a process of its own: memory that was freed before would be used
+    # again and not be counted
+    done = run('python', '-c', MEMORY, path=repo / 'tools')
+    assert 140 < float(done.stdout) < 160, done.stderr
+
+
+def test_peers_that_are_not_installed_are_left_out(capsys):
+    sides = {'theirs': side(1.0, [], '')}
+    assert optional(sides, 'torch') == sides
+    assert optional(sides, 'torch', 'no_such_module') == {}
+    out = capsys.readouterr().out
+    assert 'theirs: no_such_module is not installed' in out
+
+
+def test_a_part_that_does_not_exist_is_named(run):
+    done = run('python', 'tools/benchmark.py', 'decoder')
+    assert done.returncode == 2
+    assert "there is no part ['decoder']" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_table_of_a_part(run):
+    done = run('python', 'tools/benchmark.py', 'occlusion', '--runs', '1')
+    head, header, _, *rows = done.stdout.splitlines()
+    assert re.search(r'1 runs; matrix product \d+ GFLOP/s, copy', head)
+    columns = [cell.strip() for cell in header.strip('|').split('|')]
+    assert columns[:4] == ['part', 'shape', 'side', 'ms (range)']
+    ours, *_ = [[x.strip() for x in r.strip('|').split('|')] for r in rows]
+    assert ours[0] == 'occlusion' and ours[2] == 'ours' and ours[4] == '1'
+    assert float(ours[7]) > 0

@@ -1,0 +1,69 @@
+"""The parts of the benchmark that load data."""
+
+import cv2
+import pytest
+import torch
+from benchmarks._loading import as_worker, pictures
+
+import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+
+
+def test_a_worker_has_one_thread_and_gives_the_others_back():
+    threads = torch.get_num_threads(), cv2.getNumThreads()
+    seen = []
+    as_worker(
+        lambda x: seen.append((x, torch.get_num_threads())), ['a', 'b']
+    )()
+    assert seen == [('a', 1), ('b', 1)]
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == threads
+
+
+def test_pictures_are_noisy_frames():
+    first, second = pictures(2, (48, 64))
+    assert first.shape == (48, 64, 3) and first.dtype == 'uint8'
+    difference = first.astype(float) - second
+    assert difference.std() > 6 * 2**0.5
+
+
+@pytest.mark.slow
+def test_all_views_are_made():
+    from benchmarks.content_views import cases
+
+    (case,) = cases('cpu', samples=2, size=(60, 80))
+    assert list(case.sides)[0] == 'ours' and len(case.sides) == 4
+    assert case.samples == 2 and case.tolerance is None
+    for make in case.sides.values():
+        assert make()() is None
+
+
+@pytest.mark.slow
+def test_all_readers_give_pairs():
+    from benchmarks.frame_pairs import cases
+
+    frames = {'.mp4': 30, '.jpg': 4, '.png': 4}
+    found = cases('cpu', frames=frames, size=(72, 96))
+    assert [len(case.sides) for case in found] == [3, 2, 2]
+    assert [case.samples for case in found] == [12, 3, 3]
+    for case in found:
+        for make in case.sides.values():
+            assert make()() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('suffix', ['.mp4', '.jpg', '.png'])
+def test_readers_read_the_same_frames(tmp_path, monkeypatch, suffix):
+    from benchmarks import frame_pairs
+
+    monkeypatch.setattr(
+        frame_pairs, 'recipe', lambda: [dict(type='mcjepa_mm.PackViews')]
+    )
+    frame_pairs.write_clip(tmp_path, suffix, frames=4, size=(72, 96))
+    expected = frame_pairs.ours(tmp_path)(1)['inputs']
+    peers = [frame_pairs.mmcv_imread]
+    if suffix == '.mp4':
+        peers = [frame_pairs.mmcv_reader, frame_pairs.capture_per_pair]
+    for peer in peers:
+        inputs = peer(tmp_path)(1)['inputs']
+        # decoders of JPEGs round differently
+        assert (inputs.int() - expected.int()).abs().float().mean() < 0.5
+        assert not torch.equal(inputs[0], inputs[1])

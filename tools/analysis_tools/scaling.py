@@ -1,0 +1,267 @@
+"""How throughput and memory grow with the batch, the frames, the processes.
+
+Each point is a `train_step` of a config's model, with its optimiser, on random
+views in place of the data: all tasks at once, their batches in the proportion
+that the config has. Every process of a point is a new one that does nothing
+else; several of them are joined by gloo and the model wrapped for them, as in
+a training without a GPU. A point's time is the median of its steps after two
+that are not counted, and its memory the most that one process held above what
+it had before the model was built.
+
+The first value of each list is the base, and one of the three grows at a time.
+Linear is: the same time a sample whatever the batch, time in proportion to the
+pixels, and twice the samples a second with twice the processes, each of which
+brings the batch of the table.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _command_line import prefer_checkout, refuse_missing  # noqa: E402
+
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/mcjepa_convnext.py'
+WARM_UP = 2
+COLUMNS = (
+    'batch',
+    'resolution',
+    'processes',
+    'samples/s',
+    'share of linear',
+    'peak memory (GiB)',
+)
+Point = tuple[int, int, int]  # batch of a process, resolution, processes
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line, before anything heavy is imported."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--config', default=str(CONFIG))
+    parser.add_argument(
+        '--out',
+        default='work_dirs/scaling.png',
+        help='file for the plot; default: %(default)s',
+    )
+    for name, values, text in (
+        ('batches', (16, 32, 64, 128), 'samples of the main task a process'),
+        ('resolutions', (64, 128, 192, 256), "side of all tasks' views"),
+        ('processes', (1, 2, 4), 'numbers of processes'),
+    ):
+        parser.add_argument(
+            f'--{name}',
+            type=int,
+            nargs='+',
+            default=values,
+            help=f'{text}; default: {" ".join(map(str, values))}',
+        )
+    parser.add_argument('--steps', type=int, default=5, help='of a point')
+    parser.add_argument(
+        '--threads', type=int, default=1, help='of each process; default: 1'
+    )
+    parser.add_argument('--share', nargs=5, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    refuse_missing(parser, 'config', args.config)
+    values = (*args.batches, *args.resolutions, *args.processes)
+    if min(*values, args.steps, args.threads) < 1:
+        parser.error('all numbers are 1 or more')
+    return args
+
+
+def points(
+    batches: Sequence[int],
+    resolutions: Sequence[int],
+    processes: Sequence[int],
+) -> dict[str, list[Point]]:
+    """The points of each of the three lines; all begin at the base."""
+    batch, resolution, number = batches[0], resolutions[0], processes[0]
+    return dict(
+        batch=[(n, resolution, number) for n in batches],
+        resolution=[(batch, n, number) for n in resolutions],
+        processes=[(batch, resolution, n) for n in processes],
+    )
+
+
+def linear(point: Point, base: Point) -> float:
+    """Samples a second of a point for each one of the base, if linear."""
+    return point[2] / base[2] * (base[1] / point[1]) ** 2
+
+
+def view_shapes(path: str, batch: int, resolution: int) -> dict[str, tuple]:
+    """(N, V, 3, H, W) of the views of every task that a config trains.
+
+    Args:
+        path (str): The config, with a ``MultiTaskHook``.
+        batch (int): N of the main task.
+        resolution (int): H and W.
+
+    Raises:
+        SystemExit: If the batch of another task would not be whole.
+    """
+    from mmengine.config import Config
+
+    cfg = Config.fromfile(path)
+    (hook,) = (x for x in cfg.custom_hooks if x.type.endswith('MultiTaskHook'))
+    sizes = {hook.main_task: cfg.train_dataloader.batch_size}
+    for task, settings in hook.get('tasks', {}).items():
+        sizes[task] = settings.dataloader.batch_size
+    shapes = {}
+    for task, size in sizes.items():
+        number, rest = divmod(batch * size, sizes[hook.main_task])
+        if rest or not number:
+            sys.exit(
+                f'the config has batches of {sizes}: {batch} samples of '
+                f'{hook.main_task!r} leave no whole batch of {task!r}'
+            )
+        views = cfg.model.heads[task].get('num_frames', 2)
+        shapes[task] = (number, views, 3, resolution, resolution)
+    return shapes
+
+
+def run_share(args: argparse.Namespace) -> None:
+    """Be one process of a point; print its times and its memory."""
+    import torch
+    from benchmarks._measure import peak_memory, seconds, synchronizer
+    from benchmarks._step import training_step
+    from torch import distributed as dist
+
+    batch, resolution, number, rank = map(int, args.share[:4])
+    torch.set_num_threads(args.threads)
+    if number > 1:
+        dist.init_process_group(
+            'gloo',
+            init_method=f'file://{args.share[4]}/rendezvous',
+            rank=rank,
+            world_size=number,
+        )
+    shapes = view_shapes(args.config, batch, resolution)
+    times = []
+
+    def make():
+        step = training_step(args.config, shapes)
+
+        def work():
+            for _ in range(WARM_UP + args.steps):
+                times.append(seconds(step, synchronizer('cpu')))
+
+        return work
+
+    peak = peak_memory(make, 'cpu')
+    print(json.dumps(dict(times=times[WARM_UP:], peak=peak)))
+
+
+def measure(args: argparse.Namespace, point: Point) -> tuple[float, float]:
+    """Samples a second of all processes of a point, and GiB of the largest."""
+    import statistics
+
+    words = [sys.executable, __file__, '--config', args.config]
+    words += ['--steps', str(args.steps), '--threads', str(args.threads)]
+    with tempfile.TemporaryDirectory() as folder:
+        shares = [
+            subprocess.Popen(
+                [*words, '--share', *map(str, point), str(rank), folder],
+                # before torch is imported: OpenMP reads it once
+                env=dict(os.environ, OMP_NUM_THREADS=str(args.threads)),
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(point[2])
+        ]
+        said = [share.communicate()[0] for share in shares]
+    if any(share.returncode for share in shares):
+        sys.exit(f'{point} failed:\n{"".join(said)}')
+    found = [json.loads(text.splitlines()[-1]) for text in said]
+    slowest = max(statistics.median(each['times']) for each in found)
+    gib = max(each['peak'] for each in found) / 2**30
+    return point[0] * point[2] / slowest, gib
+
+
+def table(
+    lines: dict[str, list[Point]], found: dict[Point, tuple[float, float]]
+) -> str:
+    """All points in markdown, the base once."""
+    rows = [COLUMNS, ['---'] * len(COLUMNS)]
+    base = lines['batch'][0]
+    for point in dict.fromkeys(p for line in lines.values() for p in line):
+        rate, gib = found[point]
+        share = rate / (found[base][0] * linear(point, base))
+        rows.append([*point, f'{rate:.1f}', f'{share:.2f}', f'{gib:.2f}'])
+    return '\n'.join(f'| {" | ".join(map(str, row))} |' for row in rows)
+
+
+def plot(
+    path: str,
+    title: str,
+    lines: dict[str, list[Point]],
+    found: dict[Point, tuple[float, float]],
+) -> None:
+    """Write throughput, beside what is linear, and memory of each line."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from mcjepa_mm.image_file import write_image
+
+    figure = Figure(figsize=(11, 6), dpi=110, layout='constrained')
+    canvas = FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    axes = figure.subplots(2, len(lines), sharex='col')
+    labels = dict(
+        batch='samples of a process',
+        resolution='side of the views (pixels)',
+        processes='processes',
+    )
+    for i, (name, line) in enumerate(lines.items()):
+        base, x = line[0], [point[i] for point in line]
+        rates, memory = zip(*(found[point] for point in line))
+        ideal = [rates[0] * linear(point, base) for point in line]
+        upper, lower = axes[0, i], axes[1, i]
+        upper.plot(x, ideal, '--', color='tab:gray', label='linear')
+        upper.plot(x, rates, 'o-', color='tab:blue', label='measured')
+        lower.plot(x, memory, 'o-', color='tab:red')
+        upper.set_title(f'growing {name}')
+        lower.set_xlabel(labels[name])
+        for axis in (upper, lower):
+            axis.set_ylim(0, 1.1 * axis.get_ylim()[1])
+            axis.set_xticks(x)
+            axis.grid(alpha=0.3)
+    axes[0, 0].set_ylabel('samples / s')
+    axes[1, 0].set_ylabel('peak memory of a process (GiB)')
+    axes[0, 0].legend()
+    canvas.draw()
+    write_image(path, np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def main() -> None:
+    """Measure, print and draw."""
+    args = parse_args()
+    prefer_checkout()
+    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+
+    if args.share:
+        run_share(args)
+        return
+    lines = points(args.batches, args.resolutions, args.processes)
+    found = {}
+    for point in dict.fromkeys(p for line in lines.values() for p in line):
+        found[point] = measure(args, point)
+    print(table(lines, found))
+    base = lines['batch'][0]
+    plot(
+        args.out,
+        f'{Path(args.config).stem}, from {base[0]} samples of {base[1]} x '
+        f'{base[1]} pixels on; processes: {base[2]}, threads of each: '
+        f'{args.threads}',
+        lines,
+        found,
+    )
+    print(f'\nplot: {args.out}')
+
+
+if __name__ == '__main__':
+    main()

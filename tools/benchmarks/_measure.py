@@ -1,0 +1,113 @@
+"""Time, memory and what the machine could do at best."""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from benchmarks._case import Case, Work
+from torch import Tensor
+
+MATRIX_SIDE = 2048
+COPIED_BYTES = 2**28  # far more than any cache holds
+
+
+def synchronizer(device: str) -> Callable[[], None]:
+    """What waits until the device has done all it was given."""
+    if torch.device(device).type == 'cuda':
+        return torch.cuda.synchronize
+    return lambda: None
+
+
+def seconds(work: Callable, synchronize: Callable[[], None]) -> float:
+    """How long one run takes."""
+    synchronize()
+    start = time.perf_counter()
+    work()
+    synchronize()
+    return time.perf_counter() - start
+
+
+def matrix_rate(device: str) -> float:
+    """Floating-point operations a second of a float32 matrix product."""
+    x = torch.rand(MATRIX_SIDE, MATRIX_SIDE, device=device)
+    times = [seconds(lambda: x @ x, synchronizer(device)) for _ in range(9)]
+    return 2 * MATRIX_SIDE**3 / statistics.median(times)
+
+
+def copy_rate(device: str) -> float:
+    """Bytes a second that a copy reads and writes, the two together."""
+    x = torch.ones(COPIED_BYTES // 4, device=device)
+    y = torch.ones_like(x)
+    times = [
+        seconds(lambda: y.copy_(x), synchronizer(device)) for _ in [0] * 9
+    ]
+    return 2 * COPIED_BYTES / statistics.median(times)
+
+
+def interleaved(case: Case, runs: int, device: str) -> dict[str, list[float]]:
+    """Seconds of each side, run in turn after one run that is not counted.
+
+    That first run of each side is where results are compared.
+
+    Raises:
+        SystemExit: If a side comes to another result than ours.
+    """
+    works = {name: make() for name, make in case.sides.items()}
+    if case.tolerance is None:
+        for work in works.values():
+            work()
+    else:
+        _compare(case, works)
+    synchronize = synchronizer(device)
+    times = {name: [] for name in works}
+    for _ in range(runs):
+        for name, work in works.items():
+            times[name].append(seconds(work, synchronize) / case.samples)
+    return times
+
+
+def peak_memory(make: Callable[[], Work], device: str) -> int:
+    """Bytes that a side takes at most while it works, once, in this process.
+
+    On a CPU, the most memory that was resident, less what was before weights
+    and inputs were built; on a GPU, the most that was allocated.
+    """
+    if torch.device(device).type == 'cuda':
+        make()()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated()
+    before = _resident('VmRSS')
+    work = make()
+    # Building may have taken more for a while; 5 resets the mark (Linux).
+    Path('/proc/self/clear_refs').write_text('5')
+    work()
+    return _resident('VmHWM') - before
+
+
+def _resident(name: str) -> int:
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f'/proc/self/status has no {name}')
+
+
+def _compare(case: Case, works: dict[str, Work]) -> None:
+    (_, ours), *others = works.items()
+    expected = _results(ours)
+    for name, work in others:
+        found = _results(work)
+        errors = [
+            float((a - b).norm() / b.norm()) for a, b in zip(found, expected)
+        ]
+        if len(found) != len(expected) or not max(errors) <= case.tolerance:
+            raise SystemExit(
+                f'{case.shape}: {name} and ours must do the same work, but '
+                f'their results differ by {errors} of their norm (at most '
+                f'{case.tolerance} is allowed)'
+            )
+
+
+def _results(work: Work) -> list[Tensor]:
+    return [x.detach().double() for x in work()]
