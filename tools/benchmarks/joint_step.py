@@ -43,7 +43,7 @@ def build_ours(
         expander (Sequence[int], optional): Widths of the expander's layers.
         all_positions (bool): Take the variance and covariance of maps over
             all positions, as the plain composition does.
-        with_cp (bool): Of the decoder, to save memory.
+        with_cp (bool): Of encoder and decoder, to save memory.
     """
     from mmengine.config import Config
 
@@ -57,7 +57,7 @@ def build_ours(
     content, motion = cfg.heads.content, cfg.heads.motion
     content.in_channels = channels[-1]
     motion.decoder.in_channels = channels
-    motion.decoder.with_cp = with_cp
+    cfg.backbone.with_cp = motion.decoder.with_cp = with_cp
     if expander is not None:
         content.expander_channels = expander
     if all_positions:
@@ -152,6 +152,38 @@ def update(build: Callable, settings: dict, device: str) -> Callable[[], Work]:
     return make
 
 
+def operations() -> int:
+    """Products and sums of convolutions, linear layers and cost volumes.
+
+    The gradients with respect to inputs and weights cost as much as the
+    forward each; that the images have none is left out.
+    """
+    widths, depths = (96, 192, 384, 768), (3, 3, 9, 3)
+    levels = (48, 48, *widths)
+    hidden = (128, 128, 96, 64, 32, 2)
+    count, side = VIEWS
+    pairs, height, width = FRAMES
+    total = 2 * count * (768 * 8192 + 2 * 8192**2)  # the expander
+    for pixels, motion in (
+        (2 * count * side**2, False),
+        (2 * pairs * height * width, True),
+    ):
+        before, kernels = 3, (4, 3, 2, 2, 2, 2)
+        for i, (channels, kernel) in enumerate(zip(levels, kernels)):
+            places = pixels / 4 ** (i + 1)
+            total += places * channels * before * kernel**2
+            if i > 1:
+                block = channels * (49 + 8 * channels)
+                total += places * depths[i - 2] * block
+            if motion:  # as many directions as frames
+                inputs = 81 + channels + 2
+                total += places * 81 * channels
+                for a, b in zip((inputs, *hidden), hidden):
+                    total += places * 9 * a * b
+            before = channels
+    return round(3 * 2 * total)
+
+
 def recipe_optimizer() -> dict:
     """Settings of the recipe's AdamW."""
     from mmengine.config import Config
@@ -187,6 +219,7 @@ def cases(device: str) -> list[Case]:
                 'ours, with_cp': step(partial(ours, with_cp=True), device),
                 **peers,
             },
+            flops=operations(),
             # Sums of float32 in another order move a few targets of the flow
             # over the middle of a pixel, where its gradient jumps.
             tolerance=1e-2,
