@@ -104,9 +104,11 @@ def _items(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     """The items of a node, each with what stands before it."""
     if isinstance(node, ast.Call):
         yield from (('', arg) for arg in node.args)
-        yield from ((f'{k.arg}=', k.value) for k in node.keywords)
+        for keyword in node.keywords:
+            name = '**' if keyword.arg is None else f'{keyword.arg}='
+            yield name, keyword.value
     elif isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values):
-            yield f'{ast.unparse(key)}: ', value
+            yield '**' if key is None else f'{ast.unparse(key)}: ', value
     else:
         yield from (('', item) for item in node.elts)

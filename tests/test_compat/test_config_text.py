@@ -61,6 +61,13 @@ def test_a_line_takes_79_columns_with_its_comma():
     )
 
 
+def test_unpacked_arguments_stay_unpacked():
+    name = 'y' * 70
+    assert format_config(f'x = dict(**{name})\ny = {{**{name}, 1: 2}}') == (
+        f'x = dict(\n    **{name},\n)\ny = {{\n    **{name},\n    1: 2,\n}}\n'
+    )
+
+
 def test_what_is_no_python_is_refused():
     with pytest.raises(SyntaxError):
         format_config('a = <object at 0x1>')

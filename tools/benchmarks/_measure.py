@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from benchmarks._case import Case, Work
 from torch import Tensor
+
+from benchmarks._case import Case, Work
 
 MATRIX_SIDE = 2048
 COPIED_BYTES = 2**28  # far more than any cache holds
@@ -62,9 +63,13 @@ def interleaved(case: Case, runs: int, device: str) -> dict[str, list[float]]:
         _compare(case, works)
     synchronize = synchronizer(device)
     times = {name: [] for name in works}
+    turn = list(works.items())
     for _ in range(runs):
-        for name, work in works.items():
+        for name, work in turn:
             times[name].append(seconds(work, synchronize) / case.samples)
+        # None is always the one behind the same other, whose data the cache
+        # holds.
+        turn = [*turn[1:], turn[0]]
     return times
 
 

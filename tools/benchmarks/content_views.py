@@ -160,7 +160,9 @@ def cases(
     """One case, on the CPU whatever the device is."""
     sides = {
         'ours': ours,
-        **optional({"mmpretrain's": mmpretrain_transforms}, 'mmpretrain'),
+        **optional(
+            {"mmpretrain's": mmpretrain_transforms}, 'mmpretrain.datasets'
+        ),
         "torchvision's v2, Pillow": torchvision_v2(tensors=False),
         "torchvision's v2, tensors": torchvision_v2(tensors=True),
     }

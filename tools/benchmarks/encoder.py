@@ -11,8 +11,9 @@ and the gradients of all weights are compared.
 from collections.abc import Callable
 
 import torch
-from benchmarks._case import Case, Work, optional
 from torch import Tensor, nn
+
+from benchmarks._case import Case, Work, optional
 
 SIZE = 224
 DEPTHS, WIDTHS = (3, 3, 9, 3), (96, 192, 384, 768)
@@ -184,7 +185,7 @@ def cases(device: str) -> list[Case]:
             name = f"{library}'s ConvNeXt"
             if channels_last:
                 name += ', channels-last'
-            sides.update(optional({name: peer}, library))
+            sides.update(optional({name: peer}, f'{library}.models'))
         shape = f'({images}, 3, {SIZE}, {SIZE})'
         if not layer_scale:
             shape += ', no layer scale'

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from benchmarks._case import Case, Work, optional
 from benchmarks.cost_volume import shift_and_sum, unfold_and_einsum
-from torch import Tensor, nn
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 VIEWS, FRAMES = (8, 224), (2, 256, 512)
-PEERS = ('mmpretrain', 'mmflow', 'lightly')
+PEERS = ('mmpretrain.models', 'mmflow.models', 'lightly.loss')
 # Their gradients are compared: both ends of the encoder and one per head.
 COMPARED = (
     'backbone.stem.1.0.weight',
@@ -205,10 +206,8 @@ def cases(device: str) -> list[Case]:
         for name, volume in volumes.items()
     }
     peers = optional(peers, *PEERS)
-    # Imported here, so that they are no part of a side's memory.
-    import_module('mcjepa_mm.models')
     if peers:
-        import_module('benchmarks.plain_step')
+        import_module('benchmarks.plain_step')  # see optional
     settings = recipe_optimizer()
     plain_settings = {k: v for k, v in settings.items() if k != 'fused'}
     return [

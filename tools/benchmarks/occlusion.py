@@ -9,8 +9,9 @@ come to another mask, which is not compared.
 from collections.abc import Callable
 
 import torch
-from benchmarks._case import Case, Work, optional
 from torch import Tensor
+
+from benchmarks._case import Case, Work, optional
 
 SHAPE = (4, 2, 256, 512)  # both directions of two pairs
 
@@ -74,7 +75,7 @@ def cases(device: str) -> list[Case]:
             shape=f'{name}, {SHAPE}',
             sides={
                 'ours': make(mine, device),
-                **optional({"mmflow's": make(peer, device)}, 'mmflow'),
+                **optional({"mmflow's": make(peer, device)}, 'mmflow.models'),
             },
             # both flows (the range map: one) read, the mask written
             traffic=4 * pixels * (5 if mine is our_check else 3),

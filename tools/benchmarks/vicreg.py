@@ -9,8 +9,9 @@ the largest of the expander's weights.
 from collections.abc import Callable
 
 import torch
-from benchmarks._case import Case, Work, optional
 from torch import Tensor
+
+from benchmarks._case import Case, Work, optional
 
 SHAPES = ((256, 2048), (2048, 8192), (256, 8192))
 
@@ -56,7 +57,7 @@ def make(build: Callable, n: int, dims: int, device: str) -> Callable:
 
 def cases(device: str) -> list[Case]:
     """Each shape, samples x dimensions."""
-    peers = optional({"lightly's VICRegLoss": lightly}, 'lightly')
+    peers = optional({"lightly's VICRegLoss": lightly}, 'lightly.loss')
     # Imported here, so that they are no part of a side's memory.
     for build in (ours, *peers.values()):
         build()

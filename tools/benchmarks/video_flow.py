@@ -10,6 +10,7 @@ Weights are random, which does not change the work.
 from collections.abc import Callable
 
 import torch
+
 from benchmarks._case import Case, Work, optional
 
 SIZE = (436, 1024)
@@ -69,7 +70,8 @@ def cases(device: str, size: tuple[int, int] = SIZE) -> list[Case]:
             sides={
                 'ours': make_ours(device, size),
                 **optional(
-                    {"mmflow's PWC-Net": make_pwcnet(device, size)}, 'mmflow'
+                    {"mmflow's PWC-Net": make_pwcnet(device, size)},
+                    'mmflow.models',
                 ),
             },
             tolerance=None,

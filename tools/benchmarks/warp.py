@@ -8,8 +8,9 @@ what lies inside, where ours looks at the coordinates; the results are equal.
 from collections.abc import Callable
 
 import torch
-from benchmarks._case import Case, Work, optional
 from torch import Tensor
+
+from benchmarks._case import Case, Work, optional
 
 # both directions of two pairs of 256 x 512, a fine and a coarse level
 SHAPES = ((4, 48, 128, 256), (4, 384, 8, 16))
@@ -61,7 +62,7 @@ def make(
 
 def cases(device: str) -> list[Case]:
     """Each shape; every side has the layout that its models have."""
-    peers = optional({"mmflow's Warp": mmflow}, 'mmflow')
+    peers = optional({"mmflow's Warp": mmflow}, 'mmflow.models')
     return [
         Case(
             shape=str(shape),

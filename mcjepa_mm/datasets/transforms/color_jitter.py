@@ -54,10 +54,12 @@ def turn_hue(image: Image.Image, turn: float) -> Image.Image:
     """Turn the hue of an RGB image, 8 bits a channel.
 
     Args:
-        image (Image.Image): RGB.
+        image (Image.Image): RGB; one without colour stays as it is.
         turn (float): In turns of the colour wheel, -0.5 to 0.5, to the nearest
             of 256 steps.
     """
+    if image.mode == 'L':
+        return image
     hsv = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2HSV_FULL)
     hsv[..., 0] += np.uint8(round(256 * turn) % 256)  # wraps around
     return Image.fromarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL))

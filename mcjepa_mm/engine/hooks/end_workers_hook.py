@@ -1,7 +1,7 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.engine.worker_signals import end_workers
@@ -41,4 +41,10 @@ def end_workers_of(runner: Runner) -> None:
         tasks = getattr(loader, 'loaders', None)
         for each in tasks.values() if isinstance(tasks, Mapping) else [loader]:
             if isinstance(each, DataLoader):
-                end_workers(each)
+                end_workers(each, _running(loop))
+
+
+def _running(loop: BaseLoop) -> Iterator | None:
+    """Mmengine's iteration-based training holds on to an iterator."""
+    endless = getattr(loop, 'dataloader_iterator', None)
+    return getattr(endless, '_iterator', None)

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ..no_autocast import without_autocast
+
 _STRIP = 3  # columns
 # Where oneDNN has it: seen with AVX-512 only, so elsewhere torch's own
 # gradient stays.
@@ -20,7 +22,7 @@ class DepthwiseConv(nn.Conv2d):
     A ``nn.Conv2d`` with the same parameters and results. The gradient of its
     weights is taken by :func:`weight_gradient` where that is faster: for
     float32 maps in channels-last memory, no smaller than the kernel, on a CPU
-    with AVX-512.
+    with AVX-512. There it cannot be differentiated twice.
 
     Args:
         channels (int): Channels C of input and output.
@@ -107,6 +109,7 @@ class _DepthwiseConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @without_autocast
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         size = weight.shape[-1]

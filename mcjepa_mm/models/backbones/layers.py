@@ -74,7 +74,7 @@ class DropPath(nn.Module):
             return x
         keep = 1.0 - self.rate
         mask = x.new_empty((x.shape[0],) + (1,) * (x.dim() - 1))
-        return x * mask.bernoulli_(keep).div_(keep)
+        return x * mask.bernoulli_(keep) / keep
 
     def extra_repr(self) -> str:
         return f'rate={self.rate}'
@@ -121,7 +121,9 @@ class ConvNeXtBlock(nn.Module):
     """The residual block of ConvNeXt (arXiv 2201.03545).
 
     Depthwise 7 x 7, norm, and an MLP of ratio 4 over the channels. The names
-    of its parameters are mmpretrain's, so published weights load.
+    of its parameters are mmpretrain's, so published weights load. The two
+    linear layers hold weights only and are not called: hooks on them, or
+    other layers in their place, have no effect.
 
     Args:
         channels (int): Channels of input and output.
@@ -158,11 +160,14 @@ class ConvNeXtBlock(nn.Module):
         """The branch beside the shortcut, (N, C, H, W) to (N, C, H, W)."""
         x = self.norm(self.depthwise_conv(x)).permute(0, 2, 3, 1)
         first, second = self.pointwise_conv1, self.pointwise_conv2
-        weight, bias = second.weight, second.bias
-        if self.gamma is not None:
-            # scales weights in place of the map, which is larger
-            weight, bias = self.gamma[:, None] * weight, self.gamma * bias
+        weight, bias, gamma = second.weight, second.bias, self.gamma
+        if gamma is not None and not _is_float16(x):
+            # Scales weights in place of the map, which is larger. In float16
+            # a small gamma times a weight would be 0.
+            weight, bias, gamma = gamma[:, None] * weight, gamma * bias, None
         x = pointwise_mlp(x, first.weight, first.bias, weight, bias)
+        if gamma is not None:
+            x = x * gamma
         return x.permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,3 +176,11 @@ class ConvNeXtBlock(nn.Module):
         else:
             branch = self.residual(x)
         return x + self.drop_path(branch)
+
+
+def _is_float16(x: Tensor) -> bool:
+    """Whether a linear layer would take it in float16."""
+    device = x.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device) == torch.float16
+    return x.dtype == torch.float16

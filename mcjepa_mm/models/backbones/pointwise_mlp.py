@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..no_autocast import without_autocast
+
 # On a CPU, values of the wide map that are worked on together. 8 MB stay in
 # the cache between the two layers, and in memory that malloc uses again,
 # while of a larger map every page is fetched anew. Forward + backward on two
@@ -22,12 +24,13 @@ def pointwise_mlp(
     backward written by hand. It keeps the wide map before the GELU and
     computes the one behind it again, so four of the nine channels that
     autograd keeps per channel of ``x`` are saved; and it writes no wide map
-    that it can overwrite. It cannot be differentiated twice.
+    that it can overwrite. It cannot be differentiated twice. Without a
+    gradient no wide map is kept.
 
     Under autocast all is done in autocast's type, as ``F.linear`` does.
 
     Args:
-        x (Tensor): (..., C).
+        x (Tensor): (..., C), of two dimensions or more.
         weight1 (Tensor): (D, C).
         bias1 (Tensor): (D,).
         weight2 (Tensor): (E, D).
@@ -41,7 +44,13 @@ def pointwise_mlp(
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         inputs = tuple(tensor.to(dtype) for tensor in inputs)
-    return _PointwiseMLP.apply(*inputs)
+    if not torch.is_grad_enabled():
+        # The operation itself cannot tell: a parameter wants its gradient
+        # whether or not there will be one.
+        inputs = tuple(tensor.detach() for tensor in inputs)
+    with torch.autocast(device, enabled=False):
+        out = _PointwiseMLP.apply(inputs[0].flatten(0, -2), *inputs[1:])
+    return out.view(*x.shape[:-1], len(weight2))
 
 
 def _rows(x: Tensor, width: int) -> int:
@@ -63,8 +72,7 @@ class _PointwiseMLP(torch.autograd.Function):
         weight2: Tensor,
         bias2: Tensor,
     ) -> Tensor:
-        shape = x.shape[:-1]
-        rows = _rows(x := x.flatten(0, -2), len(weight1))
+        rows = _rows(x, len(weight1))
         # Backward needs all of the wide map, a prediction one piece.
         kept = len(x) if any(ctx.needs_input_grad) else min(rows, len(x))
         hidden = x.new_empty(kept, len(weight1))
@@ -76,17 +84,18 @@ class _PointwiseMLP(torch.autograd.Function):
             torch.addmm(bias1, x[part], weight1.t(), out=wide)
             torch.addmm(bias2, F.gelu(wide), weight2.t(), out=out[part])
         ctx.save_for_backward(x, hidden, weight1, weight2)
-        return out.view(*shape, -1)
+        return out
 
     @staticmethod
     @once_differentiable
+    @without_autocast
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, hidden, weight1, weight2 = ctx.saved_tensors
-        shape, rows = grad.shape[:-1], _rows(x, len(weight1))
-        grad = grad.flatten(0, -2)
+        rows = _rows(x, len(weight1))
         grad_x = torch.empty_like(x)
-        grad_weight1 = torch.empty_like(weight1)
-        grad_weight2 = torch.empty_like(weight2)
+        # Of no position at all they stay 0.
+        make = torch.empty_like if len(x) else torch.zeros_like
+        grad_weight1, grad_weight2 = make(weight1), make(weight2)
         grad_bias1 = weight1.new_zeros(len(weight1))
         for begin in range(0, len(x), rows):
             part = slice(begin, begin + rows)
@@ -102,7 +111,7 @@ class _PointwiseMLP(torch.autograd.Function):
             grad_weight1.addmm_(wide.t(), x[part], beta=beta)
             grad_bias1 += wide.sum(0)
         return (
-            grad_x.view(*shape, -1),
+            grad_x,
             grad_weight1,
             grad_bias1,
             grad_weight2,

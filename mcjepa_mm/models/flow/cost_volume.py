@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..no_autocast import without_autocast
+
 TILE = 16
 
 
@@ -70,7 +72,8 @@ def joined_cost_volume(
         negative_slope (float): Above 0. Defaults to 1, no leaky ReLU.
 
     Returns:
-        Tensor: (N, (2r + 1)^2 + sum of K, H, W), channels-last.
+        Tensor: (N, (2r + 1)^2 + sum of K, H, W), channels-last. It cannot be
+        written to in place, nor be differentiated twice.
 
     Raises:
         ValueError: If the shapes of the two features differ or are not
@@ -147,6 +150,7 @@ class _CostVolume(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @without_autocast
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         feat1, feat2, *kept = ctx.saved_tensors
         radius = ctx.radius

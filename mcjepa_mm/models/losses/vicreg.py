@@ -7,6 +7,7 @@ from torch.autograd.function import once_differentiable
 
 from mcjepa_mm.registry import MODELS
 
+from ..no_autocast import without_autocast
 from .gather import gather_with_grad
 from .precision import full_precision, raise_precision
 
@@ -79,7 +80,8 @@ def variance_covariance(
     D x D covariance: :math:`\|X^T X\|_F = \|X X^T\|_F` exactly, and the
     diagonal, which the variances give, is subtracted. The gradient is written
     by hand: with the centred X, it is X times a factor per dimension plus one
-    product with the matrix that is there already.
+    product with the matrix that is there already. It cannot be differentiated
+    twice.
 
     Args:
         z (Tensor): (N, D), N samples.
@@ -113,6 +115,7 @@ class _VarianceCovariance(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @without_autocast
     def backward(
         ctx, grad_spread: Tensor, grad_covariance: Tensor
     ) -> tuple[Tensor, None, None]:

@@ -72,10 +72,11 @@ def test_those_of_an_evaluation(tmp_path, run):
     assert len(workers.seen) == 4
 
 
-def test_those_of_mmengines_loops(tmp_path):
+@pytest.mark.parametrize('persistent', [True, False])
+def test_those_of_mmengines_loops(tmp_path, persistent):
     workers = Workers()
     train, val = (loader('ToyPairs', length=4) for _ in range(2))
-    with_worker(True, train, val)
+    with_worker(persistent, train, val)
     job(
         tmp_path,
         hooks=(workers,),

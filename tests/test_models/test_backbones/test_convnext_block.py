@@ -110,6 +110,20 @@ def test_model_of_another_type(dtype):
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
+def test_a_small_layer_scale_in_float16():
+    """Times a weight of 0.02 it would be less than float16's least number."""
+    made = block(layer_scale=1e-6).float()
+    for layer in (made.pointwise_conv1, made.pointwise_conv2):
+        torch.nn.init.trunc_normal_(layer.weight, std=0.02)
+    torch.nn.init.constant_(made.gamma, 1e-6)
+    x = torch.randn(2, 8, 9, 9)
+    with torch.no_grad():
+        expected = made.residual(x)
+        with torch.autocast('cpu', dtype=torch.float16):
+            found = made.residual(x)
+    assert (found - expected).norm() / expected.norm() < 5e-3
+
+
 def test_no_graph_break():
     """torch.compile takes forward and backward whole; the result stays."""
     torch.manual_seed(0)

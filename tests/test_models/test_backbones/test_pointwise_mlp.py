@@ -53,6 +53,38 @@ def test_result_does_not_depend_on_whether_gradients_are_on(chunk):
     assert torch.equal(pointwise_mlp(*given), expected)
 
 
+def test_without_a_gradient_there_is_no_wide_map(monkeypatch):
+    monkeypatch.setattr(module, '_CHUNK', 40)
+    given = inputs(torch.float32, (1, 70, 8), 20, 4)
+
+    def largest():
+        with torch.profiler.profile(profile_memory=True) as p:
+            pointwise_mlp(*given)
+        return max(x.self_cpu_memory_usage for x in p.events())
+
+    assert largest() == 4 * 70 * 20
+    with torch.no_grad():
+        assert largest() == 4 * 70 * 4  # the result
+
+
+def test_no_position_at_all():
+    given = inputs(shape=(0, 3, 2))
+    out = pointwise_mlp(*given)
+    assert out.shape == (0, 3, 4)
+    grads = torch.autograd.grad(out.sum(), given)
+    assert all(not grad.any() for grad in grads)
+
+
+def test_backward_in_a_region_of_autocast():
+    given = inputs(torch.float32, (2, 7, 32), 128, 32)
+    out = pointwise_mlp(*given).sum()
+    expected = torch.autograd.grad(out, given, retain_graph=True)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = torch.autograd.grad(out, given)
+    for a, b in zip(found, expected, strict=True):
+        assert torch.equal(a, b)
+
+
 @pytest.mark.parametrize('wanted', NAMES)
 def test_one_gradient_alone(wanted):
     given = inputs()
