@@ -4,8 +4,6 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
-from torchvision.transforms import ColorJitter
-from torchvision.transforms import functional as F
 
 from mcjepa_mm.registry import TRANSFORMS
 
@@ -26,9 +24,14 @@ class ColorJitterFastHue(BaseTransform):
     """
 
     def __init__(self, **jitter) -> None:
+        # here, so that other transforms do without torchvision
+        from torchvision.transforms import ColorJitter
+
         self.t = ColorJitter(**jitter)
 
     def transform(self, results: dict) -> dict:
+        from torchvision.transforms import functional as F
+
         ranges = (
             self.t.brightness,
             self.t.contrast,

@@ -22,15 +22,18 @@ class LayerNorm2d(nn.LayerNorm):
         Input and output: (N, C, H, W).
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.layer_norm(
+    def channels_last(self, x: Tensor) -> Tensor:
+        """The result before it is permuted: (N, C, H, W) to (N, H, W, C)."""
+        return F.layer_norm(
             x.permute(0, 2, 3, 1),
             self.normalized_shape,
             self.weight,
             self.bias,
             self.eps,
         )
-        return x.permute(0, 3, 1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.channels_last(x).permute(0, 3, 1, 2)
 
 
 NORM_LAYERS['LN2d'] = LayerNorm2d

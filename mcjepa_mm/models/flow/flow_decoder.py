@@ -1,7 +1,6 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -50,14 +49,7 @@ class ConvLayer(nn.Sequential):
         the gradient of a view that was written to.
         """
         _, norm, act = self
-        x = F.layer_norm(
-            x.permute(0, 2, 3, 1),
-            norm.normalized_shape,
-            norm.weight,
-            norm.bias,
-            norm.eps,
-        )
-        return act(x).permute(0, 3, 1, 2)
+        return act(norm.channels_last(x)).permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.normalize(self[0](x))
