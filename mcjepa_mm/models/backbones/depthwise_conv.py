@@ -85,7 +85,8 @@ def weight_gradient(x: Tensor, grad: Tensor, kernel_size: int) -> Tensor:
             [False, True, False],
         )
         strips.append(strip)
-    return torch.cat(strips, dim=3)
+    # laid out as the weights are, which DistributedDataParallel expects
+    return torch.cat(strips, dim=3).contiguous()
 
 
 def _is_for_fast_gradient(x: Tensor, kernel_size: int) -> bool:

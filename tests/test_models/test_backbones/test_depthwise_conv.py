@@ -32,7 +32,9 @@ def test_weight_gradient_is_the_formula(size, shape):
                 for z in range(max(0, pad - j), min(width, width + pad - j)):
                     seen = x[:, :, y + i - pad, z + j - pad]
                     expected[:, 0, i, j] += (seen * grad[:, :, y, z]).sum(0)
-    torch.testing.assert_close(weight_gradient(x, grad, size), expected)
+    found = weight_gradient(x, grad, size)
+    torch.testing.assert_close(found, expected)
+    assert found.stride() == expected.stride()  # DistributedDataParallel's
 
 
 def test_gradcheck(fast):
