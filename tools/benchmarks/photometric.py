@@ -8,9 +8,10 @@ of side 3 here, and so another result, which is not compared.
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
-from benchmarks._case import Case, Work, optional
 from torch import Tensor
+
+from benchmarks._case import Case, Work, optional
+from benchmarks.plain_losses import SSIM, masked_mean
 
 SHAPE = (4, 3, 256, 512)  # both directions of two pairs
 WINDOW = 3
@@ -23,36 +24,22 @@ def ours() -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     return photometric_loss
 
 
-def pooled_ssim(x: Tensor, y: Tensor) -> Tensor:
-    """SSIM of box windows by pooling padded images."""
-    x, y = (F.pad(z, [WINDOW // 2] * 4, mode='reflect') for z in (x, y))
-    mean_x, mean_y, square_x, square_y, product = (
-        F.avg_pool2d(z, WINDOW, stride=1) for z in (x, y, x**2, y**2, x * y)
-    )
-    var_x, var_y = square_x - mean_x**2, square_y - mean_y**2
-    covariance = product - mean_x * mean_y
-    c1, c2 = 0.01**2, 0.03**2
-    above = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    return above / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
-
-
-def kornia_ssim(x: Tensor, y: Tensor) -> Tensor:
-    """SSIM of Gaussian windows."""
+def kornia_distance(x: Tensor, y: Tensor) -> Tensor:
+    """(1 - SSIM) / 2 of Gaussian windows."""
     from kornia.metrics import ssim
 
-    return ssim(x, y, WINDOW)
+    return (1 - ssim(x, y, WINDOW)) / 2
 
 
 def with_ssim(
-    ssim: Callable[[Tensor, Tensor], Tensor],
+    distance: Callable[[Tensor, Tensor], Tensor],
 ) -> Callable[[], Callable]:
     """The loss around a peer's SSIM."""
 
     def loss(image: Tensor, warped: Tensor, mask: Tensor) -> Tensor:
         difference = image - warped
-        error = difference.abs() + difference**2
-        error = error + (1 - ssim(image, warped)) / 2
-        return (error * mask).sum() / (mask.sum() * image.shape[1])
+        error = difference.abs() + difference**2 + distance(image, warped)
+        return masked_mean([error], [mask])
 
     return lambda: loss
 
@@ -80,9 +67,9 @@ def make(build: Callable, device: str) -> Callable[[], Work]:
 def cases(device: str) -> list[Case]:
     """One shape, against each peer."""
     mine = {'ours': make(ours, device)}
-    pooled = {'avg_pool2d': make(with_ssim(pooled_ssim), device)}
+    pooled = {'avg_pool2d': make(with_ssim(SSIM()), device)}
     kornia = optional(
-        {"kornia's SSIM": make(with_ssim(kornia_ssim), device)}, 'kornia'
+        {"kornia's SSIM": make(with_ssim(kornia_distance), device)}, 'kornia'
     )
     # both images and the mask read, the gradient written
     traffic = 4 * (3 + 1 / SHAPE[1]) * torch.Size(SHAPE).numel()
