@@ -54,6 +54,18 @@ def parse_args() -> argparse.Namespace:
         "(default: the config's, else 480)",
     )
     parser.add_argument(
+        '--whiten',
+        metavar='first_frame|FILE',
+        help='whiten features by the statistics of the first frame, or by '
+        "those in a file (default: the config's, else not)",
+    )
+    parser.add_argument(
+        '--shrinkage',
+        type=float,
+        help='least variance of a direction when whitening, as a share of '
+        "the largest (default: the config's, else 0.001)",
+    )
+    parser.add_argument(
         '--context-frames',
         type=int,
         metavar='N',
@@ -102,6 +114,8 @@ def parse_args() -> argparse.Namespace:
     refuse_missing(parser, 'mask', args.mask)
     if args.checkpoint is not None:
         refuse_missing(parser, 'checkpoint', args.checkpoint)
+    if args.whiten not in (None, 'first_frame'):
+        refuse_missing(parser, 'whiten', args.whiten)
     return args
 
 
@@ -126,6 +140,8 @@ def main() -> None:
             levels=args.levels,
             stride=args.stride,
             short_side=args.short_side,
+            whiten=args.whiten,
+            shrinkage=args.shrinkage,
             propagator={k: v for k, v in given.items() if v is not None},
             dtype=args.dtype,
             device=args.device,

@@ -23,6 +23,8 @@ def get_propagation_model(
     *,
     levels: Sequence[int] | str | None = None,
     stride: int | None = None,
+    whiten: str | os.PathLike | None = None,
+    shrinkage: float | None = None,
     propagator: dict[str, Any] | None = None,
     dtype: str | None = None,
 ) -> LabelPropagation:
@@ -42,6 +44,11 @@ def get_propagation_model(
             the config's, else the level of ``stride``.
         stride (int, optional): Pixels from cell to cell. Defaults to None:
             the config's, else 8.
+        whiten (str | PathLike, optional): 'first_frame' or a file, see
+            :class:`~mcjepa_mm.models.propagation.LabelPropagation`. Defaults
+            to None: the config's, else features as they are.
+        shrinkage (float, optional): Of the whitening. Defaults to None: the
+            config's, else 1e-3.
         propagator (dict, optional): Arguments of
             :class:`~mcjepa_mm.models.propagation.LabelPropagator`, over those
             of the config.
@@ -52,7 +59,8 @@ def get_propagation_model(
         LabelPropagation: On the CPU, in eval mode.
 
     Raises:
-        FileNotFoundError: If there is no such checkpoint.
+        FileNotFoundError: If there is no such checkpoint or file of
+            statistics.
         ValueError: If there is neither checkpoint nor config, the checkpoint
             holds no encoder of colour images or does not fill the config's
             model, the config's model is another one, or an option is out of
@@ -73,7 +81,13 @@ def get_propagation_model(
             'expected a checkpoint with an encoder, or the config of a '
             'LabelPropagation, got neither'
         )
-    given = dict(levels=levels, stride=stride, dtype=dtype)
+    given = dict(
+        levels=levels,
+        stride=stride,
+        whiten=whiten,
+        shrinkage=shrinkage,
+        dtype=dtype,
+    )
     settings |= {k: v for k, v in given.items() if v is not None}
     settings['propagator'] = dict(
         settings.get('propagator') or {}, **propagator or {}

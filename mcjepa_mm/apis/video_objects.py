@@ -1,7 +1,7 @@
 """The objects of a first frame, followed through a video."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from mcjepa_mm.datasets.transforms.video_frames import (
 from mcjepa_mm.datasets.video_file import VideoFile
 from mcjepa_mm.datasets.video_segmentation import MaskedVideos
 from mcjepa_mm.image_file import pascal_palette, write_label_map
+from mcjepa_mm.models.propagation import write_whitening
 from mcjepa_mm.video_writer import VideoWriter
 from mcjepa_mm.visualization.object_overlay import draw_objects
 
@@ -54,7 +55,8 @@ class ObjectFollower:
     Args:
         checkpoint (str | PathLike, optional): See
             :func:`~mcjepa_mm.apis.propagation_model.get_propagation_model`,
-            as of ``levels``, ``stride``, ``propagator`` and ``dtype``.
+            as of ``levels``, ``stride``, ``whiten``, ``shrinkage``,
+            ``propagator`` and ``dtype``.
         config (str | PathLike | Config, optional): Config with a
             ``LabelPropagation``, a file or the name of one of this package.
             Defaults to None: the model is made around the checkpoint's
@@ -65,6 +67,10 @@ class ObjectFollower:
         short_side (int, optional): Pixels that the shorter side of frames is
             resized to before they are encoded. Defaults to None: as the
             config's test has it, else 480.
+        whiten (str | PathLike, optional): 'first_frame', or a file of
+            statistics, see :meth:`fit_whitening`. Defaults to None: the
+            config's, else features as they are.
+        shrinkage (float, optional): Of the whitening.
         propagator (dict, optional): Such as ``dict(context_frames=7)``.
         dtype (str, optional): 'float32' or 'bfloat16'.
         device (str | torch.device, optional): Defaults to None: the GPU if
@@ -89,6 +95,8 @@ class ObjectFollower:
         levels: Sequence[int] | str | None = None,
         stride: int | None = None,
         short_side: int | None = None,
+        whiten: str | os.PathLike | None = None,
+        shrinkage: float | None = None,
         propagator: dict[str, Any] | None = None,
         dtype: str | None = None,
         device: str | torch.device | None = None,
@@ -104,6 +112,8 @@ class ObjectFollower:
             config,
             levels=levels,
             stride=stride,
+            whiten=whiten,
+            shrinkage=shrinkage,
             propagator=propagator,
             dtype=dtype,
         ).to(device or get_device())
@@ -147,6 +157,40 @@ class ObjectFollower:
             (sample,) = self.model.test_step(data)
             objects = sample.pred_objects.data[0].cpu().numpy()
             yield FollowedFrame(sample.frame_name, image, objects)
+
+    def fit_whitening(
+        self,
+        images: Iterable[str | os.PathLike],
+        path: str | os.PathLike | None = None,
+    ) -> None:
+        """Whiten features by the statistics of images from now on.
+
+        Args:
+            images (Iterable[str | PathLike]): Pictures, of the kind that the
+                encoder was trained on and none of those that results are
+                reported of. They are resized as frames are.
+            path (str | PathLike, optional): File for the statistics, '.pth',
+                which ``whiten`` takes. Defaults to None: not written.
+
+        Raises:
+            BadSampleError, FileNotFoundError: If a picture cannot be read.
+            OSError: If the file cannot be written.
+            ValueError: If there are no pictures.
+        """
+        load = LoadVideoFrame()
+        resize = self._prepare.transforms[0]
+
+        def batches():
+            for image in images:
+                results = resize(load(dict(img_path=os.fspath(image))))
+                rgb = np.ascontiguousarray(results['img'][..., ::-1])
+                inputs = torch.from_numpy(rgb).permute(2, 0, 1)
+                data = self.model.data_preprocessor(dict(inputs=[inputs]))
+                yield data['inputs'][0]
+
+        found = self.model.fit_whitening(batches())
+        if path is not None:
+            write_whitening(path, found)
 
 
 def follow_objects(

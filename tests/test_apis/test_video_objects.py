@@ -247,6 +247,32 @@ def test_options_reach_the_model(clip, checkpoint, config):
     assert model.propagator.options['topk'] == 1
 
 
+def test_whitening_by_the_first_frame_or_by_pictures(
+    clip, checkpoint, tmp_path
+):
+    options = dict(levels=(0, 1), stride=4, short_side=64, device='cpu')
+
+    def follow(**more):
+        follower = ObjectFollower(checkpoint, **options, **more)
+        return follower, list(follower(clip / 'walk', clip / 'first.png'))
+
+    first, frames = follow(whiten='first_frame', shrinkage=0.01)
+    assert first.model.reader.shrinkage == 0.01
+    # the same statistics, taken from the same picture
+    fitted, _ = follow(shrinkage=0.01)
+    path = tmp_path / 'whitening.pth'
+    fitted.fit_whitening([clip / 'walk' / '00000.png'], path)
+    _, same = follow(whiten=path)
+    for a, b in zip(frames, same, strict=True):
+        np.testing.assert_array_equal(a.objects, b.objects)
+    found = fitted.model.reader.whitening
+    for a, b in zip(first.model.reader.whitening, found, strict=True):
+        torch.testing.assert_close(a.mean, b.mean)
+        assert a.matrix.isfinite().all() and a.matrix.dtype == torch.float64
+    with pytest.raises(ValueError, match='needs images, got none'):
+        fitted.fit_whitening([])
+
+
 def test_a_video_may_be_cut_short(clip, config, tmp_path):
     written = follow_objects(
         *(clip / 'walk', clip / 'first.png', tmp_path),
@@ -342,6 +368,8 @@ def test_a_mask_among_the_frames_is_refused(clip, config, tmp_path):
         (dict(levels=(7,)), 'out_indices must be different levels'),
         (dict(propagator=dict(topk=0)), 'topk must be at least 1'),
         (dict(dtype='float16'), "must be 'float32' or 'bfloat16'"),
+        (dict(shrinkage=0), 'shrinkage must be above 0'),
+        (dict(whiten='none.pth'), "no file of statistics 'none.pth'"),
         (dict(short_side=0), 'short_side and multiple must be positive'),
         (dict(checkpoint=None), 'expected a checkpoint .* got neither'),
         (

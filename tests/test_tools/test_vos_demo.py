@@ -11,6 +11,7 @@ from mcjepa_mm.image_file import (
 )
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 
+TOY = ('clip', 'first.png', '--checkpoint', 'toy.pth')
 ARCH = dict(depths=(1, 1, 1, 1), channels=(4, 8, 12, 16))
 
 
@@ -53,9 +54,10 @@ def files(folder):
 def test_a_folder_and_options(demo, clip):
     done = demo(
         *('clip', 'first.png', '--checkpoint', 'toy.pth', '--out', 'out'),
-        *('--stride', 4, '--levels', 'all', '--short-side', 64),
+        *('--stride', 4, '--levels', 'all', '--short-side', 128),
         *('--context-frames', 1, '--radius', 3, '--topk', 2),
         *('--temperature', 0.2, '--max-memory', 16, '--dtype', 'bfloat16'),
+        *('--whiten', 'first_frame', '--shrinkage', 0.01),
         *('--opacity', 0.8, '--fps', 5, '--frames', 2, '--device', 'cpu'),
     )
     assert done.returncode == 0, done.stderr
@@ -91,6 +93,10 @@ def test_a_config_by_its_name(demo, clip):
             "checkpoint: there is no file 'no.pth'",
         ),
         (
+            [*TOY, '--whiten', 'no.pth'],
+            "whiten: there is no file 'no.pth'",
+        ),
+        (
             ['clip', 'first.png'],
             'error: give --checkpoint, --config or both',
         ),
@@ -116,6 +122,15 @@ def test_other_errors_end_in_one_line(demo_here, clip):
         (
             ['clip', 'first.png', *model, '--stride', 12],
             'no level of the pyramid has stride 12',
+        ),
+        (
+            [*TOY, '--out', 'out', '--shrinkage', 0],
+            'shrinkage must be above 0 and at most 1, got 0.0',
+        ),
+        (
+            [*TOY, '--out', 'out', '--whiten', 'toy.pth'],
+            'toy.pth holds no whitening: expected the mean and the matrix of '
+            "each level, as fit_whitening() writes them, got ['backbone.",
         ),
     ):
         done = demo_here(*words)

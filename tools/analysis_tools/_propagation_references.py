@@ -1,5 +1,7 @@
 """What features are measured beside: none, colours, and the truth itself."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -51,7 +53,7 @@ class PerfectPropagation(LabelPropagation):
             self._channels = 1 + int(first.max(initial=0, where=first != 255))
         return super().predict(inputs, data_samples)
 
-    def extract_feat(self, images: Tensor) -> Tensor:
+    def extract_feat(self, images: Tensor, starts: Sequence[bool]) -> Tensor:
         """One-hot vectors (N, H / stride, W / stride, objects + 1)."""
         size = tuple(length // self.stride for length in images.shape[2:])
         feats = images.new_zeros(len(images), *size, self._channels)

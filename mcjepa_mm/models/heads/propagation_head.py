@@ -1,3 +1,4 @@
+import os
 from collections.abc import Sequence
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from mcjepa_mm.registry import MODELS
 
-from ..propagation import LabelPropagator, feature_grid
+from ..propagation import FeatureReader, LabelPropagator
 
 
 @MODELS.register_module()
@@ -24,10 +25,17 @@ class PropagationHead(BaseModule):
             :func:`~mcjepa_mm.models.propagation.feature_grid`. Defaults to
             the last one of the asked stride.
         stride (int): Pixels from cell to cell. Defaults to 8.
+        whiten (str | PathLike, optional): 'first_frame': each level is
+            whitened by the statistics of the clip's first frame; or a file of
+            statistics, see
+            :class:`~mcjepa_mm.models.propagation.FeatureReader`. Defaults to
+            None: features as they are.
+        shrinkage (float): Of the whitening. Defaults to 1e-3.
         propagator (dict, optional): Arguments of ``LabelPropagator``.
 
     Raises:
-        ValueError: As ``LabelPropagator`` does.
+        FileNotFoundError, ValueError: As ``FeatureReader`` and
+            ``LabelPropagator`` do.
     """
 
     def __init__(
@@ -35,11 +43,14 @@ class PropagationHead(BaseModule):
         *,
         levels: Sequence[int] | str | None = None,
         stride: int = 8,
+        whiten: str | os.PathLike | None = None,
+        shrinkage: float = 1e-3,
         propagator: dict | None = None,
     ) -> None:
         super().__init__()
-        self.levels = levels
-        self.stride = stride
+        self.reader = FeatureReader(
+            levels=levels, stride=stride, whiten=whiten, shrinkage=shrinkage
+        )
         self.propagator = LabelPropagator(**propagator or {})
 
     def loss(self, *_) -> dict[str, Tensor]:
@@ -76,9 +87,9 @@ class PropagationHead(BaseModule):
             ValueError: If a clip and its masks differ in length.
         """
         image_size = tuple(inputs.shape[3:])
-        grid = feature_grid(
-            feats, image_size, levels=self.levels, stride=self.stride
-        ).unflatten(0, tuple(inputs.shape[:2]))
+        starts = [t == 0 for _ in inputs for t in range(inputs.shape[1])]
+        grid = self.reader.read(feats, image_size, starts)
+        grid = grid.unflatten(0, tuple(inputs.shape[:2]))
         frames = []
         for clip, sample in zip(grid, data_samples, strict=True):
             truth = sample.gt_objects.data.cpu()

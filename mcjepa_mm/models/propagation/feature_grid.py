@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .whitening import Whitening
+
 
 def feature_grid(
     maps: Tensor | Sequence[Tensor],
@@ -13,6 +15,7 @@ def feature_grid(
     *,
     levels: Sequence[int] | str | None = None,
     stride: int = 8,
+    whitening: Sequence[Whitening] | None = None,
 ) -> Tensor:
     """One vector of length 1 for each cell of an image.
 
@@ -24,13 +27,51 @@ def feature_grid(
             'all'. Several are normalised each for itself, resized to the grid
             and concatenated. Defaults to the last map of the asked stride.
         stride (int): Pixels from cell to cell. Defaults to 8.
+        whitening (Sequence[Whitening], optional): Of each level that is
+            taken, in their order: they are whitened before they are
+            normalised. Defaults to None: features as they are.
 
     Returns:
         Tensor: (N, H / stride, W / stride, C), channels of length 1.
 
     Raises:
         TypeError: If the backbone does not return maps.
-        ValueError: If there is no such level or none of this stride.
+        ValueError: If there is no such level or none of this stride, or
+            ``whitening`` is that of other levels.
+    """
+    chosen = [
+        x.float()
+        for x in chosen_maps(maps, image_size, levels=levels, stride=stride)
+    ]
+    if whitening is not None:
+        _check_channels(chosen, whitening)
+        chosen = [one.apply(x) for x, one in zip(chosen, whitening)]
+    size = tuple(max(1, round(length / stride)) for length in image_size)
+    resized = [_resize(F.normalize(x), size) for x in chosen]
+    grid = F.normalize(torch.cat(resized, dim=1))
+    return grid.permute(0, 2, 3, 1).contiguous()
+
+
+def chosen_maps(
+    maps: Tensor | Sequence[Tensor],
+    image_size: tuple[int, int],
+    *,
+    levels: Sequence[int] | str | None = None,
+    stride: int = 8,
+) -> list[Tensor]:
+    """The maps that :func:`feature_grid` takes, as they are.
+
+    Args:
+        maps (Tensor | Sequence[Tensor]): See :func:`feature_grid`.
+        image_size (tuple[int, int]): See :func:`feature_grid`.
+        levels (Sequence[int] | str, optional): See :func:`feature_grid`.
+        stride (int): See :func:`feature_grid`.
+
+    Returns:
+        list[Tensor]: (N, C_l, H_l, W_l) each.
+
+    Raises:
+        TypeError, ValueError: See :func:`feature_grid`.
     """
     if stride < 1:
         raise ValueError(f'stride must be at least 1, got {stride}')
@@ -43,7 +84,6 @@ def feature_grid(
                 '; of a vision transformer ask for maps, by '
                 "out_type='featmap' in mmpretrain"
             )
-    size = tuple(max(1, round(length / stride)) for length in image_size)
     if levels is None:
         levels = [_level_of_stride(maps, image_size, stride)]
     elif levels == 'all':
@@ -54,9 +94,21 @@ def feature_grid(
             f'levels={tuple(levels)}: the backbone returns {len(maps)} maps, '
             f'so a level is from 0 to {len(maps) - 1}'
         )
-    chosen = [_resize(F.normalize(maps[i].float()), size) for i in levels]
-    grid = F.normalize(torch.cat(chosen, dim=1))
-    return grid.permute(0, 2, 3, 1).contiguous()
+    return [maps[i] for i in levels]
+
+
+def _check_channels(
+    maps: Sequence[Tensor], whitening: Sequence[Whitening]
+) -> None:
+    """Refuse the whitening of other features."""
+    expected = [x.shape[1] for x in maps]
+    given = [len(one.mean) for one in whitening]
+    if given != expected:
+        raise ValueError(
+            f'the levels that are taken have {expected} channels, the '
+            f'whitening is of levels with {given}: fit it on the same levels '
+            'of the same encoder'
+        )
 
 
 def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:

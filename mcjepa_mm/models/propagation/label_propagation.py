@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 
 import torch
 from mmengine.model import BaseModel
@@ -7,8 +8,9 @@ from torch import Tensor
 
 from mcjepa_mm.registry import MODELS
 
-from .feature_grid import feature_grid
+from .feature_reader import FeatureReader
 from .propagator import LabelPropagator
+from .whitening import Whitening
 
 
 @MODELS.register_module()
@@ -35,6 +37,13 @@ class LabelPropagation(BaseModel):
             normalised and concatenated. Defaults to the last one of the asked
             stride.
         stride (int): Pixels from cell to cell. Defaults to 8.
+        whiten (str | PathLike, optional): Whiten each level before it is
+            normalised: by the statistics of a video's first frame,
+            'first_frame', or by those of other images, a file that
+            :meth:`fit_whitening` made. Defaults to None: features as they
+            are, as in DINO's protocol.
+        shrinkage (float): Smallest variance of a direction that whitening
+            scales up fully, as a share of the largest. Defaults to 1e-3.
         propagator (dict, optional): Arguments of :class:`LabelPropagator`:
             ``context_frames``, ``radius``, ``topk``, ``temperature`` and
             ``max_memory``. Defaults to DINO's.
@@ -44,7 +53,9 @@ class LabelPropagation(BaseModel):
         init_cfg (dict, optional): mmengine's initialisation.
 
     Raises:
-        ValueError: If a checkpoint leaves a part of the backbone as it was.
+        FileNotFoundError: If there is no file of statistics ``whiten``.
+        ValueError: If a checkpoint leaves a part of the backbone as it was,
+            or an option is out of range.
     """
 
     def __init__(
@@ -54,6 +65,8 @@ class LabelPropagation(BaseModel):
         *,
         levels: Sequence[int] | str | None = None,
         stride: int = 8,
+        whiten: str | os.PathLike | None = None,
+        shrinkage: float = 1e-3,
         propagator: dict | None = None,
         dtype: str = 'float32',
         init_cfg: dict | list | None = None,
@@ -68,32 +81,66 @@ class LabelPropagation(BaseModel):
                 f"dtype must be 'float32' or 'bfloat16', got {dtype!r}"
             )
         self.backbone = MODELS.build(backbone)
-        self.levels = levels
-        self.stride = stride
+        self.reader = FeatureReader(
+            levels=levels, stride=stride, whiten=whiten, shrinkage=shrinkage
+        )
         self.dtype = getattr(torch, dtype)
         self.propagator = LabelPropagator(**propagator or {})
         self._video: tuple[str, int] | None = None
         self.register_load_state_dict_post_hook(_refuse_partly_random)
 
-    def extract_feat(self, images: Tensor) -> Tensor:
+    @property
+    def stride(self) -> int:
+        """Pixels from cell to cell."""
+        return self.reader.stride
+
+    def extract_feat(
+        self, images: Tensor, starts: Sequence[bool] | None = None
+    ) -> Tensor:
         """Encode images.
 
         Args:
             images (Tensor): (N, 3, H, W), normalised.
+            starts (Sequence[bool], optional): Which of them are the first
+                frame of a video. Defaults to none.
 
         Returns:
             Tensor: (N, H / stride, W / stride, C), features of length 1.
         """
+        if starts is None:
+            starts = [False] * len(images)
+        grid = self.reader.read(self._encode(images), images.shape[2:], starts)
+        return grid.to(self.dtype)
+
+    @torch.no_grad()
+    def fit_whitening(self, batches: Iterable[Tensor]) -> list[Whitening]:
+        """Whiten by the statistics of images, from now on.
+
+        They have to be others than those that results are reported of.
+
+        Args:
+            batches (Iterable[Tensor]): (N, 3, H, W) each, normalised, sizes
+                may differ.
+
+        Returns:
+            list[Whitening]: Of each level, for
+            :func:`~mcjepa_mm.models.propagation.write_whitening`.
+
+        Raises:
+            ValueError: If there are no images, or fewer than 2 cells.
+        """
+        return self.reader.fit(
+            self.reader.moments(self._encode(images), images.shape[2:])
+            for images in batches
+        )
+
+    def _encode(self, images: Tensor) -> Tensor | Sequence[Tensor]:
         with torch.autocast(
             images.device.type,
             self.dtype,
             enabled=self.dtype != torch.float32,
         ):
-            maps = self.backbone(images)
-        grid = feature_grid(
-            maps, images.shape[2:], levels=self.levels, stride=self.stride
-        )
-        return grid.to(self.dtype)
+            return self.backbone(images)
 
     def forward(
         self,
@@ -147,26 +194,34 @@ class LabelPropagation(BaseModel):
         Raises:
             ValueError: If a frame is not the one that follows.
         """
-        feats = self.extract_feat(inputs.flatten(0, 1))
+        video = self._video
+        for sample in data_samples:
+            video = _next_frame(video, sample)
+        starts = [sample.frame_index == 0 for sample in data_samples]
+        feats = self.extract_feat(inputs.flatten(0, 1), starts)
         for feat, sample in zip(feats, data_samples, strict=True):
             if sample.frame_index == 0:
                 given = sample.gt_objects.data[0].cpu().numpy()
                 mask = self.propagator.start(feat, given)
             else:
-                self._check_order(sample)
                 mask = self.propagator.step(feat, tuple(inputs.shape[3:]))
-            self._video = sample.sequence, sample.frame_index
             sample.pred_objects = PixelData(data=torch.from_numpy(mask)[None])
+        self._video = video
         return data_samples
 
-    def _check_order(self, sample: BaseDataElement) -> None:
-        expected = (sample.sequence, sample.frame_index - 1)
-        if self._video != expected:
-            raise ValueError(
-                f'got frame {sample.frame_index} of {sample.sequence!r} after '
-                f'{self._video}: the frames of a video must come in order, '
-                'from the first on, in one process; use SequenceSampler'
-            )
+
+def _next_frame(
+    before: tuple[str, int] | None, sample: BaseDataElement
+) -> tuple[str, int]:
+    """Name and index of a frame, which must follow the one before."""
+    index = sample.frame_index
+    if index and before != (sample.sequence, index - 1):
+        raise ValueError(
+            f'got frame {index} of {sample.sequence!r} after {before}: the '
+            'frames of a video must come in order, from the first on, in one '
+            'process; use SequenceSampler'
+        )
+    return sample.sequence, index
 
 
 def _refuse_partly_random(module: LabelPropagation, incompatible) -> None:

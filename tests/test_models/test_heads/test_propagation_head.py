@@ -3,7 +3,11 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, PixelData
 
-from mcjepa_mm.models.propagation import LabelPropagator, feature_grid
+from mcjepa_mm.models.propagation import (
+    FeatureReader,
+    LabelPropagator,
+    feature_grid,
+)
 from mcjepa_mm.registry import MODELS
 
 
@@ -64,3 +68,27 @@ def test_every_frame_needs_a_mask(clips):
     head = MODELS.build(dict(type='mcjepa_mm.PropagationHead', stride=4))
     with pytest.raises(ValueError, match='b: a clip of 3 frames has 2 masks'):
         head.predict(feats, inputs, samples)
+
+
+def test_whitens_by_the_first_frame_of_each_clip(clips):
+    feats, inputs, samples = clips
+    head = MODELS.build(
+        dict(
+            type='mcjepa_mm.PropagationHead',
+            levels='all',
+            stride=4,
+            whiten='first_frame',
+        )
+    )
+    both = head.predict(feats, inputs, samples)
+    for clip in (0, 1):
+        reader = FeatureReader(levels='all', stride=4, whiten='first_frame')
+        maps = [x[3 * clip : 3 * clip + 3] for x in feats]
+        grid = reader.read(maps, (64, 80), [True, False, False])
+        propagator = LabelPropagator()
+        propagator.start(grid[0], samples[clip].gt_objects.data[0].numpy())
+        for t in (1, 2):
+            np.testing.assert_array_equal(
+                both[3 * clip + t].pred_objects.data[0].numpy(),
+                propagator.step(grid[t], (64, 80)),
+            )

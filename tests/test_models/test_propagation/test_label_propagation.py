@@ -5,6 +5,7 @@ from benchmarks.plain_propagation import plain_masks
 from mmengine.structures import BaseDataElement, PixelData
 
 from mcjepa_mm.datasets import EmbeddedWorld
+from mcjepa_mm.models.propagation import write_whitening
 from mcjepa_mm.registry import MODELS
 
 PREPROCESSOR = dict(
@@ -172,3 +173,41 @@ def test_bad_settings():
     model = build()
     with pytest.raises(ValueError, match='no weights to train'):
         model(torch.zeros(1, 1, 3, 64, 64), mode='loss')
+
+
+def test_whitening_by_the_first_frame(clip):
+    """Of each video, whatever a batch holds."""
+    model = build(levels=(0, 1), stride=4, whiten='first_frame')
+    masks = [follow(model, clip()), follow(model, clip(range(4, -1, -1)))]
+    assert (masks[0] != follow(build(levels=(0, 1), stride=4), clip())).any()
+    batches = [
+        dict(
+            inputs=a['inputs'] + b['inputs'],
+            data_samples=a['data_samples'] + b['data_samples'],
+        )
+        for a, b in [(clip()[3], clip()[4])]
+    ]
+    joint = follow(model, clip()[:3] + batches)
+    np.testing.assert_array_equal(joint, masks[0])
+    # the last of one video and the first of another in one batch
+    first, *others = clip(range(4, -1, -1), 'back')
+    both = {key: batches[0][key][1:] + first[key] for key in first}
+    follow(model, clip()[:4])
+    found = np.concatenate([follow(model, [both]), follow(model, others)])
+    np.testing.assert_array_equal(found[0], masks[0][4])
+    np.testing.assert_array_equal(found[1:], masks[1])
+
+
+def test_whitening_by_other_images(clip, tmp_path):
+    model = build(levels=(0, 1), stride=4, shrinkage=0.01)
+    images = [
+        model.data_preprocessor(batch)['inputs'][:, 0] for batch in clip()
+    ]
+    path = tmp_path / 'whitening.pth'
+    write_whitening(path, model.fit_whitening(images))
+    again = build(levels=(0, 1), stride=4, whiten=path)
+    # statistics are no weights: a checkpoint without them fills the model
+    assert again.state_dict().keys() == build().state_dict().keys()
+    np.testing.assert_array_equal(*(follow(x, clip()) for x in (model, again)))
+    with pytest.raises(ValueError, match=r'channels, the whitening is of'):
+        follow(build(whiten=path), clip())
