@@ -14,12 +14,18 @@ RESOLUTIONS = ('480p', 'Full-Resolution')
 class DAVIS2017(Archive, VideoSegmentation):
     """DAVIS 2017: clips with masks of several objects.
 
+    Without a ``split`` any folder of this layout can be read, such as that of
+    DAVIS 2016, and without a ``resolution`` one that has the folders of the
+    sequences right in ``JPEGImages`` and ``Annotations``.
+
     Args:
         data_root (str): Folder that holds ``JPEGImages``, ``Annotations``
             and ``ImageSets``.
-        split (str): A list of ``ImageSets/2017``: 'train', 'val', 'test-dev'
-            (masks of the first frames only) or one's own. Defaults to 'val'.
-        resolution (str): '480p' or 'Full-Resolution'. Defaults to '480p'.
+        split (str, optional): A list of ``ImageSets/2017``: 'train', 'val',
+            'test-dev' (masks of the first frames only) or one's own. None for
+            every sequence in ``JPEGImages``, by name. Defaults to 'val'.
+        resolution (str, optional): '480p' or 'Full-Resolution', the folder
+            that sequences are in; None for none. Defaults to '480p'.
         sequences (str | Sequence[str], optional): Names of sequences of the
             split. Defaults to all.
         **kwargs: See :class:`VideoSegmentation`.
@@ -28,8 +34,8 @@ class DAVIS2017(Archive, VideoSegmentation):
         BadSampleError: As :class:`VideoSegmentation`.
         FileNotFoundError: As :class:`VideoSegmentation`, or if a folder of
             the layout or the split's list is missing.
-        ValueError: If the list names no sequence, or not one that is asked
-            for.
+        ValueError: If the list or the folder has no sequence, or not one that
+            is asked for.
     """
 
     METAINFO = dict(dataset_type='davis2017', task_name='video_segmentation')
@@ -45,26 +51,45 @@ class DAVIS2017(Archive, VideoSegmentation):
         self,
         data_root: str,
         *,
-        split: str = 'val',
-        resolution: str = '480p',
+        split: str | None = 'val',
+        resolution: str | None = '480p',
         sequences: str | Sequence[str] | None = None,
         **kwargs,
     ) -> None:
-        if resolution not in RESOLUTIONS:
+        if resolution not in (None, *RESOLUTIONS):
             raise ValueError(
-                f'resolution must be one of {RESOLUTIONS}, got {resolution!r}'
+                f'resolution must be one of {RESOLUTIONS} or None, got '
+                f'{resolution!r}'
             )
         self.split = split
         self.resolution = resolution
+        self._below = () if resolution is None else (resolution,)
         self._chosen = [sequences] if isinstance(sequences, str) else sequences
         super().__init__(data_root, **kwargs)
 
     def list_sequences(self) -> list[MaskedSequence]:
         for part in ('JPEGImages', 'Annotations'):
-            self.folder(part, self.resolution)
+            self.folder(part, *self._below)
         return [self._sequence(name) for name in self._names()]
 
     def _names(self) -> list[str]:
+        place, names = self._listed()
+        if not names:
+            raise ValueError(f'{place} names no sequence. {self.EXPECTED}')
+        if self._chosen is None:
+            return names
+        missing = sorted(set(self._chosen) - set(names))
+        if missing:
+            raise ValueError(f'{place} has no sequence {missing}, but {names}')
+        return [name for name in names if name in self._chosen]
+
+    def _listed(self) -> tuple[Path, list[str]]:
+        """All names of sequences, and where they are from."""
+        if self.split is None:
+            folder = self.folder('JPEGImages', *self._below)
+            return folder, sorted(
+                x.name for x in folder.iterdir() if x.is_dir()
+            )
         lists = self.folder('ImageSets', '2017')
         path = lists / f'{self.split}.txt'
         if not path.is_file():
@@ -73,19 +98,11 @@ class DAVIS2017(Archive, VideoSegmentation):
                 f'{path} is no file; the splits in {lists} are {splits}. '
                 f'{self.EXPECTED}'
             )
-        names = path.read_text().split()
-        if not names:
-            raise ValueError(f'{path} names no sequence. {self.EXPECTED}')
-        if self._chosen is None:
-            return names
-        missing = sorted(set(self._chosen) - set(names))
-        if missing:
-            raise ValueError(f'{path} has no sequence {missing}, but {names}')
-        return [name for name in names if name in self._chosen]
+        return path, path.read_text().split()
 
     def _sequence(self, name: str) -> MaskedSequence:
-        frames = self.folder('JPEGImages', self.resolution, name)
-        masks = self.folder('Annotations', self.resolution, name)
+        frames = self.folder('JPEGImages', *self._below, name)
+        masks = self.folder('Annotations', *self._below, name)
         return MaskedSequence(
             name,
             Clip(str(frames), _by_number(frames, 'jpg')),

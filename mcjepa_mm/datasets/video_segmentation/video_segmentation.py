@@ -29,6 +29,17 @@ class MaskedSequence(NamedTuple):
     clip: Clip
     masks: Mapping[int, str]
 
+    def every(self, step: int, max_frames: int | None) -> 'MaskedSequence':
+        """The sequence with each ``step``-th frame, at most so many."""
+        frames = self.clip.frames
+        kept = list(frames)[::step][:max_frames]
+        if isinstance(frames, range):
+            frames = frames[::step][:max_frames]
+        else:
+            frames = {number: frames[number] for number in kept}
+        masks = {n: self.masks[n] for n in kept if n in self.masks}
+        return MaskedSequence(self.name, Clip(self.clip.path, frames), masks)
+
     def entries(self) -> Iterator[dict]:
         """What is known of each frame, in the order of time."""
         frames = self.clip.frames
@@ -73,13 +84,16 @@ class VideoSegmentation(BaseDataset):
         pipeline (Sequence[dict | callable]): Transforms of a frame.
         lazy_init (bool): Whether to list the files later, when they are
             needed. Defaults to False.
+        step (int): Take each ``step``-th frame of a sequence. Defaults to 1.
+        max_frames (int, optional): Most frames that are taken of a sequence,
+            from the first on. Defaults to all.
 
     Raises:
         BadSampleError: If a first frame or its mask cannot be used.
         FileNotFoundError: If a frame is missing, or the mask of a first one,
             or of any other if others have one.
-        ValueError: If there is no sequence or no frame, or two sequences
-            have one name.
+        ValueError: If there is no sequence or no frame, two sequences have
+            one name, or ``step`` or ``max_frames`` is not positive.
     """
 
     def __init__(
@@ -88,7 +102,14 @@ class VideoSegmentation(BaseDataset):
         *,
         pipeline: Sequence = (),
         lazy_init: bool = False,
+        step: int = 1,
+        max_frames: int | None = None,
     ) -> None:
+        for name, value in (('step', step), ('max_frames', max_frames)):
+            if value is not None and value < 1:
+                raise ValueError(f'{name} must be at least 1, got {value}')
+        self.step = step
+        self.max_frames = max_frames
         self._lengths: list[int] = []
         super().__init__(
             data_root=os.path.expanduser(data_root),
@@ -122,6 +143,7 @@ class VideoSegmentation(BaseDataset):
         annotated = any(len(sequence.masks) > 1 for sequence in sequences)
         for sequence in sequences:
             _check_files(sequence, annotated)
+        sequences = [x.every(self.step, self.max_frames) for x in sequences]
         entries = []
         for sequence in sequences:
             frames = list(sequence.entries())

@@ -108,8 +108,41 @@ def test_full_resolution_is_another_folder(build, davis):
     assert '/Full-Resolution/' in dataset.get_data_info(3)['mask_path']
     with pytest.raises(FileNotFoundError, match='JPEGImages/480p is no fold'):
         build(davis)
-    with pytest.raises(ValueError, match=r"'Full-Resolution'\), got '1080p'"):
+    with pytest.raises(ValueError, match="or None, got '1080p'"):
         build(davis, resolution='1080p')
+
+
+def test_a_folder_without_lists_and_resolution(build, davis):
+    for part in ('JPEGImages', 'Annotations'):
+        for folder in (davis / part / '480p').iterdir():
+            folder.rename(davis / part / folder.name)
+        (davis / part / '480p').rmdir()
+    shutil.rmtree(davis / 'ImageSets')
+    dataset = build(davis, split=None, resolution=None)
+    names = ['world_train_1', 'world_train_2', 'world_val_1', 'world_val_2']
+    assert dataset.sequences == [range(i, i + 4) for i in (0, 4, 8, 12)]
+    found = [dataset.get_data_info(i)['sequence'] for i in (0, 4, 8, 12)]
+    assert found == names
+    assert dataset[5]['data_samples'].gt_objects.data.any()
+    options = dict(split=None, resolution=None)
+    assert len(build(davis, sequences=names[3], **options)) == 4
+    with pytest.raises(ValueError, match=r"JPEGImages has no .*\['bear'\]"):
+        build(davis, sequences='bear', **options)
+
+
+def test_some_frames_of_each_sequence(build, davis):
+    dataset = build(davis, step=2)
+    assert dataset.sequences == [range(2), range(2, 4)]
+    for i, (index, number) in enumerate([(0, 0), (1, 2)] * 2):
+        sample = dataset[i]['data_samples']
+        assert (sample.frame_index, sample.num_frames) == (index, 2)
+        assert sample.frame_name == f'{number:05d}'
+        path = dataset.get_data_info(i)['mask_path']
+        assert path.endswith(f'{number:05d}.png')
+    assert build(davis, max_frames=3).sequences == [range(3), range(3, 6)]
+    for name in ('step', 'max_frames'):
+        with pytest.raises(ValueError, match=f'{name} must be at least 1'):
+            build(davis, **{name: 0})
 
 
 def test_a_split_with_first_masks_only(build, davis):

@@ -51,6 +51,15 @@ def shown(dataset, number):
     ]
 
 
+def test_some_frames_of_each_video(build, root, number):
+    dataset = build(data_root=str(root), step=2, max_frames=2)
+    assert dataset.sequences == [
+        *[range(2), range(2, 3), range(3, 5), range(5, 7)]
+    ]
+    # cat, cow, film and dog
+    assert shown(dataset, number) == [8, 10, 1, 0, 2, 0, 2]
+
+
 def test_videos_and_folders_are_found_in_order(build, root, number):
     dataset = build(data_root=str(root))
     assert dataset.sequences == [
