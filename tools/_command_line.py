@@ -40,12 +40,23 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
 
 def make_table_parser(
-    description: str, *, name: str, data: str, layout: str, num_scenes: int
+    description: str,
+    *,
+    name: str,
+    data: str,
+    layout: str,
+    num_scenes: int,
+    checkpoints: str = '+',
 ) -> argparse.ArgumentParser:
-    """Make a parser for a table of checkpoints on the embedded world."""
+    """Make a parser for a table of checkpoints on the embedded world.
+
+    ``checkpoints`` is how many there may be, as argparse's ``nargs``.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
-        'checkpoints', nargs='+', help='checkpoints with an MCJEPAConvNeXt'
+        'checkpoints',
+        nargs=checkpoints,
+        help='checkpoints with an MCJEPAConvNeXt',
     )
     parser.add_argument(
         '--out',

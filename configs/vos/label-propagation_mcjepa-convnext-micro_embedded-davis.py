@@ -12,7 +12,8 @@ _base_ = [
 ]
 out_dir = 'work_dirs/embedded-davis_mcjepa-convnext-micro'
 # Frames of 128 x 192 are enlarged to three times their size: masks are made of
-# cells, here of 4 pixels.
+# cells, here of 4 pixels. At their own size instead:
+#   --cfg-options test_dataloader.dataset.pipeline.2.short_side=128
 short_side = 384
 
 # All levels of the pyramid, as in the validation during pretraining. Level 2

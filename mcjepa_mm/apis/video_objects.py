@@ -13,6 +13,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from rich.progress import track
+from torch import Tensor
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES
@@ -25,7 +26,11 @@ from mcjepa_mm.datasets.transforms.video_frames import (
 from mcjepa_mm.datasets.video_file import VideoFile
 from mcjepa_mm.datasets.video_segmentation import MaskedVideos
 from mcjepa_mm.image_file import pascal_palette, write_label_map
-from mcjepa_mm.models.propagation import write_whitening
+from mcjepa_mm.models.propagation import (
+    LabelPropagation,
+    Whitening,
+    write_whitening,
+)
 from mcjepa_mm.video_writer import VideoWriter
 from mcjepa_mm.visualization.object_overlay import draw_objects
 
@@ -177,20 +182,42 @@ class ObjectFollower:
             OSError: If the file cannot be written.
             ValueError: If there are no pictures.
         """
-        load = LoadVideoFrame()
         resize = self._prepare.transforms[0]
-
-        def batches():
-            for image in images:
-                results = resize(load(dict(img_path=os.fspath(image))))
-                rgb = np.ascontiguousarray(results['img'][..., ::-1])
-                inputs = torch.from_numpy(rgb).permute(2, 0, 1)
-                data = self.model.data_preprocessor(dict(inputs=[inputs]))
-                yield data['inputs'][0]
-
-        found = self.model.fit_whitening(batches())
+        found = fit_whitening(self.model, images, resize)
         if path is not None:
             write_whitening(path, found)
+
+
+def fit_whitening(
+    model: LabelPropagation,
+    images: Iterable[str | os.PathLike],
+    resize: ResizeShortSide,
+) -> list[Whitening]:
+    """Let a model whiten features by the statistics of pictures.
+
+    Args:
+        model (LabelPropagation): From now on it does.
+        images (Iterable[str | PathLike]): See
+            :meth:`ObjectFollower.fit_whitening`.
+        resize (ResizeShortSide): As frames are resized.
+
+    Returns:
+        list[Whitening]: Of each level.
+
+    Raises:
+        BadSampleError, FileNotFoundError, ValueError: See
+            :meth:`ObjectFollower.fit_whitening`.
+    """
+    load = LoadVideoFrame()
+
+    def batches() -> Iterator[Tensor]:
+        for image in images:
+            results = resize(load(dict(img_path=os.fspath(image))))
+            rgb = np.ascontiguousarray(results['img'][..., ::-1])
+            inputs = torch.from_numpy(rgb).permute(2, 0, 1)
+            yield model.data_preprocessor(dict(inputs=[inputs]))['inputs'][0]
+
+    return model.fit_whitening(batches())
 
 
 def follow_objects(

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from mmengine.structures import BaseDataElement, PixelData
-from torch import Tensor
+from torch import Tensor, nn
 
-from mcjepa_mm.models.propagation import LabelPropagation, mask_to_labels
+from mcjepa_mm.models.propagation import (
+    FeatureReader,
+    LabelPropagation,
+    mask_to_labels,
+)
 from mcjepa_mm.registry import MODELS
 
 
-@MODELS.register_module()
-class MeanColor(BaseModule):
-    """Features are the mean colour of each cell, and a constant.
-
-    Without the constant a cosine would know hues, but not brightness.
+class MeanColor(nn.Module):
+    """Features are the mean colours of cells.
 
     Args:
         stride (int): Pixels of a cell's side.
@@ -28,9 +28,51 @@ class MeanColor(BaseModule):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 4, H / stride, W / stride)."""
-        mean = F.avg_pool2d(x, self.stride)
-        return torch.cat([mean, torch.ones_like(mean[:, :1])], dim=1)
+        """(N, 3, H, W) to (N, 3, H / stride, W / stride)."""
+        return F.avg_pool2d(x, self.stride)
+
+
+class ColorReader(FeatureReader):
+    """Colours, whitened where that is asked for, and a constant.
+
+    Without the constant a cosine would know hues, but not brightness; and
+    whitening would take off one that is there before.
+    """
+
+    def grid(self, maps: Tensor, image_size: tuple[int, int]) -> Tensor:
+        """Colours and constant (N, H / stride, W / stride, 4)."""
+        colors = maps if isinstance(maps, Tensor) else maps[0]
+        if self.whitening is not None:
+            colors = self.whitening[0].apply(colors)
+        both = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
+        return F.normalize(both).permute(0, 2, 3, 1).contiguous()
+
+
+@MODELS.register_module()
+class ColorPropagation(LabelPropagation):
+    """Label propagation by the mean colours of the cells.
+
+    Args:
+        whiten (str, optional): See :class:`LabelPropagation`.
+        shrinkage (float): See :class:`LabelPropagation`.
+        **kwargs: Of :class:`LabelPropagation`; its backbone is replaced.
+    """
+
+    def __init__(
+        self,
+        *args,
+        whiten: str | None = None,
+        shrinkage: float = 1e-3,
+        **kwargs,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.backbone = MeanColor(self.stride)
+        self.reader = ColorReader(
+            levels='all',
+            stride=self.stride,
+            whiten=whiten,
+            shrinkage=shrinkage,
+        )
 
 
 @MODELS.register_module()

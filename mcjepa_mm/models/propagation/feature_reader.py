@@ -82,7 +82,7 @@ class FeatureReader:
                 :func:`~.whitening.whitening`.
         """
         if not self.by_first_frame:
-            return self._grid(maps, image_size)
+            return self.grid(maps, image_size)
         # Each video of a batch has its own statistics.
         maps = [maps] if isinstance(maps, Tensor) else maps
         grids = []
@@ -95,7 +95,7 @@ class FeatureReader:
                     'whitening by the first frame needs one: give the first '
                     'frame of a video before the others'
                 )
-            grids.append(self._grid(frame, image_size))
+            grids.append(self.grid(frame, image_size))
         return torch.cat(grids)
 
     def moments(
@@ -135,7 +135,10 @@ class FeatureReader:
     def _fitted(self, moments: list[Moments]) -> list[Whitening]:
         return [whitening_of_moments(x, self.shrinkage) for x in moments]
 
-    def _grid(self, maps, image_size: tuple[int, int]) -> Tensor:
+    def grid(
+        self, maps: Tensor | Sequence[Tensor], image_size: tuple[int, int]
+    ) -> Tensor:
+        """The grid by the statistics that there are, if any."""
         return feature_grid(
             maps,
             image_size,
