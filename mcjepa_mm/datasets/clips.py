@@ -148,10 +148,12 @@ def split_folder(
     ]
 
 
-def natural_key(name: str) -> list:
+def natural_key(name: str) -> tuple:
     """Sort key that compares numbers in a name by value: f2 before f10."""
-    parts = re.split(r'(\d+)', name.lower())
-    return [*(int(p) if p.isdigit() else p for p in parts), name]
+    parts = re.split(r'(\d+)', name.lower())  # text and numbers in turn
+    keys = [int(p) if i % 2 else p for i, p in enumerate(parts)]
+    # a part of its own: beside a number of a longer name it would not compare
+    return keys, name
 
 
 def _has_suffix(name: str, suffixes: str) -> bool:

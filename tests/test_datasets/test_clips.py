@@ -78,3 +78,14 @@ def test_natural_key_orders_numbers_by_value():
     assert sorted(names, key=natural_key) == [
         *['9', '010', '10', 'A1', 'a9', 'a10', 'a10x2', 'b']
     ]
+
+
+def test_natural_key_of_a_name_and_of_the_same_with_a_number():
+    names = ['clip02', 'clip', 'clip-2', 'clip\u00b2', 'clip1b']
+    assert sorted(names, key=natural_key) == [
+        'clip',
+        'clip1b',
+        'clip02',
+        'clip-2',
+        'clip\u00b2',
+    ]
