@@ -58,7 +58,9 @@ def test_validation_in_a_training(tmp_path):
         'motion/EPE_ratio',
         'content/std',
         'content/RankMe',
+        'content/constant',
         'content/kNN',
+        'content/kNN_centred',
     }
     # the toy's pairs move by (4, -3) px everywhere
     assert hook.metrics['motion/EPE_zero'] == pytest.approx(5)

@@ -108,7 +108,7 @@ def test_flow_epe_refuses():
 )
 def test_embedding_quality(wrap):
     torch.manual_seed(0)
-    embedding, projection = torch.randn(9, 4), 3 * torch.randn(9, 6)
+    embedding, projection = torch.randn(9, 4) + 2, 3 * torch.randn(9, 6)
     labels = torch.arange(9) % 2
     samples = []
     for i in range(9):
@@ -123,10 +123,16 @@ def test_embedding_quality(wrap):
     metrics = evaluator.evaluate(9)
     expected = dict(
         std=projection.numpy().std(axis=0, ddof=1).mean(),
-        RankMe=rank_me(projection),
+        RankMe=rank_me(projection - projection.mean(dim=0)),
+        constant=(embedding.mean(dim=0) ** 2).sum().item()
+        / (embedding**2).sum(dim=1).mean().item(),
     )
     if wrap is not None:
         expected['kNN'] = 100 * knn_accuracy(embedding, labels, k=3)
+        expected['kNN_centred'] = 100 * knn_accuracy(
+            embedding - embedding.mean(dim=0), labels, k=3
+        )
+        assert expected['kNN_centred'] != expected['kNN']
     assert metrics == pytest.approx(expected, rel=1e-5)
 
 

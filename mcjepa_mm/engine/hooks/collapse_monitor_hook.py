@@ -8,8 +8,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from mcjepa_mm.engine.extra_pass import in_extra_pass
 from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.evaluation.functional import (
+    constant_share,
     embedding_std,
     rank_me,
     rms_correlation,
@@ -25,14 +27,17 @@ class CollapseMonitorHook(Hook):
 
     The log has, for each watched module, ``collapse/<name>/std`` (mean
     standard deviation of a dimension over the samples), ``RankMe``
-    (effective rank) and ``correlation`` (root mean square between different
-    dimensions), over the samples of all processes. They come from the
+    (effective rank after centring), ``correlation`` (root mean square between
+    different dimensions) and ``constant`` (share of the energy that is one
+    constant vector), over the samples of all processes. They come from the
     training's own forward pass; a map is averaged over its positions, a
     pyramid is its coarsest map. Of a module that a step calls several times,
     the first call is taken: VICReg's expander sees one view at a time, a
     backbone one task. A warning says when an embedding has collapsed, once
     until it has recovered: when all samples have nearly the same embedding,
     when its spread has vanished, or when few directions carry all of it.
+    Another one says when most of its energy is one constant vector, which
+    hides what varies from whoever does not centre it.
 
     Args:
         interval (int): Iterations from one measurement to the next. Defaults
@@ -49,7 +54,9 @@ class CollapseMonitorHook(Hook):
             embedding's own root mean square, or of the highest std measured
             so far. Defaults to 0.05.
         min_rank (float): Warn when RankMe falls below this share of the most
-            that it can be, min(samples, dimensions). Defaults to 0.08.
+            that it can be, min(samples - 1, dimensions). Defaults to 0.08.
+        max_constant (float): Warn when the share of the constant is above
+            this. Defaults to 0.9.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -65,6 +72,7 @@ class CollapseMonitorHook(Hook):
         max_samples: int = 256,
         min_spread: float = 0.05,
         min_rank: float = 0.08,
+        max_constant: float = 0.9,
     ) -> None:
         if interval < 1 or not 2 <= min_samples <= max_samples:
             raise ValueError(
@@ -78,6 +86,7 @@ class CollapseMonitorHook(Hook):
         self.max_samples = max_samples
         self.min_spread = min_spread
         self.min_rank = min_rank
+        self.max_constant = max_constant
         self._handles = []
 
     def before_train(self, runner: Runner) -> None:
@@ -123,7 +132,7 @@ class CollapseMonitorHook(Hook):
     def _listen(
         self, name: str, module: nn.Module, args: Any, output: Any
     ) -> None:
-        if name not in self._heard:
+        if name not in self._heard and not in_extra_pass():
             self._heard[name] = _embedding(name, output)
 
     def after_train_iter(
@@ -151,8 +160,14 @@ class CollapseMonitorHook(Hook):
     def _measure(self, runner: Runner, name: str, z: Tensor) -> None:
         if not z.isfinite().all():
             return  # no figure says more; LossGuardHook stops such a run
-        std, rank = embedding_std(z), rank_me(z)
-        figures = dict(std=std, RankMe=rank, correlation=rms_correlation(z))
+        std, rank = embedding_std(z), rank_me(z, centred=True)
+        constant = constant_share(z)
+        figures = dict(
+            std=std,
+            RankMe=rank,
+            correlation=rms_correlation(z),
+            constant=constant,
+        )
         for key, value in figures.items():
             runner.message_hub.update_scalar(
                 f'train/collapse/{name}/{key}', value
@@ -160,7 +175,7 @@ class CollapseMonitorHook(Hook):
         highest = max(std, self._highest.get(name, 0.0))
         self._highest[name] = highest
         size = z.square().mean().sqrt().item()
-        most = min(z.shape)
+        most = min(len(z) - 1, z.shape[1])
         reasons = []
         if std <= self.min_spread * size:
             reasons.append(
@@ -178,6 +193,7 @@ class CollapseMonitorHook(Hook):
                 f'most {most})'
             )
         self._report(runner, name, reasons)
+        self._report_constant(runner, name, constant)
         runner.message_hub.update_info(
             'collapse_monitor',
             dict(highest=dict(self._highest), warned=sorted(self._warned)),
@@ -202,6 +218,22 @@ class CollapseMonitorHook(Hook):
                 f'The embedding of {name!r} is spread out again at iteration '
                 f'{runner.iter + 1}.'
             )
+
+    def _report_constant(
+        self, runner: Runner, name: str, constant: float
+    ) -> None:
+        key = f'{name}/constant'
+        if constant > self.max_constant and key not in self._warned:
+            self._warned.add(key)
+            runner.logger.warning(
+                f'The embedding of {name!r} is nearly one constant vector at '
+                f'iteration {runner.iter + 1}: {constant:.3f} of its energy. '
+                'Whoever compares embeddings has to centre them; `mim run '
+                'mcjepa_mm diagnose` says which levels have it, see '
+                'docs/numerics.md. This is said once until it is less.'
+            )
+        elif constant <= self.max_constant:
+            self._warned.discard(key)
 
 
 def _embedding(name: str, output: Any) -> Tensor:

@@ -1,7 +1,12 @@
 """Measures as pure functions of tensors or arrays."""
 
 from .boundary_measure import boundary_measure
-from .collapse import embedding_std, rank_me, rms_correlation
+from .collapse import (
+    constant_share,
+    embedding_std,
+    rank_me,
+    rms_correlation,
+)
 from .endpoint_error import endpoint_error, endpoint_error_map
 from .flow_outliers import flow_outliers
 from .knn import knn_accuracy, knn_votes
@@ -11,6 +16,7 @@ from .sequence_statistics import sequence_statistics
 
 __all__ = [
     'boundary_measure',
+    'constant_share',
     'embedding_std',
     'endpoint_error',
     'endpoint_error_map',

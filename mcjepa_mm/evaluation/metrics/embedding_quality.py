@@ -7,6 +7,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 
 from mcjepa_mm.evaluation.functional import (
+    constant_share,
     embedding_std,
     knn_accuracy,
     rank_me,
@@ -19,9 +20,11 @@ class EmbeddingQuality(BaseMetric):
     """Spread of the expander's output, and kNN accuracy of the encoder's.
 
     Reports ``std`` (mean per-dimension standard deviation of
-    ``projection``), ``RankMe`` (effective rank of ``projection``) and, when
-    the samples have labels, ``kNN``: leave-one-out weighted kNN accuracy of
-    ``embedding`` in percent.
+    ``projection``), ``RankMe`` (effective rank of ``projection`` after
+    centring), ``constant`` (share of the energy of ``embedding`` that is one
+    constant vector) and, when the samples have labels, ``kNN``: leave-one-out
+    weighted kNN accuracy of ``embedding`` in percent, as it is, and
+    ``kNN_centred``, after the mean of all samples is taken off.
 
     Args:
         k (int): Number of neighbours; fewer than the samples. Defaults to
@@ -91,8 +94,11 @@ class EmbeddingQuality(BaseMetric):
                 more samples than neighbours.
         """
         projection = torch.stack([r['projection'] for r in results])
+        embedding = torch.stack([r['embedding'] for r in results])
         metrics = dict(
-            std=embedding_std(projection), RankMe=rank_me(projection)
+            std=embedding_std(projection),
+            RankMe=rank_me(projection, centred=True),
+            constant=constant_share(embedding),
         )
         labels = [r['label'] for r in results if 'label' in r]
         if labels and len(labels) != len(results):
@@ -101,10 +107,13 @@ class EmbeddingQuality(BaseMetric):
                 'a gt_label; kNN accuracy needs all or none'
             )
         if labels:
-            metrics['kNN'] = 100 * knn_accuracy(
-                torch.stack([r['embedding'] for r in results]),
-                torch.tensor(labels),
-                k=self.k,
-                temperature=self.temperature,
-            )
+            labels = torch.tensor(labels)
+            centred = embedding - embedding.mean(dim=0)
+            for name, features in (
+                ('kNN', embedding),
+                ('kNN_centred', centred),
+            ):
+                metrics[name] = 100 * knn_accuracy(
+                    features, labels, k=self.k, temperature=self.temperature
+                )
         return metrics

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
+from mcjepa_mm.engine.extra_pass import extra_pass
 from mcjepa_mm.engine.hooks import CollapseMonitorHook
 
 NUMBERS = itertools.count()
@@ -111,25 +112,26 @@ def build(tmp_path, model, steps, **kwargs):
 
 
 def figures(runner, name):
-    """The three series of a watched module."""
+    """The four series of a watched module."""
     return [
         runner.message_hub.get_scalar(f'train/collapse/{name}/{key}')
         .data[0]
         .tolist()
-        for key in ('std', 'RankMe', 'correlation')
+        for key in ('std', 'RankMe', 'correlation', 'constant')
     ]
 
 
 def expected(z):
     """The same by numpy."""
     z = np.asarray(z, dtype=np.float64)
-    p = np.linalg.svd(z, compute_uv=False)
-    p = p / p.sum()
+    p = np.linalg.svd(z - z.mean(axis=0), compute_uv=False)
+    p = p / p.sum() + 1e-7  # the last one is 0 if there are few rows
     correlation = np.corrcoef(z.T)[~np.eye(z.shape[1], dtype=bool)]
     return [
         z.std(axis=0, ddof=1).mean(),
         np.exp(-(p * np.log(p)).sum()),
         np.sqrt((correlation**2).mean()),
+        (z.mean(axis=0) ** 2).sum() / (z**2).sum(axis=1).mean(),
     ]
 
 
@@ -149,7 +151,7 @@ def test_the_first_view_is_measured_every_interval(tmp_path):
         assert [x[position] for x in series] == pytest.approx(
             expected(steps[step]), rel=1e-5
         )
-    assert [len(x) for x in series] == [2, 2, 2]
+    assert [len(x) for x in series] == [2, 2, 2, 2]
     assert not model.heads.content.expander._forward_hooks
     assert not said(tmp_path, 'collapsed')
     # Where there is no such module, there is no such figure.
@@ -197,11 +199,45 @@ def test_embeddings_that_shrink_or_fill_few_directions(tmp_path):
     assert 'RankMe 1.0 of at most 12' in warning
 
 
+def test_a_constant_is_said_though_its_rest_is_spread_out(tmp_path):
+    # 0.96 of the energy is the constant: no collapse, but nearly one vector
+    far = [spread() + 5, spread() + 5, spread(), spread() + 5]
+    runner = build(tmp_path, Model(Views(far)), len(far))
+    runner.train()
+    assert not said(tmp_path, 'collapsed')
+    first, second = said(tmp_path, 'nearly one constant vector')
+    assert "'content'" in first and 'at iteration 1: 0.96' in first
+    assert 'at iteration 4:' in second
+    ranks = figures(runner, 'content')[1]
+    # centred, the constant takes nothing from the rank
+    assert ranks[0] == pytest.approx(ranks[2])
+
+
+def test_an_extra_pass_is_not_heard(tmp_path):
+    model = Model(Views([spread(seed=1), spread(seed=2)]))
+    runner = build(tmp_path, model, 1)
+
+    class Extra(Hook):
+        priority = 'VERY_LOW'
+
+        def before_train_iter(self, runner, **kwargs):
+            with extra_pass(model):
+                model(None, 'loss')
+
+    runner.register_hook(Extra())
+    runner.train()
+    assert model.step == 2
+    series = figures(runner, 'content')
+    assert [x for (x,) in series] == pytest.approx(
+        expected(spread(seed=2)), rel=1e-5
+    )
+
+
 def test_an_all_zero_embedding_is_said(tmp_path):
     runner = build(tmp_path, Model(Views([torch.zeros(16, DIMS)])), 1)
     runner.train()
     assert len(said(tmp_path, 'nearly the same embedding')) == 1
-    assert figures(runner, 'content') == [[0], [1], [1]]
+    assert figures(runner, 'content') == [[0], [1], [1], [1]]
 
 
 def test_a_resumed_run_remembers_the_spread_and_its_warning(tmp_path):
@@ -229,7 +265,7 @@ def test_small_batches_are_put_together_and_large_ones_cut(tmp_path):
         )
         runner.train()
         series = figures(runner, 'content')
-        assert [len(x) for x in series] == [number] * 3
+        assert [len(x) for x in series] == [number] * 4
         assert [x[0] for x in series] == pytest.approx(
             expected(torch.cat(steps[first : first + 3])), rel=1e-5
         )
@@ -253,7 +289,7 @@ def test_a_task_that_is_not_in_the_step_is_waited_for(tmp_path):
 
     runner.register_hook(Turn())
     runner.train()
-    (std,), _, _ = figures(runner, 'content')
+    (std,), *_ = figures(runner, 'content')
     assert std == pytest.approx(expected(spread(seed=2))[0], rel=1e-5)
 
 
