@@ -3,6 +3,7 @@ from .bad_sample_hook import BadSampleHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .feature_bank_hook import FeatureBankHook
 from .graceful_stop_hook import GracefulStopHook
+from .gradient_monitor_hook import GradientMonitorHook
 from .loss_guard_hook import LossGuardHook
 from .multi_task_hook import MultiTaskHook
 from .pretrain_visualization_hook import PretrainVisualizationHook
@@ -15,6 +16,7 @@ __all__ = [
     'CollapseMonitorHook',
     'FeatureBankHook',
     'GracefulStopHook',
+    'GradientMonitorHook',
     'LossGuardHook',
     'MultiTaskHook',
     'PretrainVisualizationHook',
