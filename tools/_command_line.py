@@ -7,6 +7,15 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2, as argparse does."""
+        self.exit(2, f'{self.prog}: {message}; -h lists the options\n')
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:

@@ -1,0 +1,78 @@
+"""Figures of the levels of an encoder as bars."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+_COLORS = ('tab:blue', 'tab:gray')
+
+
+def draw_level_bars(
+    panels: Mapping[str, Mapping[str, Sequence[float | None]]],
+    levels: Sequence[str],
+    *,
+    limits: Mapping[str, float] | None = None,
+    heading: str = '',
+    columns: int = 3,
+) -> np.ndarray:
+    """Draw shares, a panel for each figure, a group of bars for each level.
+
+    Args:
+        panels (Mapping): By the panel's title, the values of every encoder
+            by its name, one for each level, 0 to 1; None is no bar. At most
+            two encoders.
+        levels (Sequence[str]): What is written under each group.
+        limits (Mapping, optional): By the panel's title, a line that values
+            are to be compared with.
+        heading (str): A line over everything.
+        columns (int): Panels beside each other. Defaults to 3.
+
+    Returns:
+        np.ndarray: (H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: If there is no panel, or a row has not a value for each
+            level.
+    """
+    # slow to import, and nothing else of a diagnosis needs it
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not panels:
+        raise ValueError('expected at least one panel to draw, got none')
+    rows = -(-len(panels) // columns)
+    figure = Figure(
+        figsize=(3.6 * columns, 0.6 + 2.6 * rows), dpi=100, layout='compressed'
+    )
+    canvas = FigureCanvasAgg(figure)
+    figure.suptitle(heading, fontsize='medium')
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    places = np.arange(len(levels))
+    for axis, (title, series) in zip(axes, panels.items()):
+        width = 0.8 / len(series)
+        for i, (name, values) in enumerate(series.items()):
+            if len(values) != len(levels):
+                raise ValueError(
+                    f'expected {len(levels)} values of {name!r} in {title!r}, '
+                    f'one for each level, got {len(values)}'
+                )
+            heights = [np.nan if x is None else x for x in values]
+            offset = (i - (len(series) - 1) / 2) * width
+            axis.bar(
+                places + offset, heights, width, color=_COLORS[i], label=name
+            )
+        if limits and title in limits:
+            axis.axhline(
+                limits[title], color='tab:red', linestyle='--', label='limit'
+            )
+        axis.set_title(title, fontsize='medium')
+        axis.set_xticks(places, levels, fontsize='small')
+        axis.set_xlim(-0.5, len(levels) - 0.5)
+        axis.set_ylim(0, 1)
+        axis.grid(axis='y', alpha=0.3)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc='outside lower center', ncols=3)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
