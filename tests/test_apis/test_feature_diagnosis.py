@@ -39,6 +39,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_built_in_world(checkpoint):
     (found,) = diagnose(checkpoint, num_images=32, size=64, device='cpu')
     assert found.pictures == 'built-in world' and found.number == 32

@@ -17,6 +17,7 @@ def diagnose(run_here, repo, tmp_path):
     return lambda *words: run_here(script, *words, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_table_verdict_and_files(diagnose, tmp_path):
     words = ('toy.pth', '--num-images', 32, '--size', 64, '--device', 'cpu')
     done = diagnose(*words, '--untrained')

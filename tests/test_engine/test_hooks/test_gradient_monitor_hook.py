@@ -236,6 +236,7 @@ class StepGradients(Hook):
         runner.optim_wrapper.step = record_and_step
 
 
+@pytest.mark.slow
 def test_norms_and_cosines_equal_autograd_by_hand(tmp_path):
     by_hand, taken = ByHand(), StepGradients()
     runner = build(tmp_path, hooks=[by_hand, taken])
