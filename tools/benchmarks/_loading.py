@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+
 from benchmarks._case import Work
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '_base_'

@@ -12,8 +12,9 @@ from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F
-from benchmarks._case import Case, Work
 from torch import Tensor
+
+from benchmarks._case import Case, Work
 
 RADIUS = 4
 # channels and stride of the levels

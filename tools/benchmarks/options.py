@@ -54,6 +54,7 @@ def make(
 
     def build() -> Work:
         import torch
+
         from benchmarks._step import training_step
 
         step = training_step(CONFIGS / name, shapes, options, device)

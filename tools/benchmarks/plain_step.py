@@ -10,6 +10,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
+from lightly.loss import VICRegLoss
+from mmflow.models.utils import Warp
+from mmpretrain.models import ConvNeXt
+from torch import Tensor, nn
+
 from benchmarks.plain_losses import (
     SSIM,
     covariance,
@@ -18,10 +23,6 @@ from benchmarks.plain_losses import (
     variance,
     visibility,
 )
-from lightly.loss import VICRegLoss
-from mmflow.models.utils import Warp
-from mmpretrain.models import ConvNeXt
-from torch import Tensor, nn
 
 ARCH = dict(depths=[3, 3, 9, 3], channels=[96, 192, 384, 768])
 EXPANDER = (8192, 8192, 8192)

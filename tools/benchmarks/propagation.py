@@ -11,8 +11,9 @@ pixels at which rounding decides. Times are for one frame.
 from collections.abc import Callable
 
 import torch
-from benchmarks._case import Case, Work
 from torch import Tensor, nn
+
+from benchmarks._case import Case, Work
 
 SIZE, FRAMES = (480, 832), 10  # from the ninth frame on the context is full
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
