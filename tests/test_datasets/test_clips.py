@@ -80,12 +80,12 @@ def test_natural_key_orders_numbers_by_value():
     ]
 
 
-def test_natural_key_of_a_name_and_of_the_same_with_a_number():
-    names = ['clip02', 'clip', 'clip-2', 'clip\u00b2', 'clip1b']
+def test_natural_key_compares_text_with_text_and_numbers_with_numbers():
+    # ② and ³ are digits and no decimals, ٣ is a decimal 3
+    names = ['walk2', 'walk', '2', 'walk_a', '', 'x³', 'x', 'x10', 'x٣', '②']
     assert sorted(names, key=natural_key) == [
-        'clip',
-        'clip1b',
-        'clip02',
-        'clip-2',
-        'clip\u00b2',
+        *['', '2', 'walk', 'walk2', 'walk_a', 'x', 'x٣', 'x10', 'x³', '②']
     ]
+    names = ['f2', 'f02', 'F2', 'f002']
+    ordered = sorted(names, key=natural_key)
+    assert ordered == sorted(reversed(names), key=natural_key)

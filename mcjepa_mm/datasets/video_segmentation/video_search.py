@@ -97,5 +97,5 @@ def _stem(clip: Path) -> str:
     return clip.name if clip.is_dir() else clip.stem
 
 
-def _order(clip: Path) -> list:
+def _order(clip: Path) -> tuple[list, str]:
     return natural_key(str(clip))
