@@ -15,14 +15,21 @@ from .flow_benchmarks import (
     KITTI2015,
     FlyingChairs,
     FlyingThings3D,
+    Middlebury,
     Sintel,
 )
 from .frame_pairs import FramePairs
 from .samplers import SequenceSampler
 from .seeded import SeededDataset, SeededSampler
-from .video_segmentation import DAVIS2017, MaskedVideos, VideoSegmentation
+from .video_segmentation import (
+    DAVIS2016,
+    DAVIS2017,
+    MaskedVideos,
+    VideoSegmentation,
+)
 
 __all__ = [
+    'DAVIS2016',
     'DAVIS2017',
     'HD1K',
     'KITTI2012',
@@ -37,6 +44,7 @@ __all__ = [
     'FlyingThings3D',
     'FramePairs',
     'MaskedVideos',
+    'Middlebury',
     'SeededDataset',
     'SeededSampler',
     'SequenceSampler',

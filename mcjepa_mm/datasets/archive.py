@@ -41,3 +41,12 @@ def numbers(folder: Path, pattern: str) -> list[str]:
     """
     found = (re.fullmatch(pattern, name) for name in os.listdir(folder))
     return sorted({match[1] for match in found if match}, key=int)
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Names of the folders in a folder, sorted."""
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith('.')
+    )

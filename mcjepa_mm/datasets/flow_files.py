@@ -26,16 +26,16 @@ from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.datasets.whole_pictures import check_png
 from mcjepa_mm.whole_file import write_whole
 
-_UNKNOWN = 1e9  # Middlebury: a larger component means "not known"
+_UNKNOWN = 1e9  # Middlebury: a component as large means "not known"
 _PFM_HEADER = re.compile(rb'PF\s+(\d+)\s+(\d+)\s+([-+.\deE]+)\s')
 
 
 def read_flow(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Read a flow field, its format told by the suffix.
 
-    ``.flo`` is Middlebury's format (Sintel, FlyingChairs); a component above
-    1e9 there means that the flow is not known. ``.pfm`` is FlyingThings',
-    valid everywhere; the third channel is not used. ``.png`` is KITTI's:
+    ``.flo`` is Middlebury's format (Sintel, FlyingChairs); a component of
+    1e9 and more there means that the flow is not known. ``.pfm`` is
+    FlyingThings', valid everywhere; the third channel is not used. ``.png`` is KITTI's:
     16 bit, (value - 32768) / 64, the third channel tells validity.
 
     Args:
@@ -144,7 +144,7 @@ def _decode_flo(content: bytes) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f'a .flo file begins with PIEH, got {content[:4]}')
     _expect(len(content), 12, *struct.unpack('<ii', content[4:12]), 8)
     flow = mmcv.flow_from_bytes(content)
-    return flow, (np.abs(flow) <= _UNKNOWN).all(axis=2)
+    return flow, (np.abs(flow) < _UNKNOWN).all(axis=2)
 
 
 def _decode_pfm(content: bytes) -> tuple[np.ndarray, np.ndarray]:
@@ -181,8 +181,10 @@ def _decode_png(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _encode_flo(flow: np.ndarray, valid: np.ndarray) -> bytes:
-    if np.abs(flow).max() > _UNKNOWN:
-        raise ValueError('flow above 1e9 means "not known" in a .flo file')
+    if np.abs(flow).max() >= _UNKNOWN:
+        raise ValueError(
+            'flow of 1e9 means "not known" in a .flo file'
+        )
     flow = np.where(valid[..., None], flow, 10 * _UNKNOWN)
     height, width = valid.shape
     header = struct.pack('<4sii', b'PIEH', width, height)

@@ -23,7 +23,26 @@ def data(tmp_path_factory):
     for layout in ('flyingchairs', 'sintel', 'kitti2012', 'kitti2015'):
         frames = dict(num_frames=3) if layout == 'sintel' else {}
         export(layout, root / layout, num_scenes=2, size=SIZE, **frames)
+    export_middlebury(root / 'sintel/training', root / 'middlebury')
     return root
+
+
+def export_middlebury(sintel, root):
+    """The first pair of each scene in Middlebury's folders and names."""
+    for flow in sintel.glob('flow/*/frame_0001.flo'):
+        scene = flow.parent.name
+        for old, new in (
+            (flow, root / 'other-gt-flow' / scene / 'flow10.flo'),
+            *(
+                (
+                    sintel / 'clean' / scene / f'frame_000{n}.png',
+                    root / 'other-data' / scene / f'frame1{n - 1}.png',
+                )
+                for n in (1, 2)
+            ),
+        ):
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.symlink_to(old)
 
 
 def small(name, data, tmp_path) -> Config:
@@ -77,7 +96,7 @@ def checkpoint(cfg, path) -> str:
 
 
 def test_all_are_listed():
-    assert len(NAMES) == 8
+    assert len(NAMES) == 10
 
 
 @pytest.mark.parametrize('name', NAMES)

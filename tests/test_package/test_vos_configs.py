@@ -29,6 +29,7 @@ def davis(tmp_path_factory):
     for part in ('JPEGImages', 'Annotations'):
         (root / part / 'Full-Resolution').symlink_to(root / part / '480p')
     lists = root / 'ImageSets' / '2017'
+    shutil.copytree(lists, root / 'ImageSets' / '2016')
     # the train clips, of which only the first mask is known
     shutil.copy(lists / 'train.txt', lists / 'test-dev.txt')
     for mask in root.glob('Annotations/480p/world_train_*/*.png'):
@@ -55,7 +56,7 @@ def small(name, davis, tmp_path, **options):
 
 
 def test_all_are_listed():
-    assert len(NAMES) == 7 and {EMBEDDED, VIT} < set(NAMES)
+    assert len(NAMES) == 8 and {EMBEDDED, VIT} < set(NAMES)
 
 
 @pytest.mark.parametrize('name', NAMES)

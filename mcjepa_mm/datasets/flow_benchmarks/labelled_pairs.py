@@ -56,15 +56,6 @@ def successor(number: str) -> str:
     return f'{int(number) + 1:0{len(number)}d}'
 
 
-def subfolders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, sorted."""
-    return sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.is_dir() and not path.name.startswith('.')
-    )
-
-
 def check_pass_style(pass_style: str) -> str:
     """Refuse a rendering that is not 'clean' or 'final'."""
     if pass_style not in ('clean', 'final'):

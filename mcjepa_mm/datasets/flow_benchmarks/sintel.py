@@ -1,13 +1,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcjepa_mm.datasets.archive import numbers
+from mcjepa_mm.datasets.archive import numbers, subfolders
 from mcjepa_mm.registry import DATASETS
 
 from .labelled_pairs import (
     LabelledPairs,
     check_pass_style,
-    subfolders,
     successor,
 )
 

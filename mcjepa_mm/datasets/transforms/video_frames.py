@@ -8,6 +8,7 @@ from mmengine.structures import BaseDataElement, PixelData
 
 from mcjepa_mm.datasets.bad_samples import check_size
 from mcjepa_mm.datasets.object_masks import (
+    UNDECIDED,
     check_first_mask,
     check_mask_size,
     read_object_mask,
@@ -63,10 +64,11 @@ class LoadVideoFrame(LoadImageStrict):
 class LoadObjectMask(BaseTransform):
     """Load the object numbers of a frame that has a mask.
 
-    Required keys: ``img_path``, ``ori_shape``, ``frame_index``. Optional key:
+    Required keys: ``img_path``, ``ori_shape``, ``frame_index``. Optional keys:
     ``mask_path``, see :func:`~mcjepa_mm.datasets.object_masks.
-    read_object_mask`. Added key, where there is a mask: ``gt_objects``
-    ((H, W) uint8, 0 background, objects from 1, 255 undecided).
+    read_object_mask`, and ``one_object``, true where all that the mask marks
+    is one object, whatever it is numbered. Added key, where there is a mask:
+    ``gt_objects`` ((H, W) uint8, 0 background, objects from 1, 255 undecided).
 
     Raises:
         BadSampleError: If the mask cannot be read, has another size than the
@@ -78,6 +80,8 @@ class LoadObjectMask(BaseTransform):
             return results
         path, frame = results['mask_path'], results['img_path']
         mask = read_object_mask(path)
+        if results.get('one_object'):
+            mask[(mask > 0) & (mask < UNDECIDED)] = 1
         first = results['frame_index'] == 0
         check = check_first_mask if first else check_mask_size
         check(mask, path, frame, results['ori_shape'])

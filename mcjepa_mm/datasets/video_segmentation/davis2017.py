@@ -1,13 +1,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcjepa_mm.datasets.archive import Archive, numbers
+from mcjepa_mm.datasets.archive import Archive, numbers, subfolders
 from mcjepa_mm.datasets.clips import Clip
 from mcjepa_mm.registry import DATASETS
 
 from .video_segmentation import MaskedSequence, VideoSegmentation
-
-RESOLUTIONS = ('480p', 'Full-Resolution')
 
 
 @DATASETS.register_module()
@@ -40,6 +38,8 @@ class DAVIS2017(Archive, VideoSegmentation):
 
     METAINFO = dict(dataset_type='davis2017', task_name='video_segmentation')
 
+    RESOLUTIONS = ('480p', 'Full-Resolution')
+
     EXPECTED = (
         'Unpack DAVIS-2017-trainval-480p.zip, or the archive of another split '
         'or resolution (from https://davischallenge.org/davis2017/code.html), '
@@ -56,9 +56,9 @@ class DAVIS2017(Archive, VideoSegmentation):
         sequences: str | Sequence[str] | None = None,
         **kwargs,
     ) -> None:
-        if resolution not in (None, *RESOLUTIONS):
+        if resolution not in (None, *self.RESOLUTIONS):
             raise ValueError(
-                f'resolution must be one of {RESOLUTIONS} or None, got '
+                f'resolution must be one of {self.RESOLUTIONS} or None, got '
                 f'{resolution!r}'
             )
         self.split = split
@@ -87,9 +87,11 @@ class DAVIS2017(Archive, VideoSegmentation):
         """All names of sequences, and where they are from."""
         if self.split is None:
             folder = self.folder('JPEGImages', *self._below)
-            return folder, sorted(
-                x.name for x in folder.iterdir() if x.is_dir()
-            )
+            return folder, subfolders(folder)
+        return self.read_list()
+
+    def read_list(self) -> tuple[Path, list[str]]:
+        """The list of the split, and the sequences that it names."""
         lists = self.folder('ImageSets', '2017')
         path = lists / f'{self.split}.txt'
         if not path.is_file():

@@ -96,6 +96,9 @@ class VideoSegmentation(BaseDataset):
             one name, or ``step`` or ``max_frames`` is not positive.
     """
 
+    #: What every entry has beside the above, for the transforms.
+    EXTRA: Mapping[str, object] = {}
+
     def __init__(
         self,
         data_root: str = '',
@@ -146,7 +149,7 @@ class VideoSegmentation(BaseDataset):
         sequences = [x.every(self.step, self.max_frames) for x in sequences]
         entries = []
         for sequence in sequences:
-            frames = list(sequence.entries())
+            frames = [dict(x, **self.EXTRA) for x in sequence.entries()]
             first = LoadVideoFrame()(dict(frames[0]))
             LoadObjectMask()(first)
             shape = first['ori_shape']
