@@ -19,7 +19,7 @@ from .flow_benchmarks import (
     Sintel,
 )
 from .frame_pairs import FramePairs
-from .samplers import SequenceSampler
+from .samplers import FixedLengthSampler, SequenceSampler
 from .seeded import SeededDataset, SeededSampler
 from .video_segmentation import (
     DAVIS2016,
@@ -40,6 +40,7 @@ __all__ = [
     'EmbeddedImages',
     'EmbeddedPairs',
     'EmbeddedWorld',
+    'FixedLengthSampler',
     'FlyingChairs',
     'FlyingThings3D',
     'FramePairs',

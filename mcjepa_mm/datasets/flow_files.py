@@ -35,8 +35,8 @@ def read_flow(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
 
     ``.flo`` is Middlebury's format (Sintel, FlyingChairs); a component of
     1e9 and more there means that the flow is not known. ``.pfm`` is
-    FlyingThings', valid everywhere; the third channel is not used. ``.png`` is KITTI's:
-    16 bit, (value - 32768) / 64, the third channel tells validity.
+    FlyingThings', valid everywhere; the third channel is not used. ``.png``
+    is KITTI's: 16 bit, (value - 32768) / 64, the third channel tells validity.
 
     Args:
         path (str | PathLike): File.
@@ -182,9 +182,7 @@ def _decode_png(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 def _encode_flo(flow: np.ndarray, valid: np.ndarray) -> bytes:
     if np.abs(flow).max() >= _UNKNOWN:
-        raise ValueError(
-            'flow of 1e9 means "not known" in a .flo file'
-        )
+        raise ValueError('flow of 1e9 means "not known" in a .flo file')
     flow = np.where(valid[..., None], flow, 10 * _UNKNOWN)
     height, width = valid.shape
     header = struct.pack('<4sii', b'PIEH', width, height)

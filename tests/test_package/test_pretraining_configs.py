@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from PIL import Image
 
 from mcjepa_mm.engine.launch import build_runner, load_config
 from mcjepa_mm.registry import DATASETS, MODELS
@@ -18,7 +21,7 @@ NAMES = sorted(
 
 
 def test_all_are_listed():
-    assert len(NAMES) == 8
+    assert len(NAMES) == 11
 
 
 @pytest.mark.slow
@@ -75,6 +78,68 @@ def test_the_default_job_runs(tmp_path):
     assert runner.iter == 1
     assert 0 <= log['val/propagation/JF_mean'].current() <= 100
     assert {'val/motion/EPE', 'val/content/kNN'} <= set(log)
+
+
+@pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """Five images and two folders of frames, whose names begin alike."""
+    rng = np.random.default_rng(0)
+    places = [f'images/{k // 3}/{k}.png' for k in range(5)]
+    places += [f'videos/walk/{t}.jpg' for t in range(3)]
+    places += [f'videos/walk2/{t}.jpg' for t in range(4)]
+    for name in places:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = rng.integers(256, size=(80, 100, 3), dtype=np.uint8)
+        Image.fromarray(image).save(path)
+    monkeypatch.setenv('MCJEPA_IMAGES', str(tmp_path / 'images'))
+    monkeypatch.setenv('MCJEPA_VIDEOS', str(tmp_path / 'videos'))
+    return tmp_path
+
+
+SMALL_OWN_DATA = [n for n in NAMES if 'micro' in n and 'own-data' in n]
+
+
+def test_length_of_an_epoch_is_not_the_folder_s(own_data):
+    name = 'pretrain/mcjepa_convnext-micro_1xb32_own-data.py'
+    cfg = Config.fromfile(CONFIGS / name)
+    init_default_scope('mcjepa_mm')
+    motion = cfg.custom_hooks[0].tasks.motion.dataloader
+    for config, length, shape in (
+        (cfg.train_dataloader, 5, (32, 2, 3, 64, 64)),
+        # 2 + 3 pairs (t, t + 1), 1 + 2 pairs (t, t + 2)
+        (motion, 8, (4, 2, 3, 128, 128)),
+    ):
+        config.update(num_workers=0, persistent_workers=False)
+        loader = Runner.build_dataloader(config, seed=0)
+        assert len(loader.dataset) == length and len(loader) == 100
+        assert next(iter(loader))['inputs'].shape == shape
+    gaps = {
+        info['frame_indices'][1] - info['frame_indices'][0]
+        for part in loader.dataset.datasets
+        for info in map(part.dataset.get_data_info, range(len(part)))
+    }
+    assert gaps == {1, 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', SMALL_OWN_DATA)
+def test_small_jobs_run_on_own_data(name, own_data):
+    cfg = load_config(str(CONFIGS / name), work_dir=str(own_data / 'work'))
+    cfg.train_cfg.update(max_epochs=1, val_interval=2)
+    loaders = [cfg.train_dataloader]
+    for hook in cfg.custom_hooks:
+        loaders += [task.dataloader for task in hook.get('tasks', {}).values()]
+    for loader in loaders:
+        loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        loader.sampler.length = 4
+    cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
+    cfg.visualizer.vis_backends = []
+    cfg.experiment_name = own_data.name
+    runner = build_runner(cfg)
+    runner.train()
+    assert runner.iter == 2
+    assert runner.message_hub.get_scalar('train/loss').current() > 0
 
 
 @pytest.mark.slow

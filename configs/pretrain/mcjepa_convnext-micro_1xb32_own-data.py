@@ -1,0 +1,14 @@
+# MC-JEPA on your own images and videos, small: the default job on real data,
+# two CPU cores.
+#
+#   MCJEPA_IMAGES=/path/to/images MCJEPA_VIDEOS=/path/to/videos \
+#       mim train mcjepa_mm mcjepa_convnext-micro_1xb32_own-data.py
+#
+# Longer: train_cfg.max_epochs and param_scheduler.total_steps, 100 steps an
+# epoch, and the begin and length of custom_hooks.1, in epochs.
+_base_ = ['../mcjepa_convnext.py', '../_base_/datasets/own_data_small.py']
+
+train_dataloader = dict(_delete_=True, **_base_.own_content_dataloader)
+custom_hooks = _base_.custom_hooks
+custom_hooks[0].tasks.motion.dataloader = _base_.own_motion_dataloader
+custom_hooks[-1].dataset = _base_.own_motion_dataloader.dataset
