@@ -5,6 +5,7 @@ from .bad_samples import (
     BadSampleGuard,
     TooManyBadSamplesError,
 )
+from .camvid_dataset import CamVid
 from .embedded_clips import EmbeddedClips
 from .embedded_images import EmbeddedImages
 from .embedded_pairs import EmbeddedPairs
@@ -36,6 +37,7 @@ __all__ = [
     'KITTI2015',
     'BadSampleError',
     'BadSampleGuard',
+    'CamVid',
     'EmbeddedClips',
     'EmbeddedImages',
     'EmbeddedPairs',

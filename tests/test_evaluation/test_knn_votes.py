@@ -6,7 +6,11 @@ import torch
 import torch.nn.functional as F
 
 import mcjepa_mm.evaluation.functional.knn as module
-from mcjepa_mm.evaluation.functional import knn_accuracy, knn_votes
+from mcjepa_mm.evaluation.functional import (
+    centred_knn_votes,
+    knn_accuracy,
+    knn_votes,
+)
 
 
 def brute_force(queries, bank, labels, num_classes, k, temperature):
@@ -127,3 +131,22 @@ def test_what_does_not_fit_is_refused(words, match):
     )
     with pytest.raises(ValueError, match=match):
         knn_votes(**{**given, **words})
+
+
+def test_centred_votes_do_not_see_what_all_features_share():
+    rng = torch.Generator().manual_seed(0)
+    bank = torch.randn(40, 6, generator=rng)
+    labels = torch.arange(40) % 3
+    queries = torch.randn(9, 6, generator=rng)
+    mean = bank.mean(dim=0)
+    expected = knn_votes(
+        F.normalize(queries - mean, dim=1),
+        F.normalize(bank - mean, dim=1),
+        labels,
+        num_classes=3,
+        k=5,
+    )
+    found = centred_knn_votes(
+        queries + 50, bank + 50, labels, num_classes=3, k=5
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)

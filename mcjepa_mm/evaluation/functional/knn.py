@@ -71,6 +71,36 @@ def knn_votes(
     return votes
 
 
+def centred_knn_votes(
+    queries: Tensor, bank: Tensor, bank_labels: Tensor, **kwargs
+) -> Tensor:
+    """:func:`knn_votes` of features from which the bank's mean is taken.
+
+    Features of a young encoder are nearly alike; what they share makes every
+    cosine nearly 1, and the votes nearly equal.
+
+    Args:
+        queries (Tensor): (Q, D), of any length.
+        bank (Tensor): (M, D), of any length.
+        bank_labels (Tensor): (M,) class indices from 0.
+        **kwargs: See :func:`knn_votes`.
+
+    Returns:
+        Tensor: (Q, C) float32, see :func:`knn_votes`.
+
+    Raises:
+        ValueError: As :func:`knn_votes`.
+    """
+    _check(bank, bank_labels)
+    mean = bank.double().mean(dim=0)
+    return knn_votes(
+        F.normalize(queries.double() - mean, dim=1).float(),
+        F.normalize(bank.double() - mean, dim=1).float(),
+        bank_labels,
+        **kwargs,
+    )
+
+
 def knn_accuracy(
     features: Tensor, labels: Tensor, *, k: int = 20, temperature: float = 0.07
 ) -> float:

@@ -1,0 +1,18 @@
+"""What the features of a frozen encoder are worth, on folders of real data.
+
+Nothing is trained by steps: neighbours, and regressions in closed form.
+"""
+
+from .classification import classify_folders
+from .encoder import FrozenEncoder
+from .flow import measure_flow
+from .objects import follow_objects
+from .segmentation import segment_folder
+
+__all__ = [
+    'FrozenEncoder',
+    'classify_folders',
+    'follow_objects',
+    'measure_flow',
+    'segment_folder',
+]

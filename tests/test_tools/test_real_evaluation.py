@@ -1,0 +1,99 @@
+"""The tool on folders of the test's own, as small as they may be."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mcjepa_mm.datasets.flow_files import write_flow
+
+SCRIPT = 'tools/analysis_tools/real_evaluation.py'
+
+
+@pytest.fixture
+def tool(run, repo, tmp_path):
+    return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+
+    def save(name, array):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(path)
+
+    def picture(height=64, width=64):
+        coarse = rng.integers(256, size=(8, 8, 3), dtype=np.uint8)
+        return cv2.resize(coarse, (width, height))
+
+    for label in ('a', 'b'):
+        for number in range(8):
+            save(f'classes/{label}/{number}.png', picture())
+    for split in ('train', 'val'):
+        (tmp_path / 'seg').mkdir(exist_ok=True)
+        (tmp_path / f'seg/{split}.txt').write_text(f'{split}\n')
+        save(f'seg/images/{split}.jpg', picture(192, 256))
+        mask = rng.integers(12, size=(12, 16), dtype=np.uint8)
+        save(f'seg/masks/{split}.png', mask.repeat(16, 0).repeat(16, 1))
+    for clip, objects in (('one', 1), ('two', 2)):
+        for t in range(5):
+            save(f'vos/JPEGImages/{clip}/{t:05d}.jpg', picture(64, 64))
+            mask = np.zeros((64, 64), np.uint8)
+            mask[8:32, 8:32], mask[40:60, 40:60] = 1, objects
+            save(f'vos/Annotations/{clip}/{t:05d}.png', mask)
+    for number in (10, 11):
+        save(f'flow/other-data/Venus/frame{number}.png', picture())
+    (tmp_path / 'flow/other-gt-flow/Venus').mkdir(parents=True)
+    flow = np.ones((2, 64, 64)) * [[[3]], [[4]]]
+    write_flow(tmp_path / 'flow/other-gt-flow/Venus/flow10.flo', flow)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_measures_appends_and_prints(tool, data):
+    words = ['none', '--out', 'out/all.jsonl', '--arm', 'untrained']
+    folders = ['--images', 'classes', '--segmentation', 'seg']
+    folders += ['--davis', 'vos', '--middlebury', 'flow', '--references']
+    done = tool(*words, *folders, '--seed', 3)
+    assert done.returncode == 0, done.stderr
+    again = tool(*words, '--middlebury', 'flow', '--seed', 4)
+    assert again.returncode == 0, again.stderr
+    lines = (data / 'out/all.jsonl').read_text().splitlines()
+    first, mask, colours, second = map(json.loads, lines)
+    assert (mask['arm'], colours['arm']) == ('first mask', 'colours')
+    for record in (first, second):
+        assert record['arm'] == 'untrained' and record['commit']
+        assert record['processor'] and record['torch']
+        venus = record['middlebury']['Venus']
+        assert venus['zero'] == pytest.approx(5) and venus['pixels'] == 4096
+    assert second['seed'] == 4 and 'davis' not in second
+    assert first['images/classes']['queries'] == 4
+    assert len(first['images/classes']['right']['knn_all']) == 4
+    assert np.shape(first['segmentation']['areas']) == (1, 3, 11)
+    # the clip of two objects is left out
+    assert list(first['davis']['stride8']) == ['one']
+    assert mask['davis']['stride8']['one']['JF'] == 100
+    table = again.stdout
+    assert '| | untrained (n = 2) | first mask (n = 1) | colours' in table
+    assert '| classes knn_last |' in table and '| EPE / zero |' in table
+
+
+def test_refuses_what_is_missing(run_here, repo, tmp_path):
+    def tool(*words):
+        return run_here(repo / SCRIPT, *words, cwd=tmp_path)
+
+    words = ['--arm', 'x', '--seed', 0]
+    done = tool('a.pth', '--davis', '.', *words)
+    assert done.returncode and "no file 'a.pth'" in done.stderr
+    done = tool('none', '--davis', 'nowhere', *words)
+    assert done.returncode and "folder: there is no file 'nowhere'" in (
+        done.stderr
+    )
+    done = tool('none', *words)
+    assert done.returncode and 'at least one folder' in done.stderr
+    done = tool('none', '--segmentation', '.', *words)
+    assert done.returncode == 1 and 'train.txt is no file' in done.stderr
