@@ -1,5 +1,7 @@
 """Images from files, with an error for those that are damaged."""
 
+import io
+
 import cv2
 import mmcv
 import numpy as np
@@ -14,8 +16,8 @@ from mcjepa_mm.registry import TRANSFORMS
 def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
     """Read a colour image, upright as its EXIF tag says.
 
-    Grey, palette and transparent images become three channels. Pillow
-    decodes, after and with the checks of
+    Grey, palette and transparent images become three channels, and 16 bits of
+    grey become their upper 8. Pillow decodes, after and with the checks of
     :mod:`~mcjepa_mm.datasets.whole_pictures`.
 
     Args:
@@ -28,7 +30,8 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
 
     Raises:
         BadSampleError: If the file is missing, empty, truncated, damaged or
-            no image.
+            no image, or if it is grey of 32 bits, or of 16 of which it uses
+            at most 12: how bright such values are is not known.
     """
     try:
         image = _decode(_content(path), channel_order)
@@ -59,9 +62,36 @@ def _decode(content: bytes, channel_order: str) -> np.ndarray:
             return image
         return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     check_png(content)
+    with Image.open(io.BytesIO(content)) as image:
+        if image.mode[:1] in ('I', 'F'):
+            return cv2.cvtColor(_eight_bits(image), cv2.COLOR_GRAY2BGR)
     return mmcv.imfrombytes(
         content, channel_order=channel_order, backend='pillow'
     )
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray:
+    """The upper 8 of 16 bits of grey, (H, W) uint8.
+
+    Pillow and mmcv clip what is above 255 and so show nothing but white.
+    """
+    # Pillow opens the 16 bits of a PGM, and before version 11 of a PNG, as 32
+    wide = image.mode == 'I' and image.format in ('PPM', 'PNG')
+    if not image.mode.startswith('I;16') and not wide:
+        raise ValueError(
+            f'it is grey with 32 bits (mode {image.mode}), and how bright '
+            'its values are is not known; expected 8 or 16 bits: convert it'
+        )
+    values = np.asarray(ImageOps.exif_transpose(image))
+    highest = values.max()
+    if 0 < highest < 4096:
+        raise ValueError(
+            f'it is grey with 16 bits, but its highest value is {highest}: '
+            'it would be black, as the 10 or 12 bits of a sensor are; '
+            'expected values up to 65535: multiply them, or convert it to 8 '
+            'bits'
+        )
+    return (values >> 8).astype(np.uint8)
 
 
 @TRANSFORMS.register_module()

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,6 +25,56 @@ def test_every_mode_becomes_three_channels(tmp_path, picture, mode):
     image = read_image(path)
     assert image.shape == (72, 96, 3) and image.dtype == np.uint8
     assert 60 < image.mean() < 190
+
+
+@pytest.mark.parametrize('suffix', ['png', 'tif', 'pgm'])
+def test_grey_of_16_bits_is_as_bright_as_that_of_8(tmp_path, suffix):
+    ramp = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    fine = ramp.astype(np.uint16) * 256 + np.arange(0, 256, 8, np.uint16)
+    path = str(tmp_path / f'a.{suffix}')
+    for values in (fine, ramp):
+        assert cv2.imwrite(path, values)
+        image = read_image(path)
+        assert image.dtype == np.uint8 and image.flags.c_contiguous
+        np.testing.assert_array_equal(image, np.dstack([ramp] * 3))
+
+
+def test_grey_of_16_bits_in_the_other_byte_order(tmp_path):
+    values = np.arange(0, 65536, 1024, dtype='>u2').reshape(8, 8)
+    path = str(tmp_path / 'a.tif')
+    Image.frombytes('I;16B', (8, 8), values.tobytes()).save(path)
+    with Image.open(path) as image:
+        assert image.mode == 'I;16B'
+    np.testing.assert_array_equal(read_image(path)[..., 1], values // 256)
+
+
+def test_grey_of_16_bits_is_turned_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    values = np.arange(0, 65536, 4096, dtype=np.uint16).reshape(2, 8)
+    path = str(tmp_path / 'a.png')
+    Image.fromarray(values).save(path, exif=exif)
+    upright = np.rot90(values // 256, k=-1)
+    np.testing.assert_array_equal(read_image(path)[..., 0], upright)
+
+
+@pytest.mark.parametrize('dtype, mode', [(np.int32, 'I'), (np.float32, 'F')])
+def test_grey_of_32_bits_is_refused(tmp_path, dtype, mode):
+    path = str(tmp_path / 'a.tif')
+    Image.fromarray(np.full((8, 8), 0.5, dtype)).save(path)
+    with pytest.raises(
+        BadSampleError, match=rf'a.tif .*32 bits \(mode {mode}\).*convert'
+    ):
+        read_image(path)
+
+
+def test_twelve_bits_in_sixteen_are_refused_and_black_is_black(tmp_path):
+    path = str(tmp_path / 'a.png')
+    assert cv2.imwrite(path, np.full((8, 8), 4095, np.uint16))
+    with pytest.raises(BadSampleError, match='highest value is 4095'):
+        read_image(path)
+    assert cv2.imwrite(path, np.zeros((8, 8), np.uint16))
+    assert not read_image(path).any()
 
 
 def test_exif_rotation_is_applied(tmp_path, picture):
