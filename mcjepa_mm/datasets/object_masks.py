@@ -12,6 +12,9 @@ from mcjepa_mm.datasets.whole_pictures import check_png
 UNDECIDED = 255
 """Label of pixels that belong to no object and not to the background."""
 
+_MANY = 8
+"""In-between values that a mask may have without one pixel in its inside."""
+
 _GREY = ('L', 'I', 'I;16', 'I;16B', 'I;16L', 'I;16N')
 
 
@@ -34,7 +37,8 @@ def read_object_mask(path: str | os.PathLike) -> np.ndarray:
 
     Raises:
         BadSampleError: If the file is missing, damaged, a JPEG or a colour
-            picture without palette, or has numbers that are no object's.
+            picture without palette, if it has numbers that are no object's,
+            or if it is grey with soft edges.
     """
     path = str(path)
     try:
@@ -126,4 +130,28 @@ def _check_grey(path: str, values: np.ndarray) -> np.ndarray:
             )
     if set(found.tolist()) <= {0, UNDECIDED}:
         return values == UNDECIDED
+    between = found[(found > 0) & (found < UNDECIDED)]
+    solid = _solid_values(values)
+    thin = len(between) - np.isin(between, solid).sum()
+    if 2 * thin > len(between) and (thin > _MANY or UNDECIDED in solid):
+        raise BadSampleError(
+            f'{path} has soft edges: of its {len(between)} values between 0 '
+            f'and {UNDECIDED}, {thin} are on edges alone, and would be as '
+            'many objects; expected one value for each object: paint it '
+            f'without antialiasing, or set what is above 127 to {UNDECIDED} '
+            'and the rest to 0',
+            path,
+        )
     return values
+
+
+def _solid_values(values: np.ndarray) -> np.ndarray:
+    """Values of pixels whose four neighbours have the same one."""
+    padded = np.pad(values, 1, mode='edge')
+    same = (
+        (values == padded[:-2, 1:-1])
+        & (values == padded[2:, 1:-1])
+        & (values == padded[1:-1, :-2])
+        & (values == padded[1:-1, 2:])
+    )
+    return np.unique(values[same])

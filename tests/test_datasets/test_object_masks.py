@@ -76,6 +76,43 @@ def test_values_of_a_grey_picture_are_the_labels(tmp_path, dtype, name):
         assert read(path) == expected.tolist()
 
 
+def disc(radius, size=(96, 160)):
+    y, x = np.ogrid[: size[0], : size[1]]
+    return np.float32(np.hypot(y - 50, x - 70) < radius)
+
+
+@pytest.mark.parametrize('sigma', [0.5, 1, 5, 20])
+@pytest.mark.parametrize('highest', [255, 254])
+def test_soft_edges_are_no_objects(saved, sigma, highest):
+    soft = cv2.GaussianBlur(disc(30), (0, 0), sigma) * highest
+    path = saved(Image.fromarray(soft.round().astype(np.uint8)))
+    with pytest.raises(
+        BadSampleError, match='mask.png has soft edges.* above 127'
+    ) as error:
+        read_object_mask(path)
+    assert error.value.filename == path and '\n' not in str(error.value)
+
+
+def test_edges_of_few_steps_are_soft(saved):
+    # drawn at twice the size
+    soft = cv2.resize(disc(30) * 255, (80, 48), interpolation=cv2.INTER_AREA)
+    assert len(np.unique(soft)) == 5
+    path = saved(Image.fromarray(soft.astype(np.uint8)))
+    with pytest.raises(BadSampleError, match='soft edges: of its 3 values'):
+        read_object_mask(path)
+
+
+def test_many_objects_with_an_undecided_rim_have_no_soft_edges(saved):
+    labels = np.zeros((96, 160), np.uint8)
+    for number in range(40):
+        y, x = divmod(number, 10)
+        block = labels[20 * y + 1 : 20 * y + 14, 15 * x + 1 : 15 * x + 13]
+        block[:] = 255
+        block[1:-1, 1:-1] = 6 * number + 1
+    labels[90, 5:9] = 245  # one so small that it has no inside
+    assert read(saved(Image.fromarray(labels))) == labels.tolist()
+
+
 @pytest.mark.parametrize('name', ['mask.png', 'mask.bmp', 'mask.tif'])
 def test_one_bit_is_one_object(saved, name):
     image = Image.fromarray(ONE.astype(bool))
@@ -115,6 +152,7 @@ def test_more_objects_than_labels(saved, value):
 
 def test_two_hundred_and_fifty_four_objects(saved):
     labels = np.arange(256, dtype=np.int32).reshape(2, 128)
+    labels = np.kron(labels, np.ones((3, 3), np.int32))
     path = saved(Image.fromarray(labels), 'mask.tif')
     assert read(path) == labels.tolist()
 
