@@ -2,23 +2,24 @@
 
 Decoders are made to show what they can. Pillow does not compare the checksums
 of a PNG's data, OpenCV before version 5 fills what is missing with grey, and
-libjpeg goes on where the code of a JPEG makes no sense and tells nobody.
+both go on where libjpeg warns that the code of a JPEG makes no sense.
+simplejpeg makes errors of those warnings.
 """
 
 import io
 import re
 import zlib
-from typing import NamedTuple
 
+import simplejpeg
 from PIL import Image
 
 _PNG = b'\x89PNG\r\n\x1a\n'
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by a PNG's kind of colour
 _INFLATION = 1032  # most bytes that deflate makes of one
 _JPEG = b'\xff\xd8'
+_HUFFMAN = (0xC0, 0xC1, 0xC2)  # frames of that code; the last is progressive
 _SEGMENT = re.compile(rb'\xff+([^\x00\xff])(..)', re.DOTALL)
 _NEXT_MARKER = re.compile(rb'\xff([^\x00\xff\xd0-\xd7])')
-_SLACK = 8  # bytes
 _ZEROS = bytes(64)
 
 
@@ -80,98 +81,79 @@ def check_png(content: bytes) -> None:
 
 
 def load_jpeg(content: bytes) -> Image.Image:
-    """Decode a JPEG whose code is as long as its picture needs.
+    """Decode a JPEG, and refuse what makes libjpeg warn.
 
-    A JPEG has no checksum. But a code that is damaged often ends too early
-    or too late for the number of pixels. The decoder is handed the file in
-    three parts, and how many it asks for tells where the picture ended.
-    Blocks of zeros, which file systems leave of what was not written, can
-    keep the length; but with most tables of codes no picture has them.
+    A JPEG has no checksum, but in code that is damaged there is often a
+    symbol that does not exist, or it ends too early or too late for the
+    number of pixels.
 
-    Other damage passes, and so does most that is in a progressive JPEG or
-    between two of the restart markers of cameras, for they let the decoder
-    start anew.
+    Blocks of zeros, which file systems leave of what was not written, can be
+    code; but with most tables of codes no picture has them. They are looked
+    for in what is not progressive.
+
+    Other damage passes, and so does all but truncation in the few files that
+    simplejpeg cannot decode: those with rare ratios of the sizes of their
+    components.
 
     Args:
         content (bytes): The file. Bytes behind its end are allowed.
 
     Returns:
-        Image.Image: The picture, loaded, as the file holds it.
+        Image.Image: The picture, loaded, as the file holds it, with the
+        file's EXIF tags.
 
     Raises:
-        OSError: If Pillow cannot decode it.
+        OSError: If it has no header of a JPEG.
         ValueError: If the file is truncated or damaged, or if the picture
             cannot be as large as its header says.
     """
-    code = _find_code(content)
-    begin, end, sequential = code.begin, code.end, code.frame in b'\xc0\xc1'
-    file = _Parts(content)
-    image = Image.open(file)
+    begin, frame, tables = _find_scan(content)
+    image = Image.open(io.BytesIO(content))
     width, height = image.size
     # Huffman's code takes at least one bit for a block of 8 x 8 pixels
-    if code.frame in b'\xc0\xc1\xc2' and width * height > 512 * len(content):
+    if frame in _HUFFMAN and width * height > 512 * len(content):
         raise ValueError(
             f'the JPEG cannot be {height} x {width} pixels (height x width), '
             f'as its header says: it has only {len(content)} bytes'
         )
-    zeros = content.find(_ZEROS, begin, end)
-    if zeros >= 0 and sequential and not code.zeros_are_plain:
-        raise ValueError(
-            f'the JPEG is damaged: from byte {zeros} on it has been '
-            'overwritten with zeros; fetch it anew'
-        )
-    if not sequential or not code.single:
-        image.load()  # the decoder reads all of it before the first row
+    # zeros mean a block with nothing but waves, not an area of one colour
+    if frame in _HUFFMAN[:2] and any(tables):
+        end = _NEXT_MARKER.search(content, begin)
+        zeros = content.find(_ZEROS, begin, end.start() if end else None)
+        if zeros >= 0:
+            raise ValueError(
+                f'the JPEG is damaged: from byte {zeros} on it has been '
+                'overwritten with zeros; fetch it anew'
+            )
+    try:
+        simplejpeg.decode_jpeg_header(content)
+    except ValueError:
+        # rare ratios of brightness's size to colours', which Pillow knows
+        image.load()
         return image
-    most = max(begin, end - _SLACK)
-    file.parts = [
-        content[:most],
-        # with what the decoder looks ahead; it means no marker
-        content[most:end] + bytes(_SLACK),
-        _JPEG[:1] + b'\xd9',  # the end
-    ]
-    image.load()
-    if len(file.parts) != 1:
-        amount = 'less' if file.parts else 'more'
+    kind = {'L': 'GRAY', 'CMYK': 'CMYK'}.get(image.mode, 'RGB')
+    try:
+        pixels = simplejpeg.decode_jpeg(content, kind, strict=True)
+    except ValueError as error:
         raise ValueError(
-            f'the JPEG is damaged: its {height} x {width} pixels (height x '
-            f'width) need {amount} than the {end - begin} bytes of code that '
-            'it has; fetch it anew'
-        )
-    return image
+            f'the JPEG is truncated or damaged: {error}; fetch it anew'
+        ) from error
+    if kind == 'CMYK':  # Pillow knows which programs write it inverted
+        image.load()
+        return image
+    loaded = Image.fromarray(pixels[..., 0] if kind == 'GRAY' else pixels)
+    loaded.info = image.info
+    return loaded
 
 
-class _Parts(io.BytesIO):
-    """A file that is read in given parts, once it is known."""
+def _find_scan(content: bytes) -> tuple[int, int, list[int]]:
+    """The first scan of a JPEG.
 
-    parts: list[bytes] | None = None
-
-    def read(self, size: int | None = -1) -> bytes:
-        if self.parts is None:
-            return super().read(size)
-        return self.parts.pop(0) if self.parts else b''
-
-
-class _Code(NamedTuple):
-    """The code of a JPEG's first scan.
-
-    Attributes:
-        begin (int): Its first byte.
-        end (int): The byte behind it.
-        frame (int): The marker of the frame: how it is coded.
-        single (bool): Whether no other scan follows.
-        zeros_are_plain (bool): Whether zeros mean an area of one colour, not
-            a block with nothing but waves.
+    Returns:
+        tuple[int, int, list[int]]: Its first byte of code, the marker of the
+        frame, and what the code of zeros stands for in the table of each
+        component's waves.
     """
-
-    begin: int
-    end: int
-    frame: int
-    single: bool
-    zeros_are_plain: bool
-
-
-def _find_code(content: bytes) -> _Code:
     position, marker, frame = 2, 0, 0
     shortest = {}
     while marker != 0xDA:  # start of scan
@@ -188,20 +170,12 @@ def _find_code(content: bytes) -> _Code:
         # the others are tables of codes, a reserved one and conditions
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC8, 0xCC):
             frame = marker
-    after = _NEXT_MARKER.search(content, position)
-    if not after:
-        raise ValueError(
-            f'the JPEG is truncated: it has no end in {len(content)} bytes'
-        )
     # behind their number each component's name and its two tables
     tables = content[begin + 2 : position - 3 : 2]
-    waves = [shortest.get(0x10 | table & 0x0F, 0) for table in tables]
-    return _Code(
-        begin=position,
-        end=after.start(),
-        frame=frame,
-        single=after[1][0] == 0xD9,
-        zeros_are_plain=not any(waves),
+    return (
+        position,
+        frame,
+        [shortest.get(0x10 | table & 0x0F, 0) for table in tables],
     )
 
 
