@@ -5,12 +5,14 @@ import io
 import os
 import platform
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LONGEST_NAME = 255  # bytes, on nearly every file system
 _HOST = re.sub(r'\W', '_', platform.node())
 _LEFTOVER = re.compile(rf'.+\.{_HOST}\.(\d{{1,7}})\.part')
 _cleaned: set[Path] = set()
@@ -34,7 +36,8 @@ def write_whole(path: Path, content: bytes) -> None:
 def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open a file to write it bit by bit; it is in place once all is on disk.
 
-    The content goes to a file beside it, ``NAME.HOST.PROCESS.part``, is
+    The content goes to a file beside it, ``NAME.HOST.PROCESS.part`` (of a long
+    name only what there is room for and a checksum), is
     forced to the disk and takes the name then. So neither a full disk, nor a
     kill, nor a loss of power leaves half a file. What a killed process leaves
     is the ``.part``: the first write of a process to a folder removes those
@@ -53,7 +56,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     # processes that share a folder must not share the temporary file
-    part = path.with_name(f'{path.name}.{_HOST}.{os.getpid()}.part')
+    part = path.with_name(_part_name(path.name))
     disk = None
     try:
         _remove_leftovers(path.parent)
@@ -72,6 +75,18 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         if disk is not None:
             part.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _part_name(name: str) -> str:
+    tail = f'.{_HOST}.{os.getpid()}.part'
+    whole = os.fsencode(name)
+    room = _LONGEST_NAME - len(os.fsencode(tail))
+    if len(whole) > room:
+        # names that differ at their ends only must go on to differ
+        tail = f'.{zlib.crc32(whole):08x}{tail}'
+        # a letter that is cut in two is dropped
+        name = whole[: room - 9].decode(errors='ignore')
+    return name + tail
 
 
 class _Disk(io.FileIO):

@@ -63,6 +63,30 @@ def test_in_place_at_the_end_only(mine):
     assert mine.stat().st_mode & 0o777 == 0o666 & ~_umask()
 
 
+@pytest.mark.parametrize('letter', ['a', '\u00e9', '\u6f22', '\udce9'])
+def test_a_name_as_long_as_names_may_be(tmp_path, letter):
+    size = len(os.fsencode(letter))
+    one, two = (
+        tmp_path / (letter * ((255 - len(end)) // size) + end)
+        for end in ('1.png', '2.png')
+    )
+    # that the two have one beginning does not mix them up
+    with whole_file(one) as first, whole_file(two) as second:
+        first.write(b'one')
+        second.write(b'two')
+    assert (one.read_bytes(), two.read_bytes()) == (b'one', b'two')
+    assert len(names(tmp_path)) == 2
+
+
+def test_what_is_left_of_a_long_name_is_removed(tmp_path, monkeypatch):
+    name = module._part_name('a' * 255)
+    assert len(name) == 255
+    left = name.replace(f'.{os.getpid()}.', '.9999999.')
+    (tmp_path / left[-255:]).touch()
+    write_whole(tmp_path / 'mine', b'new')
+    assert names(tmp_path) == ['mine']
+
+
 def _umask():
     mask = os.umask(0)
     os.umask(mask)
