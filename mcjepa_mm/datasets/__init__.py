@@ -22,6 +22,7 @@ from .flow_benchmarks import (
 from .frame_pairs import FramePairs
 from .samplers import FixedLengthSampler, SequenceSampler
 from .seeded import SeededDataset, SeededSampler
+from .unlabelled_images import UnlabelledImages
 from .video_segmentation import (
     DAVIS2016,
     DAVIS2017,
@@ -53,5 +54,6 @@ __all__ = [
     'SequenceSampler',
     'Sintel',
     'TooManyBadSamplesError',
+    'UnlabelledImages',
     'VideoSegmentation',
 ]

@@ -1,10 +1,13 @@
 """Clips below a folder: videos, folders of frames, and parts of folders."""
 
 import glob
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+from mmengine.logging import print_log
 
 IMAGE_SUFFIXES = '.bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp'
 VIDEO_SUFFIXES = '.avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv'
@@ -83,18 +86,42 @@ def match_folders(root: str, patterns: Sequence[str]) -> list[str]:
 
 
 def walk(
-    folder: str, recursive: bool, seen: frozenset = frozenset()
+    folder: str, recursive: bool, above: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Videos, (path, ()), and folders of frames, (folder, names), in order."""
+    """Videos, (path, ()), and folders of images, (folder, names), in order.
+
+    Links are followed, but not to a folder above; names that begin with a dot
+    are left out.
+
+    Args:
+        folder (str): Where to begin.
+        recursive (bool): Whether to look into the folders inside. One that
+            may not be read is named in a warning and left out.
+        above (frozenset[str]): Real paths of the folders that it is in.
+
+    Raises:
+        OSError: If ``folder`` cannot be read.
+    """
     real = os.path.realpath(folder)
-    if real in seen:
-        return  # a link to a folder above
-    with os.scandir(folder) as entries:
-        entries = sorted(
-            (e for e in entries if not e.name.startswith('.')),
-            key=lambda entry: natural_key(entry.name),
+    if real in above:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            entries = sorted(
+                (e for e in entries if not e.name.startswith('.')),
+                key=lambda entry: natural_key(entry.name),
+            )
+    except PermissionError:
+        if not above:
+            raise
+        print_log(
+            f'Not used: {folder} may not be read by this user',
+            logger='current',
+            level=logging.WARNING,
         )
-    names = [entry.name for entry in entries if entry.is_file()]
+        return
+    # not entry.is_file(): it raises where links end in a circle
+    names = [entry.name for entry in entries if os.path.isfile(entry.path)]
     frames = tuple(n for n in names if _has_suffix(n, IMAGE_SUFFIXES))
     if frames:
         yield folder, frames
@@ -102,8 +129,8 @@ def walk(
         if _has_suffix(name, VIDEO_SUFFIXES):
             yield os.path.join(folder, name), ()
     for entry in entries:
-        if recursive and entry.is_dir():
-            yield from walk(entry.path, recursive, seen | {real})
+        if recursive and os.path.isdir(entry.path):
+            yield from walk(entry.path, recursive, above | {real})
 
 
 def split_folder(

@@ -60,4 +60,4 @@ def test_the_policy_is_looked_for_where_files_are_read():
         for loader in loaders([cfg.train_dataloader, cfg.custom_hooks])
         for name, _ in leaves(loader['dataset'])
     ]
-    assert found == ['CustomDataset', 'FramePairs']
+    assert found == ['UnlabelledImages', 'FramePairs']

@@ -1,12 +1,75 @@
 import pytest
 
+from mcjepa_mm.datasets import clips
 from mcjepa_mm.datasets.clips import (
     Clip,
     compile_frame_name,
     match_folders,
     natural_key,
     split_folder,
+    walk,
 )
+
+
+@pytest.fixture
+def touch(tmp_path):
+    """Function that makes empty files below a folder."""
+
+    def make(*names):
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+
+    return make
+
+
+def found(root, recursive=True):
+    """What is found, relative to the folder."""
+    return [
+        (path.removeprefix(f'{root}').strip('/'), names)
+        for path, names in walk(str(root), recursive)
+    ]
+
+
+def test_walk_does_not_follow_links_in_a_circle(tmp_path, touch):
+    touch('a/1.png', 'b/film.mp4', '.hidden/2.png', 'b/.trash/3.png')
+    (tmp_path / 'a' / 'above').symlink_to(tmp_path)
+    (tmp_path / 'a' / 'beside').symlink_to(tmp_path / 'b')
+    (tmp_path / 'b' / 'back').symlink_to(tmp_path / 'a')
+    (tmp_path / 'b' / 'self').symlink_to('self')
+    (tmp_path / 'b' / 'gone.png').symlink_to('nowhere.png')
+    assert found(tmp_path) == [
+        ('a', ('1.png',)),
+        ('a/beside/film.mp4', ()),
+        ('b/film.mp4', ()),
+        ('b/back', ('1.png',)),
+    ]
+    assert found(tmp_path / 'a', recursive=False) == [('', ('1.png',))]
+
+
+def test_walk_names_a_folder_that_may_not_be_read(
+    tmp_path, touch, monkeypatch
+):
+    touch('clip/1.png', 'lost+found/2.png', 'z/3.png')
+    scan = clips.os.scandir
+
+    def refuse(path):
+        # as the system does, but of root
+        if path == str(tmp_path / 'lost+found'):
+            raise PermissionError(13, 'Permission denied', path)
+        return scan(path)
+
+    monkeypatch.setattr(clips.os, 'scandir', refuse)
+    warned = []
+    monkeypatch.setattr(
+        clips, 'print_log', lambda text, **_: warned.append(text)
+    )
+    assert found(tmp_path) == [('clip', ('1.png',)), ('z', ('3.png',))]
+    assert warned == [
+        f'Not used: {tmp_path}/lost+found may not be read by this user'
+    ]
+    with pytest.raises(PermissionError, match='lost'):
+        found(tmp_path / 'lost+found')
 
 
 def test_pairs_are_a_gap_apart():

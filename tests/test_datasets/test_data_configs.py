@@ -154,12 +154,17 @@ def batches(config):
 def test_own_data_comes_from_the_environment(
     config, tmp_path, monkeypatch, write_image, write_video
 ):
+    # what no text of a config may hold
+    images = tmp_path / 'the "best"' / 'deep\\n'
+    videos = tmp_path / "Anna's videos"
     for number in range(3):
-        write_image(tmp_path / 'images' / 'deep' / f'{number}.png', number)
-    write_video(tmp_path / 'videos' / 'holiday.avi', 4)
-    monkeypatch.setenv('MCJEPA_IMAGES', str(tmp_path / 'images'))
-    monkeypatch.setenv('MCJEPA_VIDEOS', str(tmp_path / 'videos'))
-    content, motion = batches(config('own_data.py'))
+        write_image(images / f'{number}.png', number)
+    write_video(videos / 'holiday.avi', 4)
+    monkeypatch.setenv('MCJEPA_IMAGES', str(images.parent))
+    monkeypatch.setenv('MCJEPA_VIDEOS', str(videos))
+    own = config('own_data.py')
+    own.dump(tmp_path / 'dumped.py')
+    content, motion = batches(Config.fromfile(tmp_path / 'dumped.py'))
     assert content.shape == (2, 2, 3, 224, 224)
     # Smaller frames than the crop are enlarged first.
     assert motion.shape == (2, 2, 3, 256, 256)

@@ -3,6 +3,11 @@
 # Images are found at any depth. Videos likewise, and folders of frames.
 _base_ = './vicreg_views.py'
 
+# Not {{$MCJEPA_IMAGES:...}}, which pastes the path into this text, where a
+# quote in it would end it. Behind _base_: mmengine takes an import before it
+# for a config of another kind.
+import os  # noqa: E402
+
 content_train_dataloader = dict(
     batch_size=32,
     num_workers=2,
@@ -15,21 +20,8 @@ content_train_dataloader = dict(
         type='mcjepa_mm.BadSampleGuard',
         max_bad=10,
         dataset=dict(
-            type='mmpretrain.CustomDataset',
-            data_root='{{$MCJEPA_IMAGES:data/images}}',
-            with_label=False,
-            extensions=(
-                '.bmp',
-                '.gif',
-                '.jpeg',
-                '.jpg',
-                '.pgm',
-                '.png',
-                '.ppm',
-                '.tif',
-                '.tiff',
-                '.webp',
-            ),
+            type='mcjepa_mm.UnlabelledImages',
+            data_root=os.environ.get('MCJEPA_IMAGES', 'data/images'),
             pipeline={{_base_.vicreg_pipeline}},
         ),
     ),
@@ -50,7 +42,7 @@ motion_train_dataloader = dict(
         max_bad=10,
         dataset=dict(
             type='mcjepa_mm.FramePairs',
-            data_root='{{$MCJEPA_VIDEOS:data/videos}}',
+            data_root=os.environ.get('MCJEPA_VIDEOS', 'data/videos'),
             frame_gap=1,
             pipeline=[
                 dict(type='mcjepa_mm.ResizePair', short_side=288),
