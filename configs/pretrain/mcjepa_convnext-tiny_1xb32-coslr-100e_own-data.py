@@ -14,6 +14,8 @@ _base_ = [
 ]
 # A smaller expander than the paper's 8192 fits the smaller batch.
 model = dict(heads=dict(content=dict(expander_channels=(2048, 2048, 2048))))
+# On several GPUs: until flow begins, its head is not used.
+find_unused_parameters = True
 train_dataloader = _base_.content_train_dataloader
 custom_hooks = [
     dict(

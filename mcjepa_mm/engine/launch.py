@@ -52,7 +52,9 @@ def build_runner(cfg: Config) -> Runner:
     """Build the config's runner, ready for its launcher.
 
     The runner refuses a checkpoint of which no key is one of the model's;
-    mmengine would go on with random weights. What it resumes from, see
+    mmengine would go on with random weights. Where a dataloader has
+    ``num_workers=0``, other settings of workers are dropped. What it resumes
+    from, see
     :class:`~mcjepa_mm.engine.resume.ResumeHook`. When a run is over, its
     dataloaders' workers end.
 
@@ -63,6 +65,7 @@ def build_runner(cfg: Config) -> Runner:
         Runner: The runner, not started.
     """
     join_processes(cfg)
+    _let_workers_be_none(list(cfg.values()))
     if get_device() == 'cpu':
         share_cores(cfg)
     resume, path = cfg.get('resume'), cfg.get('load_from')
@@ -72,6 +75,18 @@ def build_runner(cfg: Config) -> Runner:
     )
     runner.register_hook(EndWorkersHook())
     return runner
+
+
+def _let_workers_be_none(part: dict | list) -> None:
+    """Drop what torch refuses in dataloaders that have no workers."""
+    if isinstance(part, dict):
+        if part.get('num_workers') == 0:
+            part.pop('persistent_workers', None)
+            part.pop('prefetch_factor', None)
+        part = list(part.values())
+    if isinstance(part, (list, tuple)):
+        for inside in part:
+            _let_workers_be_none(inside)
 
 
 def initialize_model(runner: Runner) -> None:

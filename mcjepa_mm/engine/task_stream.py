@@ -35,6 +35,7 @@ class TaskStream:
     Raises:
         TypeError: If ``dataloader`` is not a config, or has a
             ``batch_sampler``: its batches could not be counted in samples.
+        ValueError: If its data set gives no batch.
     """
 
     def __init__(self, name: str, dataloader: dict, runner: Runner) -> None:
@@ -52,6 +53,14 @@ class TaskStream:
             )
         self.name = name
         self.loader = _build(name, dataloader, runner)
+        if not len(self.loader):
+            raise ValueError(
+                f'The dataloader of {name!r} gives no batch: its data set has '
+                f'{len(self.loader.dataset)} samples, a batch takes '
+                f'{self.loader.batch_sampler.batch_size * get_world_size()} '
+                '(all processes together), and drop_last=True leaves out a '
+                'smaller one. Give more data or a smaller `batch_size`.'
+            )
         self.sampler: SeededSampler = self.loader.batch_sampler.sampler
         self.epoch = 0
         self.batches = 0
@@ -88,13 +97,6 @@ class TaskStream:
         while True:
             for _, batch in self.rest_of_epoch():
                 yield batch
-            if not self.batches:
-                raise ValueError(
-                    f'The dataloader of task {self.name!r} gives no batch: '
-                    f'its data set has {len(self.loader.dataset)} samples, a '
-                    f'batch takes {self.loader.batch_size}. Give more data '
-                    'or a smaller `batch_size`.'
-                )
             self.begin(self.epoch + 1)
 
     def close(self) -> None:

@@ -49,6 +49,21 @@ def test_cores_are_left_to_the_workers(
     assert torch.get_num_threads() == left
 
 
+def test_without_workers_their_other_settings_are_dropped(tmp_path, threads):
+    cfg = config(tmp_path, 0)
+    more = dict(persistent_workers=True, prefetch_factor=4)
+    motion = cfg.custom_hooks[0].tasks.motion.dataloader
+    for loader in (cfg.train_dataloader, motion):
+        loader.update(collate_fn=dict(type='default_collate'), **more)
+    runner = build_runner(cfg)
+    assert len(list(runner.build_dataloader(cfg.train_dataloader))) == 2
+    assert not set(more) & {*motion}
+    with_workers = config(tmp_path, 1)
+    with_workers.train_dataloader.update(more)
+    build_runner(with_workers)
+    assert with_workers.train_dataloader.persistent_workers
+
+
 def test_the_users_choice_of_threads_holds(tmp_path, monkeypatch, threads):
     monkeypatch.setenv('OMP_NUM_THREADS', '4')
     torch.set_num_threads(4)

@@ -147,11 +147,12 @@ def test_without_workers_there_is_nothing_to_end():
 
 
 def test_without_a_batch_it_says_so():
-    empty = stream(batch_size=4, length=3, drop_last=True)
-    with pytest.raises(ValueError) as error:
-        next(empty.endless())
-    assert "task 'motion' gives no batch" in str(error.value)
-    assert 'has 3 samples, a batch takes 4' in str(error.value)
+    with pytest.raises(
+        ValueError,
+        match="'motion' gives no batch: .* has 3 samples, a batch takes 4 ",
+    ):
+        stream(batch_size=4, length=3, drop_last=True)
+    assert len(stream(batch_size=4, length=3)) == 1
 
 
 def test_a_batch_sampler_is_refused():

@@ -251,12 +251,13 @@ def test_missing_folder_of_a_later_task(tmp_path):
         runner.train()
 
 
-def test_dataloader_without_a_batch_does_not_hang(tmp_path):
-    task = toy_task(length=1)
+def test_dataloader_without_a_batch_ends_before_training(tmp_path):
+    task = dict(**toy_task(length=1), begin=1)
     task['dataloader']['drop_last'] = True
     runner = Runner.from_cfg(config(tmp_path, dict(motion=task)))
     with pytest.raises(ValueError, match="'motion' gives no batch.*1 samples"):
         runner.train()
+    assert runner.iter == 0
 
 
 def test_unknown_strategy(tmp_path):
