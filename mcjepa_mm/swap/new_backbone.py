@@ -8,6 +8,7 @@ from typing import Any
 
 from mcjepa_mm.models.backbones import read_backbone
 
+from .errors import SwapError
 from .levels import fit_levels
 
 # Settings of a run rather than of the old architecture: they stay.
@@ -59,8 +60,18 @@ class NewBackbone:
             old (Mapping): Config of the other backbone.
 
         Raises:
-            SwapError: If no levels have these strides.
+            SwapError: If no levels have these strides, or the other backbone
+                reads images of another number of channels.
         """
+        own = self.settings.get('in_channels', 3)
+        given = old.get('in_channels', own)
+        if given != own:
+            raise SwapError(
+                f'{old.get("type")} reads images of {given} channels '
+                f'(in_channels={given}), and the encoder reads {own}: its '
+                'weights say nothing of the others. Take a config of '
+                f'{own} channels'
+            )
         out_indices, own_strides = fit_levels(strides)
         config = dict(
             type='mcjepa_mm.MCJEPAConvNeXt',

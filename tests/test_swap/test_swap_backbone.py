@@ -32,6 +32,18 @@ def get(cfg, keys):
     return cfg
 
 
+def test_four_channels_are_refused(checkpoint, tmp_path):
+    base = tmp_path / 'base.py'
+    base.write_text(
+        f"_base_ = '{PSPNET}'\n"
+        'model = dict(pretrained=None, backbone=dict(in_channels=4))\n'
+    )
+    out = tmp_path / 'swapped.py'
+    with pytest.raises(SwapError, match='4 channels .* encoder reads 3'):
+        swap_backbone(base, checkpoint=checkpoint, out=out)
+    assert not out.exists()
+
+
 def test_dilated_resnet(checkpoint, tmp_path):
     """Strides 4, 8, 8, 8; a head on the last map, another on the third."""
     out = tmp_path / 'swapped.py'
