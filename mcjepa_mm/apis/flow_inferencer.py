@@ -9,10 +9,14 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from rich.progress import track
 
+from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
 from .flow_inputs import Frame, Picture, open_stream
 from .flow_model import get_flow_model
 from .flow_outputs import FlowWriter
 from .flow_sequence import estimate_flow
+
+_FRAMES = (*IMAGE_SUFFIXES.split(), *VIDEO_SUFFIXES.split())
 
 
 class FlowInferencer:
@@ -61,6 +65,14 @@ class FlowInferencer:
         *,
         scale: float | None = None,
     ) -> None:
+        if isinstance(model, (str, os.PathLike)) and (
+            os.path.splitext(model)[1].lower() in _FRAMES
+        ):
+            raise ValueError(
+                f'{os.fspath(model)} is an image or a video; expected a '
+                'config. Frames come afterwards: FlowInferencer(config, '
+                'checkpoint)([first, second])'
+            )
         self.model = get_flow_model(model, pretrained, device)
         if scale is not None:
             if not scale > 0:
@@ -143,9 +155,15 @@ class FlowInferencer:
             BadSampleError: If a frame or video is damaged, or frames that
                 follow each other have different sizes.
             FileNotFoundError: If a path or camera does not exist.
+            TypeError: If ``batch_size`` is none, such as a second frame.
             ValueError: If there is no pair, or for arguments that do not go
                 together.
         """
+        if not isinstance(batch_size, int):
+            raise TypeError(
+                f'batch_size must be an int, got {batch_size!r}; two frames '
+                'come in one list: inferencer([first, second])'
+            )
         if batch_size < 1:
             raise ValueError(f'batch_size must be positive, got {batch_size}')
         if bidirectional is None:

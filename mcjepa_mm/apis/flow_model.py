@@ -26,7 +26,8 @@ def get_flow_model(
     Args:
         model: A config file, the name of one of this package, a config, or
             the model itself. Of a pretraining's config the motion half is
-            built.
+            built. Of a config, ``bgr_to_rgb=False`` becomes True: frames are
+            BGR here.
         pretrained (str, optional): Checkpoint of the estimator or of the
             pretraining.
         device (str | torch.device, optional): Where to run. Defaults to
@@ -54,7 +55,7 @@ def get_flow_model(
         device = device or get_device()
         scope = model.get('default_scope') or 'mcjepa_mm'
         with DefaultScope.overwrite_default_scope(scope):
-            model = MODELS.build(_estimator_config(model.model))
+            model = MODELS.build(_reads_bgr(_estimator_config(model.model)))
     if not hasattr(model, 'encode') or not hasattr(model, 'estimate'):
         raise TypeError(
             'expected a flow estimator that encodes frames singly, such as '
@@ -66,6 +67,18 @@ def get_flow_model(
     if device is not None:
         model.to(device)
     return model.eval()
+
+
+def _reads_bgr(model: dict) -> dict:
+    """The config with a preprocessor that turns BGR to RGB.
+
+    Frames come as BGR here. Where a config says that its data do not have to
+    be turned, that is said of data in RGB, such as the embedded world.
+    """
+    preprocessor = model.get('data_preprocessor') or {}
+    if preprocessor.get('bgr_to_rgb') is not False:
+        return model
+    return dict(model, data_preprocessor=dict(preprocessor, bgr_to_rgb=True))
 
 
 def _estimator_config(model: dict) -> dict:

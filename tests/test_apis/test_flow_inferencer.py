@@ -33,6 +33,23 @@ def by_test_step(model, first, second):
     return sample.pred_flow_fw.data
 
 
+def test_two_frames_that_are_no_list(inferencer, folder):
+    first, second = str(folder / 'f0.png'), folder / 'f1.png'
+    with pytest.raises(TypeError, match=r'come in one list: inferencer\(\['):
+        inferencer(first, second)
+    with pytest.raises(ValueError, match=r'f0.png is an image .*\)\(\[first'):
+        FlowInferencer(first, second)
+
+
+def test_a_config_for_rgb_data_is_fed_rgb_as_well(config):
+    cfg = Config.fromfile(config)
+    built = [
+        FlowInferencer(cfg, device='cpu').model.data_preprocessor
+        for cfg.model.data_preprocessor.bgr_to_rgb in (True, False)
+    ]
+    assert [each.channel_conversion for each in built] == [True, True]
+
+
 @pytest.fixture
 def encoded(model):
     """Numbers of frames in the calls of the encoder so far."""
