@@ -17,7 +17,10 @@ from ..losses.gather import check_shapes
 from .base_pretext_head import BasePretextHead
 
 LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student', 'velocity')
-OCCLUSIONS = ('forward_backward', 'range_map')
+OCCLUSIONS = {
+    'forward_backward': ('alpha', 'beta'),
+    'range_map': ('threshold',),
+}
 
 
 def both_ways(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,6 +79,12 @@ class FlowHead(BasePretextHead):
         std (Sequence[float]): The preprocessor's standard deviation.
         occlusion (str): How pixels without a counterpart are found:
             'forward_backward' (p; threshold ?) or 'range_map'.
+        occlusion_cfg (dict, optional): The thresholds of that: ``alpha`` and
+            ``beta`` of
+            :func:`~mcjepa_mm.models.flow.forward_backward_visibility`, or
+            ``threshold`` of
+            :func:`~mcjepa_mm.models.flow.range_map_visibility`. Defaults to
+            None: theirs.
         occlusion_weight (float): Share of the mask that is applied: 0 counts
             every pixel, 1 leaves the occluded ones out. With the full mask
             from the start, the trivial flow that calls everything occluded
@@ -101,6 +110,7 @@ class FlowHead(BasePretextHead):
         mean: Sequence[float],
         std: Sequence[float],
         occlusion: str = 'forward_backward',
+        occlusion_cfg: dict | None = None,
         occlusion_weight: float = 1.0,
         num_frames: int = 2,
         bidirectional: bool = True,
@@ -116,7 +126,14 @@ class FlowHead(BasePretextHead):
             )
         if occlusion not in OCCLUSIONS:
             raise ValueError(
-                f'occlusion must be one of {OCCLUSIONS}, got {occlusion!r}.'
+                f'occlusion must be one of {tuple(OCCLUSIONS)}, got '
+                f'{occlusion!r}.'
+            )
+        occlusion_cfg = dict(occlusion_cfg or {})
+        if set(occlusion_cfg) - set(OCCLUSIONS[occlusion]):
+            raise ValueError(
+                f'occlusion_cfg of {occlusion!r} may set '
+                f'{OCCLUSIONS[occlusion]}, got {tuple(occlusion_cfg)}.'
             )
         if num_frames < (3 if 'velocity' in losses else 2):
             raise ValueError(
@@ -128,6 +145,7 @@ class FlowHead(BasePretextHead):
             {name: MODELS.build(cfg) for name, cfg in losses.items()}
         )
         self.occlusion = occlusion
+        self.occlusion_cfg = occlusion_cfg
         self.occlusion_weight = occlusion_weight
         self.bidirectional = bidirectional
         for name, value in (('mean', mean), ('std', std)):
@@ -304,5 +322,7 @@ class FlowHead(BasePretextHead):
             Tensor: (2M, 1, H, W), visible = 1.
         """
         if self.occlusion == 'range_map':
-            return range_map_visibility(_swap(flow))
-        return forward_backward_visibility(flow, _swap(flow))
+            return range_map_visibility(_swap(flow), **self.occlusion_cfg)
+        return forward_backward_visibility(
+            flow, _swap(flow), **self.occlusion_cfg
+        )

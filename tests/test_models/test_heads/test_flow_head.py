@@ -185,6 +185,23 @@ def test_bad_arguments_are_named(kwargs, message):
         build(**kwargs)
 
 
+@pytest.mark.parametrize(
+    'occlusion, cfg',
+    [
+        ('forward_backward', dict(alpha=0.0, beta=1e9)),
+        ('range_map', dict(threshold=0.0)),
+    ],
+)
+def test_thresholds_of_occlusion_can_be_set(occlusion, cfg):
+    flow = torch.zeros(2, 2, 8, 8, dtype=torch.float64)
+    flow[:1, 0, 2:6, 2:6] = 1  # and nothing comes back
+    assert not build(occlusion=occlusion).visibility(flow).all()
+    head = build(occlusion=occlusion, occlusion_cfg=cfg)
+    assert head.visibility(flow).all()
+    with pytest.raises(ValueError, match="may set .* got .'gamma'"):
+        build(occlusion=occlusion, occlusion_cfg=dict(gamma=1))
+
+
 def test_one_frame_is_refused():
     head = build()
     inputs, feats = example(head)
