@@ -8,5 +8,5 @@ _base_ = [
 ]
 
 test_dataloader = _base_.kitti2012_test_dataloader
-test_evaluator = dict(type='KITTIFlowMetric')
+test_evaluator = dict(type='KITTI2012FlowMetric')
 test_cfg = dict()

@@ -4,6 +4,7 @@ from .davis_metric import DAVISMetric
 from .embedding_quality import EmbeddingQuality
 from .flow_epe import FlowEPE
 from .flow_submission import FlowSubmission
+from .kitti2012_flow import KITTI2012FlowMetric
 from .kitti_flow import KITTIFlowMetric
 from .object_mask_writer import ObjectMaskWriter
 from .sintel_flow import SintelFlowMetric
@@ -13,6 +14,7 @@ __all__ = [
     'EmbeddingQuality',
     'FlowEPE',
     'FlowSubmission',
+    'KITTI2012FlowMetric',
     'KITTIFlowMetric',
     'ObjectMaskWriter',
     'SintelFlowMetric',

@@ -20,7 +20,9 @@ class SintelFlowMetric(PooledFlowMetric):
     Means are over the pixels of all samples together, as in the benchmark,
     not over images or batches. A figure whose group has no pixel in the
     whole set is absent, as are matched and unmatched without ``gt_occ_fw``.
-    Sintel's invalid pixels (``gt_valid_fw`` 0) are left out.
+    Sintel's invalid pixels (``gt_valid_fw`` 0) are left out. The code of RAFT,
+    ARFlow, UFlow and SMURF does not read that mask: the EPE that papers print
+    is over all pixels, and differs by what the invalid ones change.
 
     The server evaluates a fixed random subset of the test set's pixels, this
     metric every pixel. Source: Butler et al., A naturalistic open source
