@@ -10,4 +10,6 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(size=(512, 512)), decode_head=dict(num_classes=150)
 )
+# From the first step on, as mmcv 0.x had it: VICRegL's rate is the product.
+param_scheduler = [_base_.warm_up, dict(_base_.poly, begin=0)]
 train_dataloader = dict(batch_size=2)  # on each of 8 GPUs

@@ -1,5 +1,6 @@
-# The frozen linear protocol on Cityscapes with mmsegmentation's standard crops
-# and classes. Not run here: it needs the data and the GPUs.
+# VICRegL's frozen linear protocol on Cityscapes with mmsegmentation's standard
+# crops and 19 classes; VICRegL's own config has 30, a ResNet-50 and dropout.
+# Not run here: it needs the data and the GPUs.
 _base_ = [
     '../_base_/models/linear-seg_mcjepa-convnext-tiny.py',
     'mmseg::_base_/datasets/cityscapes.py',
@@ -9,7 +10,8 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(size=(512, 1024)),
-    # ?: VICRegL has no Cityscapes; 2/3 of the crop, as on the other sets.
-    test_cfg=dict(crop_size=(512, 1024), stride=(341, 683)),
+    test_cfg=dict(_delete_=True, mode='whole'),
 )
+# From the first step on, as mmcv 0.x had it: VICRegL's rate is the product.
+param_scheduler = [_base_.warm_up, dict(_base_.poly, begin=0)]
 train_dataloader = dict(batch_size=2)  # on each of 8 GPUs

@@ -10,4 +10,17 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(size=(512, 512)), decode_head=dict(num_classes=21)
 )
-train_dataloader = dict(batch_size=2)  # on each of 8 GPUs
+# From the first step on, as mmcv 0.x had it: VICRegL's rate is the product.
+param_scheduler = [_base_.warm_up, dict(_base_.poly, begin=0)]
+# Without Pad: the preprocessor pads small crops after the normalisation, with
+# the mean colour, as VICRegL does, and not with black before it.
+train_pipeline = [t for t in _base_.train_pipeline if t['type'] != 'Pad']
+train_dataloader = dict(
+    batch_size=2,  # on each of 8 GPUs
+    dataset=dict(
+        datasets=[
+            dict(_base_.dataset_train, pipeline=train_pipeline),
+            dict(_base_.dataset_aug, pipeline=train_pipeline),
+        ]
+    ),
+)

@@ -216,7 +216,7 @@ def test_the_linear_protocol_trains_the_probe_alone(
 
 @pytest.mark.parametrize('name', [n for n in NAMES if '8xb2' in n])
 def test_recipe(name):
-    """AdamW 1e-4 and 0.05, warm-up, poly; crops, slide test, classes."""
+    """AdamW 1e-4 and 0.05, warm-up, poly; crops, test, classes."""
     cfg = load_config(str(CONFIGS / name))
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr) == ('AdamW', 1e-4)
@@ -229,14 +229,22 @@ def test_recipe(name):
     assert (warm_up.type, warm_up.end) == ('LinearLR', 1500)
     assert warm_up.start_factor == 1e-6
     assert (poly.type, poly.power, poly.eta_min) == ('PolyLR', 1.0, 0.0)
-    assert (poly.begin, poly.end) == (1500, iterations)
+    linear = name.startswith('linear')
+    assert (poly.begin, poly.end) == (0 if linear else 1500, iterations)
     cities = 'cityscapes' in name
     crop = (512, 1024) if cities else (512, 512)
     assert tuple(cfg.model.data_preprocessor.size) == crop
     assert tuple(cfg.crop_size) == crop
-    assert cfg.model.test_cfg.mode == 'slide'
-    assert tuple(cfg.model.test_cfg.crop_size) == crop
-    assert cfg.model.test_cfg.stride[0] == 341
+    if linear and cities:
+        assert cfg.model.test_cfg == dict(mode='whole')
+    else:
+        assert cfg.model.test_cfg.mode == 'slide'
+        assert tuple(cfg.model.test_cfg.crop_size) == crop
+        assert cfg.model.test_cfg.stride[0] == 341
+    if linear and 'voc' in name:
+        for part in cfg.train_dataloader.dataset.datasets:
+            types = [step.type for step in part.pipeline]
+            assert 'Pad' not in types and 'RandomCrop' in types
     classes = dict(voc12aug=21, ade20k=150, cityscapes=19)
     expected = classes[name.split('_')[3].split('-')[0]]
     heads = [cfg.model.decode_head, cfg.model.get('auxiliary_head')]

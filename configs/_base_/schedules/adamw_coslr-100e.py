@@ -5,6 +5,8 @@ optim_wrapper = dict(
         type='AdamW',
         lr=3e-4,
         betas=(0.9, 0.999),
+        # also of norms and biases, which VICReg exempts: at 1e-6 it changes
+        # nothing that can be measured
         weight_decay=1e-6,
         fused=True,
     ),

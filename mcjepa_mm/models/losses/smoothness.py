@@ -45,7 +45,10 @@ def smoothness_loss(
         order (int): 1 (constant flow is free) or 2 (linear flow is free).
             The paper gives none (?); T and ARFlow's KITTI recipe use 2.
             Defaults to 2.
-        edge (float): Edge constant. 10 T; UFlow uses 150. Defaults to 10.
+        edge (float): Edge constant. 10 T. UFlow's 150 does not carry over:
+            there it stands in :math:`\exp(-\overline{(150 \Delta_a I)^2})`,
+            so that a step of 0.02 weighs 0.0001, and 0.05 here. Defaults to
+            10.
         normalize (bool): Divide the flow by min(H, W) first, as ARFlow does;
             the paper's weight of 75 only fits then (I). Defaults to True.
 
