@@ -7,6 +7,10 @@
 # The views are VICReg's (vicreg_views.py) in colour. In size they differ: a
 # crop of 8 % of a picture, enlarged to 64 pixels, shows nothing, and the blur
 # is scaled with the size (I).
+_base_ = []  # mmengine takes an import before it for a config of another kind
+
+import os  # noqa: E402  a path is data: a quote in it would end this text
+
 small_both_views = [
     dict(type='mmpretrain.NumpyToPIL', to_rgb=True),
     dict(
@@ -65,21 +69,8 @@ own_content_dataloader = dict(
         type='mcjepa_mm.BadSampleGuard',
         max_bad=10,
         dataset=dict(
-            type='mmpretrain.CustomDataset',
-            data_root='{{$MCJEPA_IMAGES:data/images}}',
-            with_label=False,
-            extensions=(
-                '.bmp',
-                '.gif',
-                '.jpeg',
-                '.jpg',
-                '.pgm',
-                '.png',
-                '.ppm',
-                '.tif',
-                '.tiff',
-                '.webp',
-            ),
+            type='mcjepa_mm.UnlabelledImages',
+            data_root=os.environ.get('MCJEPA_IMAGES', 'data/images'),
             pipeline=[
                 dict(type='mcjepa_mm.LoadImageStrict'),
                 dict(
@@ -118,7 +109,7 @@ own_motion_dataloader = dict(
                 max_bad=10,
                 dataset=dict(
                     type='mcjepa_mm.FramePairs',
-                    data_root='{{$MCJEPA_VIDEOS:data/videos}}',
+                    data_root=os.environ.get('MCJEPA_VIDEOS', 'data/videos'),
                     frame_gap=1,
                     pipeline=own_pairs_pipeline,
                 ),
@@ -128,7 +119,7 @@ own_motion_dataloader = dict(
                 max_bad=10,
                 dataset=dict(
                     type='mcjepa_mm.FramePairs',
-                    data_root='{{$MCJEPA_VIDEOS:data/videos}}',
+                    data_root=os.environ.get('MCJEPA_VIDEOS', 'data/videos'),
                     frame_gap=2,
                     pipeline=own_pairs_pipeline,
                 ),
