@@ -35,10 +35,13 @@ def data(tmp_path):
             save(f'classes/{label}/{number}.png', picture())
     for split in ('train', 'val'):
         (tmp_path / 'seg').mkdir(exist_ok=True)
-        (tmp_path / f'seg/{split}.txt').write_text(f'{split}\n')
-        save(f'seg/images/{split}.jpg', picture(192, 256))
-        mask = rng.integers(12, size=(12, 16), dtype=np.uint8)
-        save(f'seg/masks/{split}.png', mask.repeat(16, 0).repeat(16, 1))
+        # five to fit, since one of them is held out
+        names = [f'{split}{k}' for k in range(5 if split == 'train' else 1)]
+        (tmp_path / f'seg/{split}.txt').write_text('\n'.join(names))
+        for name in names:
+            save(f'seg/images/{name}.jpg', picture(192, 256))
+            mask = rng.integers(12, size=(12, 16), dtype=np.uint8)
+            save(f'seg/masks/{name}.png', mask.repeat(16, 0).repeat(16, 1))
     for clip, objects in (('one', 1), ('two', 2)):
         for t in range(5):
             save(f'vos/JPEGImages/{clip}/{t:05d}.jpg', picture(64, 64))
@@ -74,11 +77,17 @@ def test_measures_appends_and_prints(tool, data):
     assert first['images/classes']['queries'] == 4
     assert len(first['images/classes']['right']['knn_all']) == 4
     assert np.shape(first['segmentation']['areas']) == (1, 3, 11)
+    assert {'strength', 'weighting'} < set(first['segmentation'])
     # the clip of two objects is left out
     assert list(first['davis']['stride8']) == ['one']
     assert mask['davis']['stride8']['one']['JF'] == 100
     table = again.stdout
-    assert '| | untrained (n = 2) | first mask (n = 1) | colours' in table
+    assert '|  | untrained (seeds 3, 4) | first mask (seed 0) | colours' in (
+        table
+    )
+    rows = [line.split(' | ')[0] for line in table.splitlines()]
+    raw = rows.index('| J&F all_stride4')
+    assert rows[raw + 1] == '| J&F white_all_stride4'
     assert '| classes knn_last |' in table and '| EPE / zero |' in table
 
 

@@ -9,7 +9,7 @@ from mmengine.structures import BaseDataElement, PixelData
 from torch import Tensor, nn
 
 from mcjepa_mm.models.propagation import (
-    FeatureReader,
+    ColorReader,
     LabelPropagation,
     mask_to_labels,
 )
@@ -30,22 +30,6 @@ class MeanColor(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 3, H / stride, W / stride)."""
         return F.avg_pool2d(x, self.stride)
-
-
-class ColorReader(FeatureReader):
-    """Colours, whitened where that is asked for, and a constant.
-
-    Without the constant a cosine would know hues, but not brightness; and
-    whitening would take off one that is there before.
-    """
-
-    def grid(self, maps: Tensor, image_size: tuple[int, int]) -> Tensor:
-        """Colours and constant (N, H / stride, W / stride, 4)."""
-        colors = maps if isinstance(maps, Tensor) else maps[0]
-        if self.whitening is not None:
-            colors = self.whitening[0].apply(colors)
-        both = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
-        return F.normalize(both).permute(0, 2, 3, 1).contiguous()
 
 
 @MODELS.register_module()

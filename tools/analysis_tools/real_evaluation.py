@@ -10,8 +10,8 @@ For each folder that is named:
 CHECKPOINT is one of a pretraining; 'none' takes the config's model with random
 weights of the seed. Prints a table of all that FILE holds and appends one line
 of JSON to it: every figure, those of each picture, clip and pair, and where
-they were computed. docs/real_data.md says what the folders hold and how long
-it takes.
+they were computed. real_report prints differences of arms from it.
+docs/real_data.md says what the folders hold.
 """
 
 import argparse
@@ -192,7 +192,7 @@ def main() -> None:
     """Measure, append, print."""
     args = parse_args()
     prefer_checkout()
-    from _real_table import real_table
+    from _real_table import mixed_lines, real_table
     from _records import append_records, provenance, read_records
 
     from mcjepa_mm.datasets import BadSampleError
@@ -203,7 +203,10 @@ def main() -> None:
         raise SystemExit(f'real_evaluation: {error}') from error
     origin = provenance()
     append_records(args.out, [dict(x, **origin) for x in records])
-    print(real_table(read_records(args.out)))
+    records = read_records(args.out)
+    print(
+        '\n\n'.join(filter(None, [mixed_lines(records), real_table(records)]))
+    )
 
 
 if __name__ == '__main__':

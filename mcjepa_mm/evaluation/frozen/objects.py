@@ -3,21 +3,29 @@
 from typing import Any
 
 import numpy as np
-import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from mcjepa_mm.datasets.video_segmentation import VideoSegmentation
 from mcjepa_mm.evaluation.functional import object_scores
-from mcjepa_mm.models.propagation import LabelPropagator, feature_grid
+from mcjepa_mm.models.propagation import (
+    ColorReader,
+    FeatureReader,
+    LabelPropagator,
+)
+from mcjepa_mm.models.propagation.feature_reader import FIRST_FRAME
 
 from .encoder import FrozenEncoder, normalize
 
 READOUTS: dict[str, dict[str, Any]] = dict(
     stride8=dict(levels=[2], stride=8),
+    white_stride8=dict(levels=[2], stride=8, whiten=FIRST_FRAME),
     all_stride4=dict(levels='all', stride=4),
+    white_all_stride4=dict(levels='all', stride=4, whiten=FIRST_FRAME),
 )
-"""Arguments of ``feature_grid`` for each way to read the pyramid."""
+"""Arguments of :class:`FeatureReader` for each way to read the pyramid.
+
+Whitened ones know the first frame of the clip and no other.
+"""
 
 FIRST_MASK, COLOURS = 'first mask', 'colours'
 
@@ -38,8 +46,9 @@ def follow_objects(
         dataset (VideoSegmentation): Clips of one object each, with all masks
             and a pipeline that ends with ``PackVideoFrame``.
         encoder (FrozenEncoder | str): What gives features; or what stands
-            beside encoders: 'colours', the mean colours of cells as large, or
-            'first mask', which is copied to every frame.
+            beside encoders: 'colours', the mean colours of cells as large,
+            whitened where features are, or 'first mask', which is copied to
+            every frame.
         frames (int): Of how many first frames of a clip. Defaults to 32.
         step (int): Every which of them. Defaults to 2.
 
@@ -48,7 +57,9 @@ def follow_objects(
         ``JF``, ``J`` and ``F``, in per cent.
 
     Raises:
-        ValueError: If a clip has fewer than three such frames.
+        ValueError: If a clip has fewer than three such frames, or a first
+            frame that cannot be whitened, see
+            :func:`~mcjepa_mm.models.propagation.whitening`.
     """
     scores: dict[str, dict] = {name: {} for name in READOUTS}
     for indices in dataset.sequences:
@@ -75,48 +86,44 @@ def _follow(
 ) -> dict[str, list[np.ndarray]]:
     """J and F of each frame of a clip but the first and the last."""
     followers = {name: LabelPropagator() for name in READOUTS}
+    readers = _readers(encoder)
     found: dict[str, list[np.ndarray]] = {name: [] for name in READOUTS}
     for index in indices:
         sample = dataset[index]
         image = sample['inputs'][None]
         truth = sample['data_samples'].gt_objects.data[0].numpy()
-        if index == indices[0]:
+        is_first, size = index == indices[0], tuple(image.shape[2:])
+        if is_first:
             preds = {name: np.where(truth == 255, 0, truth) for name in found}
-        if encoder != FIRST_MASK:
-            size = tuple(image.shape[2:])
-            for name, feat in _features(encoder, image).items():
-                preds[name] = (
-                    followers[name].start(feat, truth)
-                    if index == indices[0]
-                    else followers[name].step(feat, size)
-                )
+        # the encoder is asked once, however many read its maps
+        maps = None
+        if readers and encoder != COLOURS:
+            maps = encoder.maps(image)
+        for name, reader in readers.items():
+            given = maps
+            if given is None:
+                given = F.avg_pool2d(normalize(image), reader.stride)
+            feat = reader.read(given, size, [is_first])[0]
+            preds[name] = (
+                followers[name].start(feat, truth)
+                if is_first
+                else followers[name].step(feat, size)
+            )
         if index not in (indices[0], indices[-1]):
             for name, pred in preds.items():
                 found[name].append(object_scores(pred, truth, 1)[:, 0])
     return found
 
 
-def _features(
-    encoder: FrozenEncoder | str, image: Tensor
-) -> dict[str, Tensor]:
-    """Cells (h, w, C) of length 1 of an image, for each readout."""
+def _readers(encoder: FrozenEncoder | str) -> dict[str, FeatureReader]:
+    """One for each readout, none for the first mask."""
+    if encoder == FIRST_MASK:
+        return {}
     if encoder == COLOURS:
         return {
-            name: _colours(image, options['stride'])
+            name: ColorReader(**dict(options, levels='all'))
             for name, options in READOUTS.items()
         }
-    maps, size = encoder.maps(image), tuple(image.shape[2:])
     return {
-        name: feature_grid(maps, size, **options)[0]
-        for name, options in READOUTS.items()
+        name: FeatureReader(**options) for name, options in READOUTS.items()
     }
-
-
-def _colours(image: Tensor, stride: int) -> Tensor:
-    """Mean colour of each cell, and a constant, as (h, w, 4) of length 1.
-
-    Without the constant a cosine would know hues, but not brightness.
-    """
-    mean = F.avg_pool2d(normalize(image), stride)
-    colours = torch.cat([mean, torch.ones_like(mean[:, :1])], dim=1)
-    return F.normalize(colours, dim=1)[0].permute(1, 2, 0).contiguous()

@@ -14,18 +14,24 @@ from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.datasets.camvid_dataset import IGNORED, UNLABELLED, CamVid
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.evaluation.functional import (
-    choose_ridge_strength,
+    RidgeMoments,
     class_areas,
     mean_iou,
     ridge_classifier,
     ridge_moments,
 )
+from mcjepa_mm.evaluation.functional.ridge import STRENGTHS
 
 from .encoder import FrozenEncoder, fit_to, map_cells
 
 CLASSES = CamVid.METAINFO['classes']
 LARGE = ('Sky', 'Building', 'Road', 'Pavement', 'Tree', 'Car')
-_USUAL_STRENGTH = 1e-3
+WEIGHTINGS = dict(none=0.0, sqrt=0.5, balanced=1.0)
+"""How much classes count: their cells divided by this power of their number.
+
+0: as often as they are there; 1: all alike.
+"""
+
 _BATCH = 8
 
 
@@ -42,11 +48,11 @@ def segment_folder(
     Pictures are scaled to ``size``, all levels brought to a grid of
     ``stride`` pixels, and each cell has the class of most of its pixels; one
     that is mostly unlabelled is left out. A ridge regression is fitted to the
-    cells of ``train.txt``, in which a class's cells count in all as the
-    square root of their number: otherwise small classes are never answered.
-    The penalty is chosen on every 5th stretch of 8 pictures of the list (1e-3
-    where there is no such stretch). The answers are interpolated to the masks
-    of ``val.txt``, where the largest one decides.
+    cells of ``train.txt``. Its penalty and how much classes count, of
+    :data:`WEIGHTINGS`, are those with the highest mean IoU of cells on a
+    fifth of that list, see :func:`held_out`; then all of it is fitted. The
+    answers are interpolated to the masks of ``val.txt``, where the largest
+    one decides.
 
     Args:
         encoder (FrozenEncoder): The encoder.
@@ -60,40 +66,18 @@ def segment_folder(
         dict: ``miou`` over the 11 classes and ``miou_large`` over the six
         large ones, in per cent; ``iou`` by class (None if it does not
         occur); ``areas``, for each picture of ``val.txt`` right, predicted
-        and true pixels of each class; ``strength``, the penalty.
+        and true pixels of each class; the choice, ``strength`` and
+        ``weighting``, and ``miou_held_out``, by which it was made.
 
     Raises:
         BadSampleError: If a picture or mask is damaged or has a label that
             is no class's.
-        FileNotFoundError, ValueError: As :class:`CamVid`.
+        FileNotFoundError, ValueError: As :class:`CamVid`; or if
+            ``train.txt`` has too few pictures or cells with a class.
     """
     train, val = _paths(root, 'train')[::every], _paths(root, 'val')
     grid = size[0] // stride, size[1] // stride
-    weights = _class_weights(train, grid)
-    fitted, features, labels = None, [], []
-    for number, (cells, masks) in enumerate(
-        _batches(encoder, train, size, grid)
-    ):
-        classes = torch.cat([_cell_labels(x, grid).flatten() for x in masks])
-        known = classes != IGNORED
-        classes = classes[known]
-        flat = cells.permute(0, 2, 3, 1).flatten(0, 2)[known]
-        # single pictures would have their neighbours in the film fitted
-        if number % 5 == 4:
-            features.append(flat)
-            labels.append(classes)
-            continue
-        moments = ridge_moments(
-            flat, classes, len(CLASSES), weights=weights[classes]
-        )
-        fitted = moments if fitted is None else fitted + moments
-    strength = _USUAL_STRENGTH
-    if features:
-        held = torch.cat(features), torch.cat(labels)
-        weights = weights[held[1]]
-        strength = choose_ridge_strength(fitted, *held, weights=weights)
-        fitted += ridge_moments(*held, len(CLASSES), weights=weights)
-    weight, bias = ridge_classifier(fitted, strength)
+    weight, bias, choice = _fit(encoder, train, size, grid)
     areas = []
     for cells, masks in _batches(encoder, val, size, grid):
         # features that hardly vary have large weights, which cancel
@@ -115,7 +99,7 @@ def segment_folder(
             name: None if np.isnan(value) else value
             for name, value in zip(CLASSES, each)
         },
-        strength=strength,
+        **choice,
         areas=[area.tolist() for area in areas],
     )
 
@@ -127,9 +111,98 @@ def _paths(root: str | os.PathLike, split: str) -> list[tuple[str, str]]:
     return [(info['img_path'], info['seg_map_path']) for info in infos]
 
 
+def held_out(count: int) -> np.ndarray:
+    """Every fifth stretch of pictures, (count,) bool.
+
+    A stretch has 8 pictures, fewer where the list is short: single ones
+    would have their neighbours in the film fitted.
+
+    Raises:
+        ValueError: If there are fewer than 5 pictures.
+    """
+    if count < 5:
+        raise ValueError(
+            f'the penalty is chosen on a fifth of the pictures of train.txt; '
+            f'expected at least 5 of them, got {count}'
+        )
+    stretch = min(8, count // 5)
+    return np.arange(count) // stretch % 5 == 4
+
+
+def _fit(
+    encoder: FrozenEncoder,
+    paths: Sequence[tuple[str, str]],
+    size: tuple[int, int],
+    grid: tuple[int, int],
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Weights (C, classes), bias (classes,) and what was chosen for them."""
+    is_held = held_out(len(paths))
+    weights = _class_weights(paths, grid)
+    moments: dict[str, RidgeMoments] = {}
+    held: list[tuple[Tensor, Tensor]] = []
+    for start, (cells, masks) in zip(
+        range(0, len(paths), _BATCH), _batches(encoder, paths, size, grid)
+    ):
+        for number, (cell, mask) in enumerate(zip(cells, masks)):
+            classes = _cell_labels(mask, grid).flatten()
+            known = classes != IGNORED
+            features = cell.flatten(1).T[known]
+            classes = classes[known]
+            if is_held[start + number]:
+                held.append((features, classes))
+            else:
+                _add(moments, features, classes, weights)
+    features, labels = (torch.cat(x) for x in zip(*held))
+    strength, weighting, score = _choose(moments, features, labels)
+    _add(moments, features, labels, {weighting: weights[weighting]})
+    return *ridge_classifier(moments[weighting], strength), dict(
+        strength=strength, weighting=weighting, miou_held_out=100 * score
+    )
+
+
+def _add(
+    moments: dict[str, RidgeMoments],
+    features: Tensor,
+    labels: Tensor,
+    weights: dict[str, Tensor],
+) -> None:
+    """Add cells to the moments of each weighting."""
+    for name, weight in weights.items():
+        more = ridge_moments(
+            features, labels, len(CLASSES), weights=weight[labels]
+        )
+        moments[name] = moments[name] + more if name in moments else more
+
+
+def _choose(
+    moments: dict[str, RidgeMoments], features: Tensor, labels: Tensor
+) -> tuple[float, str, float]:
+    """Penalty and weighting with the highest mean IoU on held-out cells.
+
+    Of equals the first weighting and its largest penalty.
+    """
+    if not len(labels):
+        raise ValueError(
+            'no cell of the pictures of train.txt that are held out has a '
+            'class: all are unlabelled'
+        )
+    features = features.double()
+    best = -1.0, 0.0, ''
+    for weighting, fitted in moments.items():
+        for strength in sorted(STRENGTHS, reverse=True):
+            weight, bias = ridge_classifier(fitted, strength)
+            pred = (features @ weight + bias).argmax(dim=1)
+            areas = class_areas(pred.numpy(), labels.numpy(), len(CLASSES))
+            # what is equal must be so to the last bit
+            score = round(mean_iou(areas), 6)
+            if score > best[0]:
+                best = score, strength, weighting
+    return best[1], best[2], best[0]
+
+
 def _class_weights(
     paths: Sequence[tuple[str, str]], grid: tuple[int, int]
-) -> Tensor:
+) -> dict[str, Tensor]:
     """What a cell of each class counts, (C,) float64; 1 in the mean."""
     labels = torch.cat(
         [_cell_labels(_read_mask(mask), grid).flatten() for _, mask in paths]
@@ -142,8 +215,11 @@ def _class_weights(
             f'no cell of {len(paths)} masks, such as {paths[0][1]}, has a '
             'class: all are unlabelled'
         )
-    weights = counts.clamp(min=1).rsqrt()
-    return weights * counts.sum() / (weights * counts).sum()
+    found = {}
+    for name, power in WEIGHTINGS.items():
+        weights = counts.clamp(min=1).pow(-power)
+        found[name] = weights * counts.sum() / (weights * counts).sum()
+    return found
 
 
 def _batches(

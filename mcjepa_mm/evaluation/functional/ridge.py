@@ -141,8 +141,6 @@ def choose_ridge_strength(
     features: Tensor,
     labels: Tensor,
     strengths: Sequence[float] = STRENGTHS,
-    *,
-    weights: Tensor | None = None,
 ) -> float:
     """The penalty that classifies held-out samples best.
 
@@ -151,19 +149,13 @@ def choose_ridge_strength(
         features (Tensor): (N, D) of others, held out.
         labels (Tensor): (N,) their classes.
         strengths (Sequence[float]): To choose from.
-        weights (Tensor, optional): (N,), how much a sample counts. Defaults
-            to None, 1.
 
     Returns:
         float: The one with the highest accuracy, the largest of equals.
     """
     best = {}
-    if weights is None:
-        weights = torch.ones(len(labels))
     for strength in strengths:
         weight, bias = ridge_classifier(moments, strength)
         found = (features.double() @ weight + bias).argmax(dim=1)
-        # equal sums must be equal to the last bit
-        right = weights.double()[found == labels].sum()
-        best[strength] = round(float(right), 6), strength
+        best[strength] = int((found == labels).sum()), strength
     return max(best, key=best.get)

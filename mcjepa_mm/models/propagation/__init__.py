@@ -1,4 +1,5 @@
 from .affinity import propagate_labels, tile_side
+from .color_reader import ColorReader
 from .feature_grid import feature_grid
 from .feature_reader import FeatureReader
 from .label_maps import labels_to_mask, mask_to_labels
@@ -7,6 +8,7 @@ from .propagator import LabelPropagator
 from .whitening import Whitening, read_whitening, whitening, write_whitening
 
 __all__ = [
+    'ColorReader',
     'FeatureReader',
     'LabelPropagation',
     'LabelPropagator',

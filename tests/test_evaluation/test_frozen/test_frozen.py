@@ -15,7 +15,17 @@ from mcjepa_mm.evaluation.frozen import (
 )
 from mcjepa_mm.evaluation.frozen.classification import list_class_folders
 from mcjepa_mm.evaluation.frozen.encoder import map_cells
-from mcjepa_mm.evaluation.functional import object_scores
+from mcjepa_mm.evaluation.frozen.objects import READOUTS
+from mcjepa_mm.evaluation.frozen.segmentation import (
+    WEIGHTINGS,
+    _add,
+    _choose,
+    held_out,
+)
+from mcjepa_mm.evaluation.functional import object_scores, ridge_classifier
+from mcjepa_mm.evaluation.functional.ridge import STRENGTHS
+from mcjepa_mm.models.propagation import LabelPropagator, feature_grid
+from mcjepa_mm.models.propagation.whitening import whitening
 
 ARCH = dict(depths=(1, 1, 1, 1), channels=(8, 12, 16, 20))
 SETTINGS = dict(arch=ARCH, layer_scale_init_value=0.0)
@@ -83,7 +93,7 @@ def test_cells_of_three_colours_are_told_apart(tmp_path):
     """Classes by colour, one of them rare; unlabelled pixels count nowhere."""
     rng = np.random.default_rng(0)
     shades = {0: (20, 40, 200), 3: (90, 90, 90), 8: (220, 30, 30)}
-    for split, count in (('train', 3), ('val', 2)):
+    for split, count in (('train', 6), ('val', 2)):
         names = [f'{split}{k}' for k in range(count)]
         (tmp_path / f'{split}.txt').write_text('\n'.join(names))
         for name in names:
@@ -99,12 +109,50 @@ def test_cells_of_three_colours_are_told_apart(tmp_path):
     found = segment_folder(Colours(), tmp_path, size=(128, 128))
     assert found['miou'] > 85 and found['miou_large'] == found['miou']
     assert found['iou']['Tree'] is None
+    assert found['weighting'] in WEIGHTINGS and found['strength'] in STRENGTHS
+    assert found['miou_held_out'] > 85
     areas = np.array(found['areas'])
     assert areas.shape == (2, 3, 11)
     assert (areas[:, 2].sum(axis=1) == 123 * 128).all()
     save(tmp_path / 'masks/val1.png', np.full((128, 128), 12, np.uint8))
     with pytest.raises(BadSampleError, match='val1.png is no mask of CamVid'):
         segment_folder(Colours(), tmp_path, size=(128, 128))
+
+
+def test_the_choice_is_made_within_train_txt():
+    """By mean IoU of cells, which asks for rare classes where they show."""
+    with pytest.raises(ValueError, match='at least 5 of them, got 4'):
+        held_out(4)
+    assert held_out(11).nonzero()[0].tolist() == [8, 9]
+    assert held_out(90).nonzero()[0].tolist() == [
+        *range(32, 40),
+        *range(72, 80),
+    ]
+    # of 10 rare cells 8 are at x = 1, where 20 of 90 frequent ones are too
+    x = torch.tensor([0.0] * 70 + [1.0] * 20 + [0.0] * 2 + [1.0] * 8)[:, None]
+    labels = torch.tensor([0] * 90 + [1] * 10)
+    moments = {}
+    counts = torch.ones(11).double()
+    counts[:2] = torch.tensor([90.0, 10.0])
+    weights = {name: counts**-power for name, power in WEIGHTINGS.items()}
+    _add(moments, x, labels, weights)
+    scores = {}
+    for name, fitted in moments.items():
+        for strength in STRENGTHS:
+            weight, bias = ridge_classifier(fitted, strength)
+            pred = (x.double() @ weight + bias).argmax(dim=1)
+            both = [
+                int(((pred == c) & (labels == c)).sum())
+                / int(((pred == c) | (labels == c)).sum())
+                for c in (0, 1)
+            ]
+            scores[strength, name] = sum(both) / 2
+    strength, name, score = _choose(moments, x, labels)
+    assert score == pytest.approx(max(scores.values()), abs=1e-6)
+    assert scores[strength, name] == pytest.approx(score, abs=1e-6)
+    assert min(scores.values()) < score and name != 'none'
+    with pytest.raises(ValueError, match='held out has a class'):
+        _choose(moments, x[:0], labels[:0])
 
 
 @pytest.fixture
@@ -130,8 +178,8 @@ def clips(tmp_path):
 
 def test_objects_are_followed(clips):
     first = follow_objects(clips, 'first mask', frames=7, step=2)
-    assert set(first) == {'stride8', 'all_stride4'}
-    assert first['stride8'] == first['all_stride4']
+    assert list(first) == list(READOUTS)
+    assert all(scores == first['stride8'] for scores in first.values())
     assert first['stride8']['rests'] == dict(JF=100, J=100, F=100)
     # frames 2 and 4 count, the first and the last do not
     masks = [
@@ -143,6 +191,44 @@ def test_objects_are_followed(clips):
     assert first['stride8']['moves'] == pytest.approx(expected)
     for encoder in ('colours', Colours()):
         found = follow_objects(clips, encoder, frames=7, step=2)
-        assert found['all_stride4']['moves']['J'] > 85
+        for name in ('all_stride4', 'white_all_stride4'):
+            assert found[name]['moves']['J'] > 85
     with pytest.raises(ValueError, match="'moves' has 8 frames, of which 2"):
         follow_objects(clips, 'first mask', frames=2, step=1)
+
+
+def test_whitened_by_the_first_frame_alone(clips):
+    """As the whitening of the first frame's cells, written out."""
+    asked = []
+
+    class Noisy(Colours):
+        """With a channel that says where a cell is, and speaks loudest."""
+
+        def maps(self, images):
+            asked.append(images)
+            torch.manual_seed(0)
+            return [
+                torch.cat([x, 1000 * torch.rand(x[:, :1].shape)], dim=1)
+                for x in super().maps(images)
+            ]
+
+    found = follow_objects(clips, Noisy(), frames=7, step=2)
+    assert len(asked) == 2 * 4  # once a frame, for all read-outs
+    cells = Noisy().maps(clips[0]['inputs'][None])[2]
+    white = whitening(cells.flatten(2)[0].T)
+    follower, scores = LabelPropagator(), []
+    for index in (0, 2, 4):
+        maps = Noisy().maps(clips[index]['inputs'][None])
+        feat = feature_grid(
+            maps, (64, 128), levels=[2], stride=8, whitening=[white]
+        )[0]
+        truth = clips[index]['data_samples'].gt_objects.data[0].numpy()
+        if index == 0:
+            follower.start(feat, truth)
+            continue
+        pred = follower.step(feat, (64, 128))
+        scores.append(object_scores(pred, truth, 1)[:, 0])
+    region, outline = 100 * np.mean(scores, axis=0)
+    expected = dict(JF=(region + outline) / 2, J=region, F=outline)
+    assert found['white_stride8']['moves'] == pytest.approx(expected)
+    assert found['white_stride8']['moves'] != found['stride8']['moves']
