@@ -1,3 +1,5 @@
+import resource
+
 import cv2
 import numpy as np
 import pytest
@@ -45,19 +47,59 @@ def test_refusals(tmp_path):
         with VideoWriter(tmp_path / 'a.mp4', 10) as video:
             video.write(picture(64, 96))
             video.write(picture(64, 98))
-    with pytest.raises(OSError, match='cannot write a video of 96 x 64'):
+    with pytest.raises(OSError, match='cannot write .* of 96 x 64'):
         with VideoWriter(tmp_path / 'none' / 'a.mp4', 10) as video:
             video.write(picture(64, 96))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_is_cut_is_refused(tmp_path):
-    path = tmp_path / 'a.mp4'
-    with pytest.raises(OSError, match='2 frames were written and 0 can'):
-        with VideoWriter(path, 10) as video:
-            video.write(picture(64, 96))
-            video.write(picture(64, 96))
-            # as on a full disk
-            video._writer.release()
-            video._part.write_bytes(b'')
+def test_a_full_disk_leaves_nothing(tmp_path):
+    # a limit of the file's size is the same to the writer
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match='a.mp4: cannot write .* too large'):
+            with VideoWriter(tmp_path / 'a.mp4', 10) as video:
+                for _ in range(30):
+                    video.write(noise := noise[::-1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    'fps', [66.6667, 119.997, 196.263, 90000, 0.5, 30000 / 1001]
+)
+def test_any_rate_is_kept(tmp_path, fps):
+    # the name is one that FFmpeg takes for a protocol
+    path = tmp_path / '14:05:33.mp4'
+    with VideoWriter(path, fps) as video:
+        for _ in range(5):
+            video.write(picture(64, 96))
+    capture = cv2.VideoCapture(str(path))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(fps, rel=1e-4)
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+
+
+@pytest.mark.parametrize(
+    'size, written',
+    [
+        ((64, 9000), (58, 8190)),
+        ((9001, 66), (8190, 60)),
+        ((2, 8191), (2, 8190)),
+    ],
+)
+def test_too_large_pictures_are_scaled_down(tmp_path, size, written):
+    path = tmp_path / 'a.mp4'
+    with VideoWriter(path, 10) as video:
+        video.write(picture(*size))
+    good, read = cv2.VideoCapture(str(path)).read()
+    assert good and read.shape == (*written, 3)
+    assert np.abs(read[..., ::-1] - picture(1, 1).astype(float)).max() < 12
+
+
+@pytest.mark.parametrize('fps', [0, -1, float('nan'), float('inf')])
+def test_no_rate_is_refused_at_once(tmp_path, fps):
+    with pytest.raises(ValueError, match='fps must be from 0.001'):
+        VideoWriter(tmp_path / 'a.mp4', fps)
