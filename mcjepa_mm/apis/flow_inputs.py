@@ -9,9 +9,14 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from mcjepa_mm.datasets.bad_samples import BadSampleError
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, walk
+from mcjepa_mm.datasets.clips import (
+    IMAGE_SUFFIXES,
+    is_animation,
+    printable,
+    walk,
+)
 from mcjepa_mm.datasets.transforms.image_loading import read_image
+from mcjepa_mm.datasets.video_file import VideoFile
 
 Picture = str | os.PathLike | np.ndarray
 
@@ -78,7 +83,7 @@ def open_stream(inputs: int | Picture | Sequence) -> FrameStream:
         TypeError: If it is nothing of that kind.
     """
     if isinstance(inputs, int):
-        return _from_capture(inputs)
+        return _from_camera(inputs)
     if isinstance(inputs, (list, tuple)):
         alone = any(isinstance(x, Picture) for x in inputs)
         return _from_clips([inputs] if alone else inputs)
@@ -100,11 +105,12 @@ def open_stream(inputs: int | Picture | Sequence) -> FrameStream:
         return _from_clips([clip])._replace(title=_stem(path))
     if not os.path.exists(path):
         raise FileNotFoundError(f'there is no image, folder or video {path!r}')
-    if os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES.split():
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in IMAGE_SUFFIXES.split() and not is_animation(path):
         raise ValueError(
             f'{path} is one image; flow needs two, or a folder or a video'
         )
-    return _from_capture(path)
+    return _from_video(path)
 
 
 def _from_clips(clips: Sequence[Sequence[Picture]]) -> FrameStream:
@@ -139,26 +145,36 @@ def _from_clips(clips: Sequence[Sequence[Picture]]) -> FrameStream:
     return FrameStream(frames(), names[0], len(firsts), len(clips))
 
 
-def _from_capture(source: int | str) -> FrameStream:
-    """Frames of a video or a camera.
+def _from_video(path: str) -> FrameStream:
+    """Frames of a video, in order."""
+    video = VideoFile(path, threads=0)
 
-    They are taken in order, which needs no seeking, and a camera knows none:
-    hence not :class:`~mcjepa_mm.datasets.video_file.VideoFile`.
-    """
-    capture = cv2.VideoCapture(source)
-    if not capture.isOpened():
-        if isinstance(source, int):
-            raise FileNotFoundError(
-                f'camera {source} cannot be opened: there is none of this '
-                'number, another program has it, or access is not allowed'
+    def frames() -> Iterator[Frame]:
+        index = 0
+        for index, image in enumerate(video.frames(), 1):
+            bgr = np.ascontiguousarray(image[..., ::-1])
+            yield Frame(bgr, path, f'{index - 1:06d}', 0)
+        promised = video.count() + video.missing
+        if index < promised:
+            # What a broken recording still has is worth having.
+            print_log(
+                f'{printable(path)}: {index} frames can be decoded, though '
+                f'there should be {promised}; the file is truncated or '
+                'damaged',
+                logger='current',
+                level=30,
             )
-        raise BadSampleError(
-            f'{source} cannot be opened as a video: it is truncated, empty or '
-            'of an unknown format',
-            source,
+
+    return FrameStream(frames(), _stem(path), video.count() - 1, fps=video.fps)
+
+
+def _from_camera(number: int) -> FrameStream:
+    capture = cv2.VideoCapture(number)
+    if not capture.isOpened():
+        raise FileNotFoundError(
+            f'camera {number} cannot be opened: there is none of this '
+            'number, another program has it, or access is not allowed'
         )
-    path = f'camera {source}' if isinstance(source, int) else source
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     fps = capture.get(cv2.CAP_PROP_FPS)
 
     def frames() -> Iterator[Frame]:
@@ -168,25 +184,13 @@ def _from_capture(source: int | str) -> FrameStream:
                 good, image = capture.read()
                 if not good:
                     break
-                yield Frame(image, path, f'{index:06d}', 0)
+                yield Frame(image, f'camera {number}', f'{index:06d}', 0)
                 index += 1
         finally:
             capture.release()
-        if index < count:
-            # Headers are often off by a few, and what a broken recording
-            # still has is worth having.
-            print_log(
-                f'{path}: no frame can be decoded after {index}, though the '
-                f'header promises {count}',
-                logger='current',
-                level=30,
-            )
 
     return FrameStream(
-        frames(),
-        f'camera_{source}' if isinstance(source, int) else _stem(source),
-        count - 1 if count > 0 else None,
-        fps=fps if fps > 0 else None,
+        frames(), f'camera_{number}', None, fps=fps if fps > 0 else None
     )
 
 

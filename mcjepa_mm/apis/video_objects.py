@@ -16,14 +16,14 @@ from rich.progress import track
 from torch import Tensor
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES
+from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, is_animation
 from mcjepa_mm.datasets.transforms.video_frames import (
     LoadObjectMask,
     LoadVideoFrame,
     PackVideoFrame,
     ResizeShortSide,
 )
-from mcjepa_mm.datasets.video_file import VideoFile
+from mcjepa_mm.datasets.video_decoding import index_video
 from mcjepa_mm.datasets.video_segmentation import MaskedVideos
 from mcjepa_mm.image_file import pascal_palette, write_label_map
 from mcjepa_mm.models.propagation import (
@@ -153,8 +153,7 @@ class ObjectFollower:
                     index
                 ):
                     raise
-                # Headers are often off by a few frames, and what a broken
-                # recording still has is worth having.
+                # What a broken recording still has is worth having.
                 print_log(str(error), logger='current', level=30)
                 return
             image = np.ascontiguousarray(results['img'][..., ::-1])
@@ -272,7 +271,7 @@ def follow_objects(
     frames = open_masked_video(video, mask)
     entry = frames.get_data_info(0)
     if fps is None and 'video_frame' in entry:
-        fps = VideoFile(entry['img_path']).fps
+        fps = index_video(entry['img_path']).fps
     follower = ObjectFollower(checkpoint, config, **options)
     count = min(len(frames), max_frames or len(frames))
     name = entry['sequence']
@@ -314,7 +313,11 @@ def open_masked_video(
     """
     path = Path(os.path.abspath(os.path.expanduser(video)))
     first = Path(os.path.abspath(os.path.expanduser(mask)))
-    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES.split():
+    if (
+        path.is_file()
+        and path.suffix.lower() in IMAGE_SUFFIXES.split()
+        and not is_animation(os.fspath(path))
+    ):
         raise ValueError(
             f'{video} is a picture; expected a video or a folder of frames'
         )

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from mcjepa_mm.random_state import seed_sample
 from mcjepa_mm.registry import DATASETS
 
+from .clips import printable
 from .seeded import SeededIndex
 
 _SHOWN = 20  # file names in one message
@@ -222,7 +223,7 @@ class BadSampleGuard(Dataset):
             position = _first_unreadable(files)
         if files[position] not in self.bad_files():
             print_log(
-                f'Bad sample replaced: {files[position]}: '
+                f'Bad sample replaced: {printable(files[position])}: '
                 f'{type(error).__name__}: {error}',
                 logger='current',
                 level=30,
@@ -297,4 +298,6 @@ def _first_unreadable(files: list[str]) -> int:
 
 def _listing(files: list[str]) -> str:
     more = len(files) - _SHOWN
-    return ', '.join(files[:_SHOWN]) + (f' and {more} more' * (more > 0))
+    return ', '.join(map(printable, files[:_SHOWN])) + (
+        f' and {more} more' * (more > 0)
+    )

@@ -8,9 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mmengine.logging import print_log
+from PIL import Image
 
 IMAGE_SUFFIXES = '.bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp'
-VIDEO_SUFFIXES = '.avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv'
+VIDEO_SUFFIXES = (
+    '.3g2 .3gp .asf .avi .divx .dv .f4v .flv .ivf .m2t .m2ts .m2v .m4v .mkv '
+    '.mod .mov .mp4 .mpeg .mpg .mts .mxf .ogm .ogv .qt .tod .ts .vob .webm '
+    '.wmv .y4m'
+)
+_MAY_MOVE = '.gif .webp'
 
 
 class Clip(NamedTuple):
@@ -40,6 +46,24 @@ class Clip(NamedTuple):
         if isinstance(self.frames, range):
             return [self.path]
         return [os.path.join(self.path, self.frames[n]) for n in numbers]
+
+
+def printable(path: str) -> str:
+    r"""A path for messages: bytes that are no UTF-8 become ``\xe9``."""
+    return os.fsencode(path).decode(errors='backslashreplace')
+
+
+def is_animation(path: str) -> bool:
+    """Whether a file with an image's suffix holds several frames."""
+    if not _has_suffix(path, _MAY_MOVE):
+        return False
+    try:
+        with Image.open(path) as image:
+            return getattr(image, 'is_animated', False)
+    except Exception:
+        # Pillow raises whatever a damaged file makes of it; whoever reads
+        # the image says so
+        return False
 
 
 def compile_frame_name(pattern: str) -> re.Pattern:
@@ -86,18 +110,22 @@ def match_folders(root: str, patterns: Sequence[str]) -> list[str]:
 
 
 def walk(
-    folder: str, recursive: bool, above: frozenset[str] = frozenset()
+    folder: str,
+    recursive: bool,
+    above: frozenset[str] = frozenset(),
+    others: list[str] | None = None,
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Videos, (path, ()), and folders of images, (folder, names), in order.
 
     Links are followed, but not to a folder above; names that begin with a dot
-    are left out.
+    are left out. An image that moves is a video.
 
     Args:
         folder (str): Where to begin.
         recursive (bool): Whether to look into the folders inside. One that
             may not be read is named in a warning and left out.
         above (frozenset[str]): Real paths of the folders that it is in.
+        others (list[str], optional): Files of other suffixes are added to it.
 
     Raises:
         OSError: If ``folder`` cannot be read.
@@ -122,15 +150,19 @@ def walk(
         return
     # not entry.is_file(): it raises where links end in a circle
     names = [entry.name for entry in entries if os.path.isfile(entry.path)]
-    frames = tuple(n for n in names if _has_suffix(n, IMAGE_SUFFIXES))
+    images = [n for n in names if _has_suffix(n, IMAGE_SUFFIXES)]
+    moving = {n for n in images if is_animation(os.path.join(folder, n))}
+    frames = tuple(n for n in images if n not in moving)
     if frames:
         yield folder, frames
     for name in names:
-        if _has_suffix(name, VIDEO_SUFFIXES):
+        if name in moving or _has_suffix(name, VIDEO_SUFFIXES):
             yield os.path.join(folder, name), ()
+        elif others is not None and not _has_suffix(name, IMAGE_SUFFIXES):
+            others.append(os.path.join(folder, name))
     for entry in entries:
         if recursive and os.path.isdir(entry.path):
-            yield from walk(entry.path, recursive, above | {real})
+            yield from walk(entry.path, recursive, above | {real}, others)
 
 
 def split_folder(

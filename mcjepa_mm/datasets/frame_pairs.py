@@ -16,11 +16,13 @@ from mcjepa_mm.datasets.clips import (
     Clip,
     compile_frame_name,
     match_folders,
+    printable,
     split_folder,
     walk,
 )
 from mcjepa_mm.datasets.transforms.image_loading import read_image
-from mcjepa_mm.datasets.video_file import VideoCache, VideoFile
+from mcjepa_mm.datasets.video_decoding import NoDecoderError, index_video
+from mcjepa_mm.datasets.video_file import VideoCache
 from mcjepa_mm.registry import DATASETS, TRANSFORMS
 
 
@@ -30,9 +32,10 @@ class FramePairs(Dataset):
 
     Below ``data_root``, at any depth, every video is a clip, and so are the
     images of every folder, in natural order (``f2.png`` before ``f10.png``).
-    A pair never joins two clips. Videos are opened to learn their length, and
-    of each folder one image's header is read; nothing else is decoded before
-    it is asked for.
+    A pair never joins two clips. An image that moves (GIF) is a video. Videos
+    are read once to find their frames, see :func:`~mcjepa_mm.datasets.
+    video_decoding.index_video`, and of each folder one image's header;
+    nothing else is decoded before it is asked for.
 
     Public data sets of optical flow hold many clips in one folder, and
     folders that are no frames. ``folders`` says which are searched, and
@@ -75,6 +78,10 @@ class FramePairs(Dataset):
         short_files (list[str]): Videos and folders without a pair; of a
             folder with several clips, such a clip's first frame.
         broken_files (list[str]): Videos that cannot be opened.
+        truncated_files (list[str]): Videos with fewer frames than their
+            header says, which are used.
+        undecodable_files (list[str]): Videos whose codec nothing here
+            decodes.
 
     Raises:
         FileNotFoundError: If ``data_root`` or one of ``folders`` is missing.
@@ -117,6 +124,8 @@ class FramePairs(Dataset):
         self.clips: list[Clip] = []
         self.short_files: list[str] = []
         self.broken_files: list[str] = []
+        self.truncated_files: list[str] = []
+        self.undecodable_files: list[str] = []
         self._find_clips(recursive)
         self._firsts = [self._firsts_of(clip) for clip in self.clips]
         # Index of the first pair after each clip.
@@ -175,7 +184,8 @@ class FramePairs(Dataset):
 
     def _find_clips(self, recursive: bool) -> None:
         images = 0
-        for path, names in self._search(recursive):
+        others: list[str] = []
+        for path, names in self._search(recursive, others):
             images += len(names)
             usable = []
             for clip in self._split(path, names):
@@ -188,6 +198,32 @@ class FramePairs(Dataset):
             if names and usable:
                 self._inspect_frame(usable[0])
             self.clips += usable
+        if others and not self.frame_name:
+            suffixes = {os.path.splitext(path)[1] for path in others}
+            print_log(
+                f'Not used: {len(others)} files of {self.data_root} whose '
+                f'suffix ({", ".join(sorted(suffixes))}) is that of no image '
+                f'and no video: {self._listing(others)}',
+                logger='current',
+            )
+        if self.truncated_files:
+            print_log(
+                f'Used as far as they go: {len(self.truncated_files)} videos '
+                f'of {self.data_root} with fewer frames than their header '
+                'says, which are probably truncated: '
+                f'{self._listing(self.truncated_files)}',
+                logger='current',
+                level=30,
+            )
+        if self.undecodable_files:
+            print_log(
+                f'Not used: {len(self.undecodable_files)} videos of '
+                f'{self.data_root} whose codec nothing here decodes: '
+                f'{self._listing(self.undecodable_files)}. Convert them, as '
+                "with 'ffmpeg -i OLD -c:v libx264 NEW.mp4'",
+                logger='current',
+                level=30,
+            )
         if self.short_files:
             print_log(
                 f'Not used: {len(self.short_files)} clips of {self.data_root} '
@@ -203,10 +239,15 @@ class FramePairs(Dataset):
                 f'{len(self.short_files)} clips have too few frames '
                 f'{self._listing(self.short_files)}, '
                 f'{len(self.broken_files)} videos cannot be opened '
-                f'{self._listing(self.broken_files)}. {self._expected()}'
+                f'{self._listing(self.broken_files)}, of '
+                f'{len(self.undecodable_files)} nothing here decodes the '
+                f'codec {self._listing(self.undecodable_files)}. '
+                f'{self._expected()}'
             )
 
-    def _search(self, recursive: bool) -> Iterator[tuple[str, tuple]]:
+    def _search(
+        self, recursive: bool, others: list[str]
+    ) -> Iterator[tuple[str, tuple]]:
         """Videos and folders of frames, each once, as :func:`walk` does."""
         if not os.path.isdir(self.data_root):
             raise FileNotFoundError(
@@ -218,7 +259,7 @@ class FramePairs(Dataset):
             raise FileNotFoundError(f'{error} {self._expected()}') from None
         found = set()
         for root in roots or [self.data_root]:
-            for path, names in walk(root, recursive):
+            for path, names in walk(root, recursive, others=others):
                 if path not in found:
                     found.add(path)
                     yield path, names
@@ -230,6 +271,9 @@ class FramePairs(Dataset):
             return [Clip(path, dict(enumerate(names)))]
         try:
             return [Clip(path, range(self._inspect_video(path)))]
+        except NoDecoderError:
+            self.undecodable_files.append(path)
+            return []
         except BadSampleError as error:
             self.broken_files.append(path)
             print_log(f'Not used: {error}', logger='current', level=30)
@@ -253,15 +297,14 @@ class FramePairs(Dataset):
     @staticmethod
     def _listing(paths: list[str]) -> str:
         more = ', ...' * (len(paths) > 5)
-        return f'({", ".join(paths[:5])}{more})'
+        return f'({", ".join(map(printable, paths[:5]))}{more})'
 
     def _inspect_video(self, path: str) -> int:
-        video = VideoFile(path)
-        length = video.count()
-        if length < 1:
-            raise BadSampleError(f'{path} has no frame', path)
-        self._check_size(path, video.size)
-        return length
+        index = index_video(path)
+        self._check_size(path, index.size)
+        if index.missing:
+            self.truncated_files.append(path)
+        return index.count
 
     def _inspect_frame(self, clip: Clip) -> None:
         (path,) = clip.files(list(clip.frames)[:1])

@@ -2,17 +2,20 @@
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
 
-import cv2
+import av
 import numpy as np
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
-from mcjepa_mm.datasets.whole_pictures import is_jpeg, is_png
-
-_NEAR = 16
-"""Frames that are decoded on the way rather than sought: a seek decodes from
-the last key frame, which is as far away on average in common videos."""
-
+from mcjepa_mm.datasets.clips import printable
+from mcjepa_mm.datasets.video_decoding import (
+    decode,
+    index_video,
+    open_video,
+    picture,
+    video_stream,
+)
 
 _INHERITED: list = []
 
@@ -20,67 +23,50 @@ _INHERITED: list = []
 class VideoFile:
     """Random access to the frames of a video.
 
-    mmcv.VideoReader has the same purpose, but seeks for every jump, so that a
-    pair with a gap decodes from the key frame twice, and returns None where
-    this names the file.
+    Frame ``n`` is the one that decoding from the start gives after ``n``
+    others, whatever the header says. Where a seek ends is not believed
+    either: each frame is known by its packet, and what is not found after a
+    seek is looked for from the start.
 
     Args:
-        path (str): A file that OpenCV can decode.
+        path (str): A file that FFmpeg can decode.
+        threads (int): Of the decoder; 0 for as many as there are cores, which
+            serves reading in order. Defaults to 1, as dataloader workers
+            share the cores already.
 
     Raises:
-        BadSampleError: If it cannot be opened.
+        BadSampleError: If it cannot be opened, or none of it be decoded.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, threads: int = 1) -> None:
         self.path = path
-        self._capture = cv2.VideoCapture(path)
-        # OpenCV opens a picture as well, as a video of one frame
-        if not self._capture.isOpened() or _is_picture(path):
-            raise BadSampleError(
-                f'{path} cannot be opened as a video: it is truncated, '
-                'empty, a picture or of an unknown format',
-                path,
-            )
-        self._next = 0
+        self._threads = threads
+        self._index = index_video(path)
+        self._restart()
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return (
-            int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-        )
+        """Height and width of the first frame in pixels."""
+        return self._index.size
 
     @property
     def fps(self) -> float | None:
-        """Frames in a second, where the header says it."""
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        return fps if fps > 0 else None
+        """Frames in a second on average, where it is known."""
+        return self._index.fps
+
+    @property
+    def is_seekable(self) -> bool:
+        """Whether going back does not mean decoding from the start."""
+        return len(self._index.keys) > 0
+
+    @property
+    def missing(self) -> int:
+        """How many more frames the header promises than the file has."""
+        return self._index.missing
 
     def count(self) -> int:
-        """Number of frames as the header says, else by decoding them all.
-
-        Raises:
-            BadSampleError: If the header says more frames than the file has
-                bytes.
-        """
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        size = os.path.getsize(self.path)
-        if count > size:
-            # whoever lists the frames would need memory for all of them
-            raise BadSampleError(
-                f'{self.path}: the header promises {count} frames, but the '
-                f'file has only {size} bytes; it is damaged',
-                self.path,
-            )
-        if count > 0:
-            return count
-        # Recordings of browsers, for one, do not hold their length.
-        count = 0
-        while self._capture.grab():
-            count += 1
-        self._next = -1
-        return count
+        """Number of frames."""
+        return self._index.count
 
     def read(self, index: int) -> np.ndarray:
         """Frame ``index``: (H, W, 3) uint8, RGB.
@@ -88,34 +74,69 @@ class VideoFile:
         Raises:
             BadSampleError: If it cannot be decoded.
         """
-        if not 0 <= index - self._next <= _NEAR or self._next < 0:
-            self._seek(index)
-        while self._next < index and self._capture.grab():
-            self._next += 1
-        good, frame = self._capture.read()
-        if self._next != index or not good:
-            self._next = -1
+        frame = self._find(index)
+        if frame is None:
+            count = self._index.count
+            why = f'ends after {count}' if index >= count else 'is damaged'
             raise BadSampleError(
-                f'{self.path}: frame {index} cannot be decoded, though the '
-                'header promises it; the file is probably truncated',
+                f'{printable(self.path)}: frame {index} cannot be decoded; '
+                f'the file {why}',
                 self.path,
             )
-        self._next += 1
-        return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        return picture(frame)
 
-    def _seek(self, index: int) -> None:
-        self._capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-        self._next = round(self._capture.get(cv2.CAP_PROP_POS_FRAMES))
-        if self._next > index:
-            # Some containers only seek to key frames: decode from the start.
-            self._capture = cv2.VideoCapture(self.path)
-            self._next = 0
+    def frames(self) -> Iterator[np.ndarray]:
+        """All frames in order, (H, W, 3) uint8, RGB, as they are asked for.
 
+        Those that cannot be decoded are left out.
+        """
+        self._restart()
+        for frame in self._frames:
+            yield picture(frame)
 
-def _is_picture(path: str) -> bool:
-    with open(path, 'rb') as file:
-        begin = file.read(8)
-    return is_png(begin) or is_jpeg(begin)
+    def _find(self, index: int) -> av.VideoFrame | None:
+        if not 0 <= index < self._index.count:
+            return None
+        # the key frame before it, and the one before that
+        last = int(np.searchsorted(self._index.keys, index, side='right'))
+        begin = self._index.keys[last - 1] if last else 0
+        if self._next is not None and begin <= self._next <= index:
+            frame = self._advance(index)
+            if frame is not None:
+                return frame
+        for key in range(last - 1, max(last - 3, -1), -1):
+            if self._seek(int(self._index.seeks[key])):
+                frame = self._advance(index)
+                if frame is not None:
+                    return frame
+        self._restart()
+        return self._advance(index)
+
+    def _advance(self, index: int) -> av.VideoFrame | None:
+        """Decode up to a frame; None if it does not come."""
+        for frame in self._frames:
+            number = self._index.number(frame.pts, self._next)
+            if number is None:
+                continue
+            self._next = number + 1
+            if number >= index:
+                return frame if number == index else None
+        self._next = None
+        return None
+
+    def _seek(self, time: int) -> bool:
+        self._next = None
+        try:
+            self._container.seek(time, stream=video_stream(self._container))
+        except av.FFmpegError:
+            return False
+        self._frames = decode(self._container, self._index.landings)
+        return True
+
+    def _restart(self) -> None:
+        self._container = open_video(self.path, self._threads)
+        self._frames = decode(self._container)
+        self._next: int | None = 0
 
 
 class VideoCache:

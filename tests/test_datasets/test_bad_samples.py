@@ -241,14 +241,35 @@ def test_truncated_video_among_others(tmp_path, write_video, truncate):
     cut = truncate(write_video(tmp_path / 'cut.avi', 30))
     write_video(tmp_path / 'whole.avi', 30)
     dataset = FramePairs(str(tmp_path), pipeline=PACK)
+    # what is left of it is used, and no pair is promised that it has not
+    assert dataset.truncated_files == [str(cut)]
+    assert 29 + 5 < len(dataset) < 2 * 29 - 5
+    guard = BadSampleGuard(dataset, max_bad=0)
+    for index in range(len(guard)):
+        assert guard[index]['inputs'].shape == (2, 3, 72, 96)
+
+
+def test_damage_inside_a_video_among_others(tmp_path, write_video):
+    path = write_video(tmp_path / 'zeroed.avi', 30)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 : len(content) * 2 // 3] = bytes(
+        len(content) * 2 // 3 - len(content) // 3
+    )
+    path.write_bytes(content)
+    write_video(tmp_path / 'whole.mp4', 30, codec='mp4v')
+    zeroed = bytearray((tmp_path / 'whole.mp4').read_bytes())
+    middle = len(zeroed) // 2
+    zeroed[middle : middle + 2000] = bytes(2000)
+    (tmp_path / 'zeroed.mp4').write_bytes(zeroed)
+    dataset = FramePairs(str(tmp_path), pipeline=PACK)
     guard = BadSampleGuard(dataset, max_bad=1)
     for index in range(len(guard)):
         assert guard[index]['inputs'].shape == (2, 3, 72, 96)
-    # Many pairs, one file: an int bounds files, a float pairs.
-    assert guard.bad_files() == [str(cut)]
-    assert len(guard.bad_samples()) > 5
-    guard = BadSampleGuard(dataset, max_bad=0.05)
-    with pytest.raises(TooManyBadSamplesError, match='cut.avi'):
+    # Several pairs, one file: an int bounds files, a float pairs.
+    assert guard.bad_files() == [str(tmp_path / 'zeroed.mp4')]
+    assert len(guard.bad_samples()) > 2
+    guard = BadSampleGuard(dataset, max_bad=0.01)
+    with pytest.raises(TooManyBadSamplesError, match='zeroed.mp4'):
         for index in range(len(guard)):
             guard[index]
 

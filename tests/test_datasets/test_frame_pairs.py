@@ -1,7 +1,10 @@
+import shutil
 import zlib
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
+from PIL import Image
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets import BadSampleError, FramePairs
@@ -274,3 +277,41 @@ def test_first_frame_of_absurd_size_is_found_when_it_is_loaded(
     with pytest.raises(BadSampleError, match='0.png cannot be read') as error:
         dataset[0]
     assert error.value.filename == str(first)
+
+
+@pytest.mark.parametrize('suffix', ['gif', 'GIF'])
+def test_gifs_that_move_are_clips_and_others_frames(tmp_path, picture, suffix):
+    for clip, frames in (('a', 4), ('b', 5), ('c', 3)):
+        images = [Image.fromarray(picture(i)) for i in range(frames)]
+        images[0].save(
+            tmp_path / f'{clip}.{suffix}',
+            save_all=True,
+            append_images=images[1:],
+            duration=40,
+        )
+    dataset = FramePairs(str(tmp_path), pipeline=PACK)
+    assert len(dataset) == 3 + 4 + 2
+    assert [len(c.frames) for c in dataset.clips] == [4, 5, 3]
+    for index in range(len(dataset)):
+        assert dataset[index]['inputs'].shape == (2, 3, 72, 96)
+    for number in range(3):
+        still = Image.fromarray(picture(number))
+        still.save(tmp_path / f'still{number}.{suffix}')
+    assert len(FramePairs(str(tmp_path), pipeline=PACK)) == 9 + 2
+
+
+def test_suffixes_that_are_used_and_that_are_named(
+    tmp_path, write_video, monkeypatch
+):
+    whole = write_video(tmp_path / 'a.mp4', 5, codec='mp4v')
+    for name in ('b.MTS', 'c.3gp', 'd.m4v', 'e.xyz', 'notes.TXT', '.f.odd'):
+        shutil.copy(whole, tmp_path / name)
+    told = []
+    logger = MMLogger.get_instance('suffixes')
+    monkeypatch.setattr(
+        logger, 'callHandlers', lambda record: told.append(record.getMessage())
+    )
+    assert len(FramePairs(str(tmp_path))) == 4 * 4
+    [line] = told
+    assert line.startswith('Not used: 2 files of')
+    assert '(.TXT, .xyz)' in line and 'e.xyz' in line

@@ -1,7 +1,7 @@
 import pickle
 import struct
 
-import cv2
+import av
 import numpy as np
 import pytest
 
@@ -16,8 +16,8 @@ def test_random_access_equals_reading_in_order(
     tmp_path, write_video, name, codec, number
 ):
     path = str(write_video(tmp_path / name, 25, codec=codec))
-    capture = cv2.VideoCapture(path)
-    frames = [capture.read()[1][..., ::-1] for _ in range(25)]
+    with av.open(path) as container:
+        frames = [x.to_ndarray(format='rgb24') for x in container.decode()]
     video = VideoFile(path)
     assert video.size == (72, 96) and video.count() == 25
     # Forwards, backwards, near, far, the same again.
@@ -27,19 +27,20 @@ def test_random_access_equals_reading_in_order(
         assert number(video.read(index)) == index
 
 
-def test_truncated_video_reads_up_to_the_cut(
+def test_truncated_video_ends_where_it_is_cut(
     tmp_path, write_video, truncate, number
 ):
     path = str(truncate(write_video(tmp_path / 'cut.avi', 25)))
     video = VideoFile(path)
-    assert video.count() == 25  # as its header says
-    assert number(video.read(3)) == 3
-    for index in (24, 22):
-        with pytest.raises(
-            BadSampleError, match=rf'cut.avi: frame {index} cannot'
-        ) as error:
-            video.read(index)
-        assert error.value.filename == path
+    count = video.count()
+    assert 3 < count < 25 == count + video.missing
+    assert number(video.read(count - 1)) == count - 1
+    with pytest.raises(
+        BadSampleError,
+        match=rf'cut.avi: frame {count} cannot .* after {count}',
+    ) as error:
+        video.read(count)
+    assert error.value.filename == path
     # The failure leaves the reader usable.
     assert number(video.read(1)) == 1
 
@@ -54,25 +55,19 @@ def test_no_video_is_named(tmp_path):
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
 def test_a_picture_is_no_video(tmp_path, write_image, suffix):
     path = write_image(tmp_path / f'a{suffix}', 1).rename(tmp_path / 'a.mp4')
-    with pytest.raises(BadSampleError, match='a.mp4 cannot .* a picture or'):
+    with pytest.raises(BadSampleError, match='a.mp4 cannot .* is a picture'):
         VideoFile(str(path))
 
 
-def test_more_frames_than_bytes(tmp_path, write_video):
+@pytest.mark.parametrize('count', [1, 20, 2**30])
+def test_a_header_is_not_believed(tmp_path, write_video, count):
     path = write_video(tmp_path / 'a.avi', 9)
     content = path.read_bytes()
     number = content.index(b'strh') + 8 + 32
-    for count in (20, 2**30):
-        damaged = content[:number] + struct.pack('<I', count)
-        path.write_bytes(damaged + content[number + 4 :])
-        video = VideoFile(str(path))
-        if count == 20:
-            assert video.count() == 20
-            continue
-        with pytest.raises(
-            BadSampleError, match=f'promises {count} frames, .* {len(content)}'
-        ):
-            video.count()
+    damaged = content[:number] + struct.pack('<I', count)
+    path.write_bytes(damaged + content[number + 4 :])
+    video = VideoFile(str(path))
+    assert video.count() == 9 == len(list(video.frames()))
 
 
 def test_cache_bounds_open_videos_and_travels_empty(tmp_path, write_video):

@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.datasets.clips import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     Clip,
     walk,
 )
-from mcjepa_mm.datasets.video_file import VideoFile
+from mcjepa_mm.datasets.video_decoding import index_video
 from mcjepa_mm.registry import DATASETS
 
 from .video_search import find_masked_videos
@@ -43,7 +42,7 @@ class MaskedVideos(VideoSegmentation):
 
     Raises:
         BadSampleError: As :class:`VideoSegmentation`, or if a video cannot be
-            opened.
+            opened or decoded.
         FileNotFoundError: As :class:`VideoSegmentation`, or if a video or a
             mask is missing.
         ValueError: If there is neither ``data_root`` nor ``videos``, or
@@ -96,10 +95,10 @@ def _open(name: str, video: str, mask: str) -> MaskedSequence:
 
 
 def _video(path: str) -> Clip:
-    count = VideoFile(path).count()
-    if count < 1:
-        raise BadSampleError(f'{path} has no frame', path)
-    return Clip(path, range(count))
+    index = index_video(path)
+    # A figure over fewer frames than there should be would be wrong: those
+    # that a truncated video has lost are asked for, and the file is named.
+    return Clip(path, range(index.count + index.missing))
 
 
 def _folder(path: str) -> Clip:
