@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets.seeded import SeededSampler
+from mcjepa_mm.engine.collate_scope import without_collate_scope
 from mcjepa_mm.engine.worker_signals import (
     end_workers,
     protect_workers,
@@ -143,7 +144,7 @@ class TaskStream:
 
 
 def _build(name: str, dataloader: dict, runner: Runner) -> DataLoader:
-    config = copy.deepcopy(dict(dataloader))
+    config = copy.deepcopy(dict(without_collate_scope(dataloader)))
     config['dataset'] = dict(
         type='mcjepa_mm.SeededDataset', dataset=config['dataset']
     )
