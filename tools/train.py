@@ -1,8 +1,10 @@
 """Train from a config."""
 
+import os
 import sys
 
 from _command_line import make_parser, parse, prefer_checkout
+from _mim_child import end_with, train_beside_mim
 
 
 def main() -> None:
@@ -17,6 +19,10 @@ def main() -> None:
         'one in the work dir',
     )
     args = parse(parser)
+    if args.launcher == 'none':
+        train_beside_mim()
+    elif args.launcher == 'pytorch':
+        end_with(os.getppid())  # save, if torchrun is killed
 
     prefer_checkout()
     from mcjepa_mm.engine.launch import build_runner, load_config

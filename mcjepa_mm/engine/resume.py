@@ -9,6 +9,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
 
+from mcjepa_mm.engine.config_schedule import ConfigSchedule
 from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.plain_load import unreadable
 
@@ -19,7 +20,9 @@ class ResumeHook(Hook):
     """Resume from the newest checkpoint that can be.
 
     mmengine takes the one that ``last_checkpoint`` names, and ends in a
-    traceback if that is truncated or somebody else's.
+    traceback if that is truncated or somebody else's. Learning rates go on
+    along the config's schedule, see
+    :class:`~mcjepa_mm.engine.config_schedule.ConfigSchedule`.
 
     Args:
         path (str, optional): The only checkpoint that may be taken. By
@@ -46,6 +49,14 @@ class ResumeHook(Hook):
             raise ValueError(error)
         runner._resume = path is not None
         runner._load_from = path
+        self._schedule = ConfigSchedule(runner)
+
+    def before_train(self, runner: Runner) -> None:
+        """Follow the config's schedule, also if the checkpoint's was other."""
+        if runner.iter:
+            change = self._schedule.go_on(runner)
+            if change:
+                runner.logger.warning(change)
 
     def _choose(self, runner: Runner) -> tuple[str | None, str | None]:
         """The checkpoint, if any, and an error, if none can be taken."""

@@ -1,0 +1,76 @@
+"""A run that is resumed with another schedule follows that one."""
+
+import pytest
+from toy_job import job, log
+
+ONE_CYCLE = dict(type='OneCycleLR', eta_max=0.1, total_steps=8, by_epoch=False)
+WARM_UP = dict(type='LinearLR', start_factor=0.1, end=3, by_epoch=False)
+COSINE = dict(
+    type='CosineAnnealingLR', begin=3, end=8, T_max=5, by_epoch=False
+)
+EPOCHS = dict(type='MultiStepLR', milestones=[1, 2], gamma=0.5)
+LONGER = [
+    ([ONE_CYCLE], [dict(ONE_CYCLE, total_steps=16)], 'total_steps 8 -> 16'),
+    (
+        [WARM_UP, COSINE],
+        [WARM_UP, dict(COSINE, end=16, T_max=13)],
+        'T_max 5 -> 13',
+    ),
+    (
+        [EPOCHS],
+        [dict(EPOCHS, milestones=[2, 3])],
+        "milestones {'1': 1, '2': 1} -> {'2': 1, '3': 1}",
+    ),
+]
+
+
+def rates(folder, epochs, schedule, **settings):
+    """The learning rate of the group after each epoch of a run."""
+    runner = job(
+        folder,
+        train_cfg=dict(type='ResumableTrainLoop', max_epochs=epochs),
+        param_scheduler=schedule,
+        **settings,
+    )
+    runner.train()
+    return runner.optim_wrapper.param_groups[0]
+
+
+@pytest.mark.parametrize('short, long, change', LONGER)
+def test_the_longer_schedule_goes_on(tmp_path, short, long, change):
+    """Ends where a run ends that had it from the beginning."""
+    whole = rates(tmp_path / 'whole', 3, long)
+    folder = tmp_path / 'resumed'
+    rates(folder, 2, short)
+    group = rates(folder, 3, long, resume=True)
+    assert group['lr'] == pytest.approx(whole['lr'], rel=1e-12)
+    said = log(folder)
+    assert said.count('The schedule of the config is not') == 1
+    assert change in said
+
+
+def test_another_learning_rate(tmp_path):
+    """The one of the config counts, and the schedule is of it."""
+
+    def settings(rate):
+        return dict(
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=rate)),
+        )
+
+    long = [dict(EPOCHS, milestones=[5])]
+    rates(tmp_path, 2, long, **settings(0.1))
+    group = rates(tmp_path, 3, long, resume=True, **settings(0.01))
+    assert group['lr'] == pytest.approx(0.01)
+    assert 'base_values 0.1 -> 0.01' in log(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'schedule', [dict(ONE_CYCLE, end=8), dict(EPOCHS, end=5)]
+)
+def test_the_same_schedule_is_left_alone(tmp_path, schedule):
+    # mmengine ends with the run what has no end of its own
+    rates(tmp_path, 2, schedule)
+    group = rates(tmp_path, 3, schedule, resume=True)
+    whole = rates(tmp_path / 'whole', 3, schedule)
+    assert group['lr'] == whole['lr']
+    assert 'The schedule of the config is not' not in log(tmp_path)
