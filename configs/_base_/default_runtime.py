@@ -13,6 +13,7 @@ default_hooks = dict(
     bad_samples=dict(type='BadSampleHook'),
     loss_guard=dict(type='LossGuardHook'),
     collapse_monitor=dict(type='CollapseMonitorHook', interval=50),
+    idle_tasks=dict(type='IdleTaskHook', interval=50),
     stop=dict(type='GracefulStopHook'),
 )
 env_cfg = dict(

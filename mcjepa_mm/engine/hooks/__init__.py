@@ -4,6 +4,7 @@ from .collapse_monitor_hook import CollapseMonitorHook
 from .feature_bank_hook import FeatureBankHook
 from .graceful_stop_hook import GracefulStopHook
 from .gradient_monitor_hook import GradientMonitorHook
+from .idle_task_hook import IdleTaskHook
 from .loss_guard_hook import LossGuardHook
 from .multi_task_hook import MultiTaskHook
 from .pretrain_visualization_hook import PretrainVisualizationHook
@@ -17,6 +18,7 @@ __all__ = [
     'FeatureBankHook',
     'GracefulStopHook',
     'GradientMonitorHook',
+    'IdleTaskHook',
     'LossGuardHook',
     'MultiTaskHook',
     'PretrainVisualizationHook',

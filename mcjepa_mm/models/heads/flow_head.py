@@ -147,6 +147,7 @@ class FlowHead(BasePretextHead):
         self.occlusion = occlusion
         self.occlusion_cfg = occlusion_cfg
         self.occlusion_weight = occlusion_weight
+        self.visible: Tensor | None = None
         self.bidirectional = bidirectional
         for name, value in (('mean', mean), ('std', std)):
             self.register_buffer(
@@ -167,6 +168,7 @@ class FlowHead(BasePretextHead):
         frames, others = both_ways(inputs * self.std + self.mean)
         pyramids = self.split(feats, inputs)
         flows, flow, visible = self.estimate(pyramids, frames.shape[-2:])
+        self.visible = visible  # of the last step, for hooks
         n = len(flow) if self.bidirectional else len(flow) // 2
         # At 0 nothing is left out, at 1 all that is not visible.
         mask = 1 - self.occlusion_weight * (1 - visible[:n])
