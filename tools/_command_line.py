@@ -6,6 +6,8 @@ Imports nothing slow: MIM runs a script with -h before it runs it.
 import argparse
 import os
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,11 +19,15 @@ class OneLineParser(argparse.ArgumentParser):
         """End with status 2, as argparse does."""
         self.exit(2, f'{self.prog}: {message}; -h lists the options\n')
 
+ROOT = Path(__file__).resolve().parents[1]  # of the checkout, or .mim
+
 
 def make_parser(description: str) -> argparse.ArgumentParser:
     """Make a parser with the options of every run from a config."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'config', help='config file, or the name of one of this package'
+    )
     parser.add_argument(
         '--work-dir',
         help='where the run writes; default: work_dir of the config, else '
@@ -97,6 +103,7 @@ def make_table_parser(
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse, and exit with one line where a file that was named is missing."""
     args = parser.parse_args()
+    args.config = find_config(args.config)
     # words that stand for no file
     words = dict(checkpoint='none', resume='auto')
     for name in ('config', 'checkpoint', 'resume'):
@@ -120,8 +127,58 @@ def refuse_missing(
             )
 
 
+def find_config(path: str) -> str:
+    """Find a config of this package by its name alone.
+
+    Args:
+        path (str): A file, or the name of a config, with or without ``.py``.
+
+    Returns:
+        str: The file; ``path`` itself where no config has that name.
+    """
+    if os.path.exists(path) or os.path.dirname(path):
+        return path
+    name = path.removesuffix('.py')
+    found = [*(ROOT / 'configs').rglob(f'{name}.py')]
+    return str(found[0]) if found else path
+
+
 def prefer_checkout() -> None:
     """In a checkout, import its own package, installed or not."""
-    root = Path(__file__).resolve().parents[1]
-    if (root / 'mcjepa_mm').is_dir():
-        sys.path.insert(0, str(root))
+    if (ROOT / 'mcjepa_mm').is_dir():
+        sys.path.insert(0, str(ROOT))
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script; what it refuses is its last line, without a traceback.
+
+    That holds for errors that this package raises itself, whoever passes them
+    on, and for files that are missing. Others are faults of the code and show
+    where. ``MCJEPA_MM_TRACEBACK=1`` shows it of all.
+
+    Args:
+        main (Callable): The script.
+    """
+    try:
+        main()
+    except Exception as error:
+        if os.environ.get('MCJEPA_MM_TRACEBACK') or not _is_refusal(error):
+            raise
+        # what was printed before stands before it
+        sys.stdout.flush()
+        sys.exit(f'{type(error).__name__}: {error}')
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether this package said ``raise``, or a file is missing."""
+    # mmengine's registries raise anew what a part of the config raised
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    if isinstance(error, FileNotFoundError):
+        return True
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    folders = [ROOT / 'tools']
+    if 'mcjepa_mm' in sys.modules:
+        folders.append(Path(sys.modules['mcjepa_mm'].__file__).parent)
+    ours = any(Path(last.filename).is_relative_to(x) for x in folders)
+    return ours and last.line.startswith('raise ')

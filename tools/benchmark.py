@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from _command_line import prefer_checkout
+from _command_line import prefer_checkout, run
 
 FOLDER = Path(__file__).resolve().parent / 'benchmarks'
 PARTS = sorted(
@@ -163,4 +163,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

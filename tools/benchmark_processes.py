@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _command_line import prefer_checkout
+from _command_line import prefer_checkout, run
 
 REPO = Path(__file__).resolve().parents[1]
 CONFIG = REPO / 'configs' / 'mcjepa_convnext.py'
@@ -119,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

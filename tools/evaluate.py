@@ -11,7 +11,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from _command_line import prefer_checkout
+from _command_line import find_config, prefer_checkout, run
 
 # What the table calls a metric, in the order of its rows.
 ROWS = {
@@ -53,7 +53,7 @@ NUM_SAMPLES = 4
 def parse_args() -> argparse.Namespace:
     """Read the command line, before anything heavy is imported."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file of the pretraining')
+    parser.add_argument('config', help='config file of the pretraining, or its name')
     parser.add_argument(
         'checkpoint', help='checkpoint, or the work dir to take the last of'
     )
@@ -194,6 +194,7 @@ def training_pictures(work_dir: Path) -> list[Path]:
 def main() -> None:
     """Evaluate before and after, and say where the results are."""
     args = parse_args()
+    args.config = find_config(args.config)
     if not Path(args.config).is_file():
         raise SystemExit(
             f'config {args.config} does not exist; the training wrote a copy '
@@ -232,4 +233,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

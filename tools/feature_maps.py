@@ -6,7 +6,7 @@ checkpoint tells the architecture; no config is needed.
 
 import argparse
 
-from _command_line import prefer_checkout, refuse_missing
+from _command_line import prefer_checkout, refuse_missing, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -86,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -8,7 +8,7 @@ import argparse
 import os
 from contextlib import closing
 
-from _command_line import prefer_checkout, refuse_missing
+from _command_line import prefer_checkout, refuse_missing, run
 
 # What mcjepa_mm.apis writes, which would be slow to import for a help text.
 FORMATS = ('flo', 'png', 'color', 'occ', 'video')
@@ -119,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -6,7 +6,7 @@ legend, and mask/NAME.png, whose pixels are the classes.
 
 import argparse
 
-from _command_line import prefer_checkout, refuse_missing
+from _command_line import prefer_checkout, refuse_missing, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

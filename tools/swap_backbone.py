@@ -8,7 +8,7 @@ project's own command, such as `mim train mmsegmentation FILE`.
 import argparse
 import warnings
 
-from _command_line import prefer_checkout
+from _command_line import prefer_checkout, run
 
 PROJECTS = 'mmseg|mmpretrain|mmdet|mmflow|mmcv|mmengine|torch'
 
@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -2,7 +2,7 @@
 
 import sys
 
-from _command_line import make_parser, parse, prefer_checkout
+from _command_line import make_parser, parse, prefer_checkout, run
 
 
 def main() -> None:
@@ -45,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

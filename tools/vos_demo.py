@@ -7,7 +7,7 @@ those of a checkpoint's encoder, or of the model of a config.
 
 import argparse
 
-from _command_line import prefer_checkout, refuse_missing
+from _command_line import prefer_checkout, refuse_missing, run
 
 PROPAGATOR = ('context_frames', 'radius', 'topk', 'temperature', 'max_memory')
 
@@ -152,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

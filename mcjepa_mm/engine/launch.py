@@ -1,7 +1,9 @@
 """From a command line to a runner: what the scripts in tools/ share."""
 
 import argparse
+import inspect
 import os.path as osp
+from difflib import get_close_matches
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -13,7 +15,21 @@ from .cores import share_cores
 from .hooks.end_workers_hook import EndWorkersHook
 from .process_group import join_processes
 from .resume import ResumeHook
+from .short_log_runner import ShortLogRunner
 from .unwrapped import unwrapped
+
+# What a runner takes, and what it and its parts read from the config.
+_RUN_KEYS = {
+    *inspect.signature(Runner.__init__).parameters,
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'runner_type',
+    'sync_bn',
+} - {'self', 'cfg'}
 
 
 def load_config(
@@ -35,10 +51,15 @@ def load_config(
 
     Returns:
         Config: The config that a runner can be built from.
+
+    Raises:
+        ValueError: If an option sets what no runner reads.
     """
     cfg = Config.fromfile(path)
     if cfg_options:
-        cfg.merge_from_dict(_parse_options(cfg_options))
+        options = _parse_options(cfg_options)
+        _refuse_without_effect(cfg, options)
+        cfg.merge_from_dict(options)
     cfg.launcher = launcher
     if work_dir is not None:
         cfg.work_dir = work_dir
@@ -69,7 +90,10 @@ def build_runner(cfg: Config) -> Runner:
     if get_device() == 'cpu':
         share_cores(cfg)
     resume, path = cfg.get('resume'), cfg.get('load_from')
-    runner = RUNNERS.build(cfg)
+    if cfg.get('runner_type'):
+        runner = RUNNERS.build(cfg)
+    else:
+        runner = ShortLogRunner.from_cfg(cfg)
     runner.register_hook(
         ResumeHook(path) if resume else _RefuseForeignCheckpoint()
     )
@@ -104,6 +128,31 @@ def initialize_model(runner: Runner) -> None:
     )
     # the same on all processes
     runner._init_model_weights()
+
+
+def _refuse_without_effect(cfg: Config, options: dict) -> None:
+    """A typing error, or a variable that the config has already used."""
+    for option in options:
+        key = option.partition('.')[0]
+        if key in _RUN_KEYS:
+            continue
+        if key in cfg:
+            raise ValueError(
+                f'{option} is a variable of the config, which has been used '
+                'by the time options are read: it would change nothing. Set '
+                'what the config makes of it'
+                + (
+                    ', or give --epochs and --epoch-length.'
+                    if key in ('epochs', 'iters_per_epoch')
+                    else '.'
+                )
+            )
+        like = get_close_matches(key, _RUN_KEYS, n=1)
+        raise ValueError(
+            f'{option} is no setting of a run and would change nothing'
+            + (f'; {like[0]} is one.' if like else '.')
+            + ' What code of your own reads belongs into a config file.'
+        )
 
 
 def _parse_options(options: list) -> dict:

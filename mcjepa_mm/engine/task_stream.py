@@ -155,5 +155,20 @@ def _build(name: str, dataloader: dict, runner: Runner) -> DataLoader:
     seeds = [runner.seed]
     broadcast_object_list(seeds)
     loader = runner.build_dataloader(config, seed=seeds[0])
+    _check_length(name, config, loader)
     protect_workers(loader)
     return loader
+
+
+def _check_length(name: str, config: dict, loader: DataLoader) -> None:
+    batches = config.get('num_batch_per_epoch')
+    if batches is None:
+        return
+    # mmengine takes its word for it, and would index behind the end
+    wanted, there = len(loader.dataset), len(loader.dataset._dataset)
+    if wanted > there:
+        raise ValueError(
+            f'The dataloader of {name!r}: num_batch_per_epoch={batches} takes '
+            f'{wanted} samples, the data set has {there}. Give it fewer, or '
+            'leave it out for a pass over all of them.'
+        )

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _command_line import prefer_checkout, run  # noqa: E402
 
 CONFIG = 'configs/pretrain/mjepa_convnext-micro_1xb4_embedded.py'
 HEAD = 'model.heads.motion'
@@ -97,8 +98,6 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
 def main() -> None:
     """Run what is missing, print the table of what is there."""
     args = parse_args()
-    from _command_line import prefer_checkout
-
     prefer_checkout()
     from mcjepa_mm.whole_file import write_whole
 
@@ -116,4 +115,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _command_line import prefer_checkout, run  # noqa: E402
 
 # Slide in x and y (pixels), growth, and turn (degrees).
 MOTIONS = {
@@ -77,8 +78,6 @@ def move(picture, motion):
 def main() -> None:
     """Predict, draw, print."""
     args = parse_args()
-    from _command_line import prefer_checkout
-
     prefer_checkout()
     import numpy as np
 
@@ -120,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

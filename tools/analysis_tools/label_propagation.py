@@ -27,6 +27,7 @@ from _command_line import (  # noqa: E402
     make_table_parser,
     prefer_checkout,
     refuse_missing,
+    run,
 )
 
 
@@ -408,4 +409,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

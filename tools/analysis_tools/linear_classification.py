@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _command_line import prefer_checkout, run  # noqa: E402
 
 LINEAR = 'mcjepa_convnext-micro_1xb64-linear-coslr-10e_embedded.py'
 KNN = 'mcjepa_convnext-micro_knn_embedded.py'
@@ -114,8 +115,6 @@ def probe(name: str, settings: dict, file: str, args, folder: Path) -> float:
 def main() -> None:
     """Probe, print."""
     args = parse_args()
-    from _command_line import prefer_checkout
-
     if not (Path(args.data) / 'train').is_dir():
         raise SystemExit(
             f'{args.data} holds no train/; write it first: mim run mcjepa_mm '
@@ -168,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

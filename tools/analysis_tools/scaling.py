@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing  # noqa: E402
+from _command_line import find_config, prefer_checkout, refuse_missing, run  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/mcjepa_convnext.py'
 WARM_UP = 2
@@ -66,6 +66,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--share', nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    args.config = find_config(args.config)
     refuse_missing(parser, 'config', args.config)
     values = (*args.batches, *args.resolutions, *args.processes)
     if min(*values, args.steps, args.threads) < 1:
@@ -264,4 +265,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout  # noqa: E402
+from _command_line import prefer_checkout, run  # noqa: E402
 
 # What mcjepa_mm.datasets.embedded_world.export knows, which would be slow to
 # import for a help text.
@@ -88,4 +88,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing  # noqa: E402
+from _command_line import prefer_checkout, refuse_missing, run  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -37,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -1,0 +1,50 @@
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.device import get_device
+from mmengine.runner import Runner
+from mmengine.utils.dl_utils import collect_env
+
+from mcjepa_mm.version import __version__
+
+
+class ShortLogRunner(Runner):
+    """mmengine's runner, whose log begins with the training.
+
+    The config, the environment and the order of the hooks take hundreds of
+    lines there. Here they are in files, which the log names: the config in
+    the work dir, where mmengine writes it in any case, ``environment.txt``
+    and ``hooks.txt`` beside the log.
+    """
+
+    def _log_env(self, env_cfg: dict) -> None:
+        settings = dict(
+            **env_cfg, **self._randomness_cfg, launcher=self._launcher
+        )
+        path = self._write('environment.txt', {**collect_env(), **settings})
+        self.logger.info(
+            f'mcjepa_mm {__version__}, Python {sys.version.split()[0]}, torch '
+            f'{torch.__version__}, {self._world_size} x {get_device()}, seed '
+            f'{self._seed}; more in {path}'
+        )
+        name = Path(self.cfg.filename or f'{self.timestamp}.py').name
+        self.logger.info(f'Config: {Path(self.work_dir, name)}')
+
+    def get_hooks_info(self) -> str:
+        """The names of the hooks in a line; when each runs, in a file.
+
+        Returns:
+            str: In the order of their priority.
+        """
+        path = self._write('hooks.txt', super().get_hooks_info())
+        names = ', '.join(type(hook).__name__ for hook in self.hooks)
+        return f'{names}; when each runs is in {path}'
+
+    def _write(self, name: str, content: str | dict) -> Path:
+        path = Path(self._log_dir, name)
+        if isinstance(content, dict):
+            content = '\n'.join(f'{k}: {v}' for k, v in content.items())
+        if self.rank == 0:
+            path.write_text(f'{content}\n', encoding='utf-8')
+        return path
