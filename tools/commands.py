@@ -31,7 +31,9 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     commands = find_commands()
     width = max(map(len, commands))
-    print('mim run mcjepa_mm COMMAND ..., or python -m mcjepa_mm COMMAND ...\n')
+    print(
+        'mim run mcjepa_mm COMMAND ..., or python -m mcjepa_mm COMMAND ...\n'
+    )
     for name, line in commands.items():
         print(f'{name:<{width}}  {line}')
     print('\nCOMMAND -h tells its options (MIM wants -- before -h).')

@@ -27,6 +27,7 @@ vis_backends = [
 ]
 visualizer = dict(type='Visualizer', vis_backends=vis_backends)
 
+log_processor = dict(type='ShortLogProcessor')
 log_level = 'INFO'
 load_from = None
 resume = False
