@@ -76,9 +76,10 @@ def draw_feature_maps(
         ValueError: If the checkpoint holds no encoder of colour images,
             there are no images, or size or strides are not possible.
 
-    Example:
-        >>> draw_feature_maps('epoch_8.pth', 'photos', 'out', untrained=True)
-        [PosixPath('out/bird.png'), PosixPath('out/dog.png')]
+    Example::
+
+        draw_feature_maps('epoch_8.pth', 'photos', 'out', untrained=True)
+        # [PosixPath('out/bird.png'), PosixPath('out/dog.png')]
     """
     if size is not None and size < 1:
         raise ValueError(f'size must be at least 1 px, got {size}')

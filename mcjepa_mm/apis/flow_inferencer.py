@@ -49,12 +49,13 @@ class FlowInferencer:
             encoded, flow is in pixels of the frames in any case: below 1 it
             is faster and reaches further. Defaults to None: the model's.
 
-    Example:
-        >>> inferencer = FlowInferencer('work/config.py', 'work/epoch_30.pth')
-        >>> (sample,) = inferencer(['a.png', 'b.png'])
-        >>> sample.pred_flow_fw.data  # (2, H, W), pixels, x then y
-        >>> for sample in inferencer.iterate('walk.mp4', batch_size=8):
-        ...     print(sample.frame_name, sample.pred_flow_fw.data.mean())
+    Example::
+
+        inferencer = FlowInferencer('work/config.py', 'work/epoch_30.pth')
+        (sample,) = inferencer(['a.png', 'b.png'])
+        sample.pred_flow_fw.data  # (2, H, W), pixels, x then y
+        for sample in inferencer.iterate('walk.mp4', batch_size=8):
+            print(sample.frame_name, sample.pred_flow_fw.data.mean())
     """
 
     def __init__(

@@ -49,9 +49,10 @@ class Segmentor:
         ValueError: If the config is not that of a segmentor, the checkpoint
             does not fill the model, or class names do not fit it.
 
-    Example:
-        >>> segmentor = Segmentor('work/config.py', 'work/iter_400.pth')
-        >>> segmentor(image)  # (H, W, 3) uint8, RGB -> (H, W) classes
+    Example::
+
+        segmentor = Segmentor('work/config.py', 'work/iter_400.pth')
+        segmentor(image)  # (H, W, 3) uint8, RGB -> (H, W) classes
     """
 
     def __init__(

@@ -86,10 +86,11 @@ class ObjectFollower:
         ValueError: If they do not go together, or for an option that is out
             of range.
 
-    Example:
-        >>> follower = ObjectFollower('work/epoch_8.pth')
-        >>> for frame in follower('dog.mp4', 'dog.png'):
-        ...     print(frame.name, frame.objects.max())
+    Example::
+
+        follower = ObjectFollower('work/epoch_8.pth')
+        for frame in follower('dog.mp4', 'dog.png'):
+            print(frame.name, frame.objects.max())
     """
 
     def __init__(

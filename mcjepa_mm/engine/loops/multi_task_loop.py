@@ -160,7 +160,11 @@ class MultiTaskValLoop(ValLoop):
         ValueError: If the two do not name the same tasks.
 
     Example:
-        >>> val_dataloader = dict(motion=dict(...), content=dict(...))
+        >>> pairs = dict(type='mcjepa_mm.EmbeddedPairs', length=64)
+        >>> images = dict(type='mcjepa_mm.EmbeddedImages', length=1000)
+        >>> val_dataloader = dict(
+        ...     motion=dict(batch_size=8, dataset=pairs),
+        ...     content=dict(batch_size=50, dataset=images))
         >>> val_evaluator = dict(
         ...     motion=dict(type='mcjepa_mm.FlowEPE'),
         ...     content=dict(type='mcjepa_mm.EmbeddingQuality'))

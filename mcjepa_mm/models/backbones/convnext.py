@@ -332,7 +332,25 @@ def _fit_state_dict(
             f'like {", ".join(has)}. Name the right `prefix` in '
             "init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...), "
             'or give a checkpoint of the same arch.'
+            + _say_settings(state_dict, prefix)
         )
+
+
+def _say_settings(state_dict: dict, prefix: str) -> str:
+    """The settings of the encoder that a checkpoint does hold, if any."""
+    from .trained import backbone_settings  # which knows the archs of here
+
+    keys = {
+        key.removeprefix(prefix): value
+        for key, value in state_dict.items()
+        if key.startswith(prefix)
+    }
+    stages = {f'stages.{i}.0.depthwise_conv.weight' for i in range(4)}
+    if not stages <= keys.keys():
+        return ''
+    settings = backbone_settings(keys, 'the checkpoint')
+    said = ', '.join(f'{k}={v!r}' for k, v in settings.items())
+    return f' The checkpoint has an MCJEPAConvNeXt({said}).'
 
 
 def _shape(value: object) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ class SplitStem(nn.Sequential):
         strides.
 
     Example:
+        >>> import torch
         >>> stem = SplitStem(96)
         >>> stem(torch.zeros(1, 3, 64, 64)).shape
         torch.Size([1, 96, 8, 8])

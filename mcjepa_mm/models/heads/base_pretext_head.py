@@ -65,11 +65,14 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
             applied by the pretrainer.
         """
 
-    @abstractmethod
     def predict(
         self,
         feats: tuple[Tensor, ...],
         inputs: Tensor,
         data_samples: list[BaseDataElement],
     ) -> list[BaseDataElement]:
-        """Add what the task predicts to each of the N data samples."""
+        """Add what the task predicts to each of the N data samples.
+
+        By default nothing: a task that is not validated needs no more.
+        """
+        return data_samples

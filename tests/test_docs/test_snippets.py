@@ -1,0 +1,148 @@
+"""Python in the documents: all of it compiles, and what can, runs.
+
+A comment before a block says what it needs (``<!-- needs epoch_8.pth -->``),
+then it is compiled alone, or in which file it lies (``<!-- file my_job.py
+-->``).
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mcjepa_mm.engine.job_length import set_job_length
+from mcjepa_mm.engine.launch import build_runner, load_config
+from mcjepa_mm.registry import MODELS
+
+REPO = Path(__file__).resolve().parents[2]
+CONFIGS = REPO / 'configs'
+BLOCK = re.compile(
+    r'(?:^<!-- (needs|file) (.*?) -->\n)?^```python\n(.*?)^```',
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def blocks():
+    for path in (REPO / 'README.md', *sorted((REPO / 'docs').glob('*.md'))):
+        text = path.read_text('utf-8')
+        for match in BLOCK.finditer(text):
+            line = text[: match.start()].count('\n') + 1
+            yield pytest.param(*match.groups(), id=f'{path.name}:{line}')
+
+
+def read(text, folder):
+    """A block as a config; those of this package are the checkout's."""
+    path = folder / 'block.py'
+    path.write_text(text.replace('mcjepa_mm::', f'{CONFIGS}/'))
+    return Config.fromfile(path)
+
+
+@pytest.mark.parametrize('word, what, text', [*blocks()])
+def test_python(word, what, text, tmp_path):
+    code = compile(text, 'block', 'exec')
+    if word:
+        return
+    if '_base_ =' in text:
+        assert read(text, tmp_path)
+    else:
+        exec(code, {})
+
+
+def find(document, beginning):
+    text = (REPO / 'docs' / document).read_text('utf-8')
+    (found,) = (x for *_, x in BLOCK.findall(text) if beginning in x)
+    return found
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Function of a name: a checkpoint of the default job of that name."""
+    folder = tmp_path_factory.mktemp('trained')
+    cfg = Config.fromfile(CONFIGS / 'mcjepa_convnext.py')
+    model = MODELS.build(dict(cfg.model.backbone, type='MCJEPAConvNeXt'))
+    weights = {f'backbone.{k}': v for k, v in model.state_dict().items()}
+
+    def trained(name):
+        (folder / name).parent.mkdir(exist_ok=True)
+        torch.save(dict(state_dict=weights), folder / name)
+        return folder
+
+    return trained
+
+
+@pytest.mark.parametrize(
+    'document, beginning, name',
+    [
+        ('pretraining.md', "checkpoint='epoch_8.pth'", 'epoch_8.pth'),
+        ('swap.md', "checkpoint='epoch_8.pth'", 'epoch_8.pth'),
+        (
+            'export.md',
+            "checkpoint='shared/",
+            'shared/mcjepa_convnext-1fad9f6d.pth',
+        ),
+    ],
+)
+def test_loads_the_file_that_it_names(
+    trained, document, beginning, name, monkeypatch
+):
+    names = {}
+    monkeypatch.chdir(trained(name))
+    exec(find(document, beginning), names)
+    cfg = names.get('backbone') or names['model']['backbone']
+    cfg = {k: v for k, v in cfg.items() if k != '_delete_'}
+    backbone = MODELS.build(cfg)
+    backbone.init_weights()
+    saved = torch.load(name, weights_only=True)['state_dict']
+    loaded = backbone.state_dict()
+    assert all(
+        torch.equal(x, saved[f'backbone.{k}']) for k, x in loaded.items()
+    )
+
+
+def test_another_size_names_its_own(trained, monkeypatch):
+    monkeypatch.chdir(trained('epoch_8.pth'))
+    backbone = MODELS.build(
+        dict(
+            type='mcjepa_mm.MCJEPAConvNeXt',
+            arch='pico',
+            init_cfg=dict(
+                type='Pretrained', checkpoint='epoch_8.pth', prefix='backbone.'
+            ),
+        )
+    )
+    said = r"arch=\{'depths': \(1, 1, 2, 1\), 'channels': \(48, 96, 160, 224\)"
+    with pytest.raises(ValueError, match=said):
+        backbone.init_weights()
+
+
+def test_a_task_of_your_own_trains(tmp_path, monkeypatch):
+    """As printed, but for the number of steps and the size of its batches."""
+    for word, name, text in BLOCK.findall(
+        (REPO / 'docs' / 'pretraining.md').read_text('utf-8')
+    ):
+        if word == 'file':
+            text = text.replace('mcjepa_mm::', f'{CONFIGS}/')
+            (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cfg = load_config(
+        str(tmp_path / 'my_job.py'),
+        work_dir=str(tmp_path / 'work'),
+        cfg_options=[
+            'train_dataloader.batch_size=4',
+            'train_dataloader.num_workers=0',
+            'train_dataloader.persistent_workers=False',
+        ],
+    )
+    motion = cfg.custom_hooks[0].tasks.motion.dataloader
+    motion.update(batch_size=2, num_workers=0, persistent_workers=False)
+    set_job_length(cfg, epochs=1, epoch_length=2)
+    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    runner = build_runner(cfg)
+    before = runner.model.heads.turn.classifier.weight.clone()
+    runner.train()
+    assert runner.iter == 2
+    assert not torch.equal(before, runner.model.heads.turn.classifier.weight)
+    losses = runner.message_hub.get_scalar('train/turn.turn').data[0]
+    assert len(losses) == 2 and torch.tensor(losses).isfinite().all()
