@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+ROOT = Path(__file__).resolve().parents[1]  # of the checkout, or .mim
+
 
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage before it."""
@@ -18,8 +20,6 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with status 2, as argparse does."""
         self.exit(2, f'{self.prog}: {message}; -h lists the options\n')
-
-ROOT = Path(__file__).resolve().parents[1]  # of the checkout, or .mim
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:

@@ -57,7 +57,7 @@ def _is_mim(process: int) -> bool:
         line = Path(f'/proc/{process}/cmdline').read_bytes()
     except OSError:  # of somebody else, or over
         return False
-    words = line.split(b'\0')[:3]
+    words = line.split(b'\0')[:6]
     return any(os.path.basename(word) == b'mim' for word in words)
 
 

@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from _command_line import OneLineParser, prefer_checkout, refuse_missing
+from _command_line import OneLineParser, prefer_checkout, refuse_missing, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -107,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -53,7 +53,9 @@ NUM_SAMPLES = 4
 def parse_args() -> argparse.Namespace:
     """Read the command line, before anything heavy is imported."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file of the pretraining, or its name')
+    parser.add_argument(
+        'config', help='config file of the pretraining, or its name'
+    )
     parser.add_argument(
         'checkpoint', help='checkpoint, or the work dir to take the last of'
     )

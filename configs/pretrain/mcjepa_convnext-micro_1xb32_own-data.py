@@ -4,8 +4,7 @@
 #   MCJEPA_IMAGES=/path/to/images MCJEPA_VIDEOS=/path/to/videos \
 #       mim train mcjepa_mm mcjepa_convnext-micro_1xb32_own-data.py
 #
-# Longer: train_cfg.max_epochs and param_scheduler.total_steps, 100 steps an
-# epoch, and the begin and length of custom_hooks.1, in epochs.
+# Longer: --epochs 34; an epoch is 100 steps.
 _base_ = ['../mcjepa_convnext.py', '../_base_/datasets/own_data_small.py']
 
 train_dataloader = dict(_delete_=True, **_base_.own_content_dataloader)

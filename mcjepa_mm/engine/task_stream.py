@@ -145,6 +145,14 @@ class TaskStream:
 
 def _build(name: str, dataloader: dict, runner: Runner) -> DataLoader:
     config = copy.deepcopy(dict(without_collate_scope(dataloader)))
+    if 'length' in config['sampler'] and 'num_batch_per_epoch' in config:
+        # FixedLengthSampler says how long an epoch is, the data set does not
+        config['sampler'] = dict(
+            config['sampler'],
+            length=config.pop('num_batch_per_epoch')
+            * config['batch_size']
+            * get_world_size(),
+        )
     config['dataset'] = dict(
         type='mcjepa_mm.SeededDataset', dataset=config['dataset']
     )

@@ -136,3 +136,20 @@ def test_an_epoch_longer_than_the_data(tmp_path, monkeypatch):
     said = 'num_batch_per_epoch=6 takes 24 samples, the data set has 20'
     with pytest.raises(ValueError, match=said):
         build_runner(cfg).train()
+
+
+def test_an_epoch_of_a_sampler_that_says_its_length(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(TOYS))
+    cfg = load_config(
+        str(TOYS / 'short_pretraining.py'),
+        work_dir=str(tmp_path),
+        cfg_options=[
+            f'custom_hooks.2.path={tmp_path / "losses.jsonl"}',
+            'experiment_name=sampler',
+        ],
+    )
+    cfg.train_dataloader.sampler = dict(type='FixedLengthSampler', length=40)
+    set_job_length(cfg, epochs=1, epoch_length=6)
+    runner = build_runner(cfg)
+    runner.train()
+    assert (runner.epoch, runner.iter) == (1, 6)

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing  # noqa: E402
+from _command_line import prefer_checkout, refuse_missing, run  # noqa: E402
 
 CONFIG = (
     Path(__file__).resolve().parents[2]
@@ -186,4 +186,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

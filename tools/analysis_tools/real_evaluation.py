@@ -22,7 +22,7 @@ import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing  # noqa: E402
+from _command_line import prefer_checkout, refuse_missing, run  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -210,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)
