@@ -121,10 +121,11 @@ def diagnose(
             there are too few pictures, the size is not possible, or features
             are not finite.
 
-    Example:
-        >>> (found,) = diagnose('epoch_8.pth')
-        >>> found.verdict
-        'nothing found'
+    Example::
+
+        (found,) = diagnose('epoch_8.pth')
+        found.verdict
+        # 'nothing found'
     """
     total = math.prod(_STRIDES)
     if size < total or size % total:
