@@ -50,6 +50,13 @@ custom_hooks = [
         main_task='content',
         tasks=dict(motion=dict(dataloader=motion_dataloader)),
     ),
+    # The forward-backward check means something once there is a flow.
+    dict(
+        type='ScheduleHook',
+        target='heads.motion.occlusion_weight',
+        begin=0.8 * epochs,
+        length=0.2 * epochs,
+    ),
     # The coarse levels need not end where the finest does.
     dict(
         type='ScheduleHook',
@@ -58,13 +65,6 @@ custom_hooks = [
         length=0.4 * epochs,
         start=1.0,
         end=0.1,
-    ),
-    # The forward-backward check means something once there is a flow.
-    dict(
-        type='ScheduleHook',
-        target='heads.motion.occlusion_weight',
-        begin=0.8 * epochs,
-        length=0.2 * epochs,
     ),
     dict(type='PretrainVisualizationHook', interval=3),
 ]
