@@ -13,9 +13,9 @@ train_dataloader = _base_.motion_train_dataloader
 train_dataloader.batch_size = batch
 train_dataloader.dataset.update(
     length=iters_per_epoch * batch,
-    size=(136, 136),
+    size=(144, 144),
     crop_size=(128, 128),
-    max_offset=8,
+    max_offset=16,
 )
 train_cfg = dict(
     type='ResumableTrainLoop', max_epochs=epochs, val_interval=epochs
@@ -50,6 +50,14 @@ custom_hooks = [
         target='heads.motion.occlusion_weight',
         begin=0.8 * epochs,
         length=0.2 * epochs,
+    ),
+    dict(
+        type='ScheduleHook',
+        target='heads.motion.rec_levels_weight',
+        begin=0.4 * epochs,
+        length=0.4 * epochs,
+        start=1.0,
+        end=0.1,
     ),
 ]
 default_hooks = dict(checkpoint=dict(interval=epochs))

@@ -240,7 +240,7 @@ def trial(args: argparse.Namespace) -> dict:
                 if 'motion' in tasks
                 else cfg.train_dataloader
             )
-            keys = ('size', 'crop_size', 'max_offset', 'offset_prob')
+            keys = ('size', 'crop_size', 'max_offset')
             as_trained = {
                 key: loader.dataset[key]
                 for key in keys

@@ -46,7 +46,12 @@ motion_train_dataloader = dict(
             frame_gap=1,
             pipeline=[
                 dict(type='mcjepa_mm.ResizePair', short_side=288),
-                dict(type='mcjepa_mm.RandomCropPair', crop_size=(256, 256)),
+                # up to 32 pixels apart: not the paper's, see docs/recipe.md
+                dict(
+                    type='mcjepa_mm.RandomCropPair',
+                    crop_size=(256, 256),
+                    max_offset=32,
+                ),
                 dict(type='mcjepa_mm.RandomFlipPair', horizontal=0.5),
                 dict(type='mcjepa_mm.PackViews'),
             ],

@@ -109,7 +109,8 @@ def test_rec_at_the_flows_of_levels():
     """The error of images at a level's size, beside that at their own."""
     losses = dict(rec=TERMS['rec'])
     options = dict(losses=losses, occlusion_weight=0.0, bidirectional=False)
-    inputs, feats = example(head := build(rec_levels=(0.0, 0.25), **options))
+    weights = dict(rec_levels=(0.0, 0.5), rec_levels_weight=0.5)
+    inputs, feats = example(head := build(**weights, **options))
     plain = build(**options)
     plain.decoder.flows = head.decoder.flows
     image = inputs * torch.tensor(STD).view(3, 1, 1) / 255
