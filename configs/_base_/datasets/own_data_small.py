@@ -84,10 +84,10 @@ own_content_dataloader = dict(
     ),
 )
 
-# Frames of any size are brought near the crop's, 128, a multiple of the largest
-# stride, 64, and cropped at places apart, as in the default job. Of slow videos
-# two frames further apart tell more, so pairs (t, t + 1) and (t, t + 2) are
-# mixed.
+# Frames of any size are brought near the crop's, 128, a multiple of the
+# largest stride, 64, and cropped at places apart, as in the default job. Of
+# slow videos two frames further apart tell more, so pairs (t, t + 1) and
+# (t, t + 2) are mixed.
 own_pairs_pipeline = [
     dict(type='mcjepa_mm.ResizePair', short_side=144),
     dict(type='mcjepa_mm.RandomCropPair', crop_size=(128, 128), max_offset=16),
