@@ -10,7 +10,7 @@ from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
 from mcjepa_mm.image_file import write_image
 from mcjepa_mm.models import MCJEPAConvNeXt
 
-ARCH = dict(depths=(1, 1, 1, 1), channels=(4, 6, 8, 10))
+ARCH = dict(depths=(1, 1, 1, 1), channels=(16, 12, 16, 20))
 STRIDES = (2, 2, 1, 2, 2, 2)
 
 
@@ -122,8 +122,8 @@ def test_maps_of_any_size_are_those_of_the_padded_image(checkpoint):
     image = EmbeddedWorld((64, 96)).scene(0).frame(0)
     maps = encode(encoder, image)
     assert [x.shape for x in maps] == [
-        (2, 32, 48),
-        *((2, 16, 24), (4, 16, 24), (6, 8, 12), (8, 4, 6), (10, 2, 3)),
+        (8, 32, 48),
+        *((8, 16, 24), (16, 16, 24), (12, 8, 12), (16, 4, 6), (20, 2, 3)),
     ]
     # by torchvision's convention: (x / 255 - mean) / std
     inputs = torch.tensor(image).permute(2, 0, 1)[None] / 255

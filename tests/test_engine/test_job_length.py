@@ -34,7 +34,9 @@ def test_the_default_job_in_four_steps():
     assert cfg.train_cfg.max_epochs == cfg.train_cfg.val_interval == 1
     assert cfg.train_dataloader.num_batch_per_epoch == 4
     assert cfg.param_scheduler.total_steps == 4
-    assert ramps(cfg) == [(pytest.approx(0.8), pytest.approx(0.2))]
+    occlusion, coarse = ramps(cfg)
+    assert occlusion == (pytest.approx(0.8), pytest.approx(0.2))
+    assert coarse == (pytest.approx(0.4), pytest.approx(0.4))
     assert cfg.default_hooks.checkpoint.interval == 1
     assert cfg.default_hooks.logger.interval == 50
 

@@ -93,12 +93,13 @@ class FlowHead(BasePretextHead):
             to 2. Prediction always takes 2.
         bidirectional (bool): Sum the terms over both directions (mean of the
             two) and not only from t to t + 1 (?). Defaults to True.
-        rec_levels (Sequence[float]): Weight, level by level, finest first,
-            of ``rec`` taken at the flow of that level as well, on the images
-            at its size, as ARFlow does (arXiv 2003.13045). Without it small
-            motions are learnt by the fine levels alone, and the coarse ones
-            get no gradient of what the frames show (I). Not in the paper.
-            Defaults to (): at the image's size only.
+        rec_levels (Sequence[float]): Weight for each level of the pyramid,
+            fine to coarse, of ``rec`` taken at the flow of that level as
+            well, on the images at its size, as ARFlow does (arXiv
+            2003.13045). Without it small motions are learnt by the fine
+            levels alone, and the coarse ones get no gradient of what the
+            frames show (I). Not in the paper. Defaults to (): at the image's
+            size only.
         rec_levels_weight (float): Of all ``rec_levels`` together, for a
             ``ScheduleHook``: they begin what the finest level has to end.
             Defaults to 1.
@@ -191,7 +192,9 @@ class FlowHead(BasePretextHead):
             terms['rec'] = self.losses['rec'](
                 frames[:n], warp(others[:n], flow[:n]), mask
             )
-            for weight, level in zip(self.rec_levels, flows):
+            # the finer levels may have no flow
+            weights = self.rec_levels[-len(flows) :]
+            for weight, level in zip(weights, flows):
                 if weight:
                     image, other, seen = (
                         F.interpolate(x[:n], level.shape[-2:], mode='area')
