@@ -49,11 +49,16 @@ class EmbeddedPairs(Dataset):
         size: tuple[int, int] = (128, 128),
         with_gt: bool = True,
         num_frames: int = 2,
+        crop_size: tuple[int, int] | None = None,
+        max_offset: int = 0,
+        jitter: dict | None = None,
         **world,
     ) -> None:
         self.length = length
         self.with_gt = with_gt
         self.num_frames = num_frames
+        self.crop_size = crop_size
+        self.max_offset = max_offset
         self.world = EmbeddedWorld(
             size, seed=(seed, _KIND, split_number(split)), **world
         )
@@ -87,7 +92,40 @@ class EmbeddedPairs(Dataset):
                     PixelData(data=occlusion[None]), f'gt_occ_{name}'
                 )
         frames = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))
+        if self.crop_size:
+            frames, sample = self._crop(frames, sample)
         return dict(inputs=torch.from_numpy(frames), data_samples=sample)
+
+    def _crop(self, frames, sample):
+        h, w = self.crop_size
+        room = np.array(frames.shape[-2:]) - (h, w)
+        first = np.random.randint(0, room + 1)
+        low = np.maximum(first - self.max_offset, 0)
+        high = np.minimum(first + self.max_offset, room)
+        second = np.random.randint(low, high + 1)
+        places = [first, second]
+        cut = [
+            f[:, y : y + h, x : x + w] for f, (y, x) in zip(frames, places)
+        ]
+        if self.with_gt:
+            out = BaseDataElement(
+                metainfo=dict(sample.metainfo, img_shape=self.crop_size)
+            )
+            for name, a, b in (('fw', first, second), ('bw', second, first)):
+                y, x = a
+                flow = sample.get(f'gt_flow_{name}').data
+                flow = flow[:, y : y + h, x : x + w].clone()
+                flow += torch.tensor((a - b)[::-1].copy())[:, None, None]
+                occ = sample.get(f'gt_occ_{name}').data
+                occ = occ[:, y : y + h, x : x + w]
+                gx = flow[0] + torch.arange(w)
+                gy = flow[1] + torch.arange(h)[:, None]
+                out_ = (gx < 0) | (gx > w - 1) | (gy < 0) | (gy > h - 1)
+                occ = torch.maximum(occ, out_[None].float())
+                out.set_field(PixelData(data=flow), f'gt_flow_{name}')
+                out.set_field(PixelData(data=occ), f'gt_occ_{name}')
+            sample = out
+        return np.stack(cut), sample
 
 
 def split_number(split: str) -> int:

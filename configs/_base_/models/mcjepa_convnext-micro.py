@@ -46,7 +46,7 @@ model = dict(
                 # them, at this batch.
                 reg=dict(loss_weight=0.01),
                 cycle=dict(loss_weight=0.002),
-                smooth=dict(loss_weight=6.0),
+                smooth=dict(loss_weight=20.0),
                 vc=dict(max_samples=2048),
             ),
         ),

@@ -114,6 +114,7 @@ class FlowHead(BasePretextHead):
         occlusion_weight: float = 1.0,
         num_frames: int = 2,
         bidirectional: bool = True,
+        rec_levels: Sequence[float] = (),
         loss_weight: float = 1.0,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -148,6 +149,7 @@ class FlowHead(BasePretextHead):
         self.occlusion_cfg = occlusion_cfg
         self.occlusion_weight = occlusion_weight
         self.bidirectional = bidirectional
+        self.rec_levels = tuple(rec_levels)
         for name, value in (('mean', mean), ('std', std)):
             self.register_buffer(
                 name,
@@ -176,11 +178,17 @@ class FlowHead(BasePretextHead):
             terms['rec'] = self.losses['rec'](
                 frames[:n], warp(others[:n], flow[:n]), mask
             )
+            for weight, f in zip(self.rec_levels, flows):
+                if weight:
+                    a, b, m = (
+                        F.interpolate(x[:n], size=f.shape[-2:], mode='area')
+                        for x in (frames, others, mask)
+                    )
+                    terms['rec'] = terms['rec'] + weight * self.losses['rec'](
+                        a, warp(b, f[:n]), m
+                    )
         if 'smooth' in self.losses:
-            image = F.interpolate(
-                frames[:n], size=flows[0].shape[-2:], mode='area'
-            )
-            terms['smooth'] = self.losses['smooth'](flows[0][:n], image)
+            terms['smooth'] = self.losses['smooth'](flow[:n], frames[:n])
         # The finer levels that the decoder leaves out have no flow.
         source, target = (p[-len(flows) :] for p in pyramids)
         if 'reg' in self.losses or 'cycle' in self.losses:

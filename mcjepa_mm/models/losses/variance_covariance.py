@@ -76,6 +76,8 @@ class FeatureVCLoss(nn.Module):
         self,
         variance: Sequence[float] = (0.0001, 0.001, 0.01, 0.01, 0.01, 0.01),
         covariance: Sequence[float] = (0.0, 0.0, 0.0, 0.001, 0.04, 0.04),
+        mean: Sequence[float] | None = None,
+        position_free: bool = False,
         max_samples: int = 4096,
         gamma: float = 1.0,
         gather: bool = True,
@@ -96,6 +98,8 @@ class FeatureVCLoss(nn.Module):
             raise ValueError(
                 f'max_samples must be at least 2, got {max_samples}'
             )
+        self.mean = tuple(mean or (0.0,) * len(variance))
+        self.position_free = position_free
         self.variance = tuple(variance)
         self.covariance = tuple(covariance)
         self.max_samples = max_samples
@@ -130,16 +134,20 @@ class FeatureVCLoss(nn.Module):
             )
         if self.gather:
             check_shapes(feats[:1])
-        weights = list(zip(self.variance, self.covariance))
+        if self.position_free:
+            feats = [f - f.mean(0, keepdim=True) for f in feats]
+        weights = list(zip(self.variance, self.covariance, self.mean))
         samples = self._samples(
             [f for f, weight in zip(feats, weights) if any(weight)], num_views
         )
         samples = [raise_precision(x) for x in samples]
         if self.gather:
             samples = [x.flatten(0, 1) for x in gather_packed(samples)]
-        spread = correlation = samples[0].new_zeros(())
+        spread = correlation = constant = samples[0].new_zeros(())
         active = [weight for weight in weights if any(weight)]
-        for z, (of_variance, of_covariance) in zip(samples, active):
+        for z, (of_variance, of_covariance, of_mean) in zip(samples, active):
+            if of_mean:
+                constant = constant + of_mean * z.mean(0).square().mean()
             if of_variance:
                 spread = spread + of_variance * variance(z, gamma=self.gamma)
             if of_covariance:
@@ -147,6 +155,7 @@ class FeatureVCLoss(nn.Module):
         return dict(
             variance=self.loss_weight * spread,
             covariance=self.loss_weight * correlation,
+            mean=self.loss_weight * constant,
         )
 
     def _samples(self, feats: list[Tensor], num_views: int) -> list[Tensor]:
