@@ -111,9 +111,17 @@ class MultiTaskPretrainer(BaseModel):
         losses = {}
         for task, views in inputs.items():
             head = self.heads[task]
-            terms = head.loss(
-                self.extract_feat(views), views, self.extract_feat
-            )
+            needed = getattr(head, 'needs_feats', True)
+            feats = self.extract_feat(views) if needed else None
+            if getattr(head, 'motion', None):
+                terms = head.loss(
+                    feats,
+                    views,
+                    self.extract_feat,
+                    self.heads[head.motion],
+                )
+            else:
+                terms = head.loss(feats, views, self.extract_feat)
             losses.update(
                 {
                     f'{task}.{name}': head.loss_weight * term
