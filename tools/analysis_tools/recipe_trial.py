@@ -31,6 +31,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--work-dir', required=True)
     parser.add_argument('--out', default='docs/results/recipe.jsonl')
+    parser.add_argument(
+        '--measure', help='a checkpoint to measure; nothing is trained'
+    )
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--cfg-options', nargs='+', default=[])
     return parser.parse_args()
@@ -126,6 +129,54 @@ def flow_figures(model, crop: dict) -> dict:
     return {k: torch.stack(v).mean().item() for k, v in errors.items()}
 
 
+def object_figures(model) -> dict:
+    """Ridge probes of cells: figure-ground and the class of objects.
+
+    Levels 2 to 5 at stride 8, 150 scenes to fit, 50 to test, classes
+    weighted equally; balanced accuracies in per cent (chance 50 and 10).
+    """
+    import numpy as np
+    import torch
+    import torch.nn.functional as F
+
+    from mcjepa_mm.datasets import EmbeddedPairs
+
+    world = EmbeddedPairs(200, split='val', seed=2).world
+    scenes = [world.scene(i) for i in range(200)]
+    frames = np.stack([s.frame(0).transpose(2, 0, 1) for s in scenes])
+    labels = np.stack([s.class_mask(0)[4::8, 4::8] for s in scenes])
+    labels = torch.from_numpy(labels).long().flatten(1)
+    cells = []
+    for chunk in torch.from_numpy(frames).split(25):
+        views = model.data_preprocessor.tasks['motion'](dict(inputs=chunk))
+        feats = model.extract_feat(views['inputs'])[2:]
+        grid = [
+            F.interpolate(x, (16, 16), mode='bilinear', align_corners=False)
+            for x in feats
+        ]
+        cells.append(torch.cat(grid, 1).movedim(1, -1).flatten(1, 2))
+    cells = torch.cat(cells).double()
+    out = {}
+    for name, target, keep in (
+        ('figure_ground', (labels > 0).long(), labels >= 0),
+        ('object_class', labels - 1, labels > 0),
+    ):
+        fit, test = keep[:150], keep[150:]
+        x, y = cells[:150][fit], target[:150][fit]
+        mean, std = x.mean(0), x.std(0) + 1e-6
+        x = F.pad((x - mean) / std, (0, 1), value=1.0)
+        count = y.bincount().double()
+        weight = (len(y) / len(count) / count)[y][:, None]
+        gram = x.T @ (weight * x)
+        gram.diagonal().add_(1e-2 * gram.diagonal().mean())
+        w = torch.linalg.solve(gram, x.T @ (weight * F.one_hot(y).double()))
+        x, y = cells[150:][test], target[150:][test]
+        found = (F.pad((x - mean) / std, (0, 1), value=1.0) @ w).argmax(1)
+        hits = [(found[y == c] == c).double().mean() for c in y.unique()]
+        out[name] = round(100 * torch.stack(hits).mean().item(), 2)
+    return out
+
+
 def centred_knn(model, dataset) -> float:
     """kNN accuracy in per cent of centred embeddings."""
     import torch
@@ -168,17 +219,25 @@ def main() -> None:
     ]
     for value in (args.arm, args.seed):
         cfg.experiment_name = f'{args.arm}-{value}'
-    start, cpu = time.time(), time.process_time()
+    start = time.time()
     runner = build_runner(cfg)
     torch.set_num_threads(args.threads)
-    trained = time.process_time()
-    runner.train()
+    if args.measure:
+        runner.val_loop  # noqa: B018  (built when asked for)
+        if args.measure == 'none':
+            runner._init_model_weights()
+        else:
+            runner.load_checkpoint(args.measure)
+        runner.val_loop.run()
+    else:
+        runner.train()
     model = runner.model.eval()
     scalars = runner.message_hub.log_scalars
     line = dict(arm=args.arm, seed=args.seed, steps=runner.iter)
     line['seconds'] = round(time.time() - start)
-    times = list(scalars['train/time']._log_history)
-    line['step'] = round(float(sorted(times)[len(times) // 2]), 3)
+    if 'train/time' in scalars:
+        times = sorted(scalars['train/time']._log_history)
+        line['step'] = round(float(times[len(times) // 2]), 3)
     for key in ('motion/EPE_ratio', 'content/kNN', 'propagation/JF_mean'):
         if f'val/{key}' in scalars:
             line[key] = round(float(scalars[f'val/{key}'].current()), 4)
@@ -187,6 +246,7 @@ def main() -> None:
             content = runner.val_loop.dataloader.loaders['content'].dataset
             line['kNN_centred'] = round(centred_knn(model, content), 2)
         line['levels'] = encoder_figures(model)
+        line.update(object_figures(model))
         if 'motion' in model.heads:
             hooks = {h['type']: h for h in cfg.custom_hooks}
             tasks = hooks['MultiTaskHook'].get('tasks', {})
