@@ -39,7 +39,6 @@ class SSIM(nn.Module):
 
 def smoothness(flow: Tensor, image: Tensor, edge: float = 10.0) -> Tensor:
     """Edge-aware second-order smoothness of the normalised flow."""
-    image = F.interpolate(image, flow.shape[-2:], mode='area')
     flow = flow / min(flow.shape[-2:])
     step_x = (image[..., 2:] - image[..., :-2]).abs().mean(1, keepdim=True)
     step_y = (image[..., 2:, :] - image[..., :-2, :]).abs()

@@ -222,8 +222,7 @@ class PlainStep(nn.Module):
             error = image - warped
             error = error.abs() + error**2 + self.ssim(image, warped)
             rec.append(error)
-        smooth = smoothness(flows1[0], images[0])
-        smooth = (smooth + smoothness(flows2[0], images[1])) / 2
+        smooth = sum(map(smoothness, full, images)) / 2
 
         reg = cycle = spread = correlation = 0.0
         for i, (feat1, feat2) in enumerate(zip(feats1, feats2)):

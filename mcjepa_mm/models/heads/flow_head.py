@@ -51,7 +51,7 @@ class FlowHead(BasePretextHead):
     ====== ===============================================================
     rec    photometric, on the image at the finest flow
     reg    feature of t against the warped feature of t + 1, per level
-    smooth edge-aware smoothness of the finest flow
+    smooth edge-aware smoothness of the finest flow, at the image's size
     cycle  feature of t warped forth and back against itself, per level
     vc     variance and covariance of the encoder's maps, every level
     ====== ===============================================================

@@ -41,7 +41,7 @@ def smoothness_loss(
     Args:
         flow (Tensor): (N, 2, H, W) in pixels of its own level.
         image (Tensor): (N, C, H, W) in [0, 1], the frame on whose grid the
-            flow lies, resized to the flow's size.
+            flow lies.
         order (int): 1 (constant flow is free) or 2 (linear flow is free).
             The paper gives none (?); T and ARFlow's KITTI recipe use 2.
             Defaults to 2.
@@ -90,8 +90,10 @@ class SmoothnessLoss(nn.Module):
         order (int): 1 or 2. Defaults to 2.
         edge (float): Edge constant. Defaults to 10.
         normalize (bool): Divide the flow by min(H, W). Defaults to True.
-        loss_weight (float): Weight. The paper's is 75 (T); small images want
-            far less (I), about 1 at 96 x 128. Defaults to 75.
+        loss_weight (float): Weight. The paper's is 75 (T), for a flow at the
+            size of the image, as in ARFlow: a second difference grows with
+            the square of the pixel's size, so the same weight at stride 2
+            counts 3.4 times. Small images want far less (I). Defaults to 75.
     """
 
     def __init__(

@@ -152,11 +152,13 @@ class FeatureVCLoss(nn.Module):
                 spread = spread + of_variance * variance(z, gamma=self.gamma)
             if of_covariance:
                 correlation = correlation + of_covariance * covariance(z)
-        return dict(
+        terms = dict(
             variance=self.loss_weight * spread,
             covariance=self.loss_weight * correlation,
-            mean=self.loss_weight * constant,
         )
+        if any(self.mean):
+            terms['mean'] = self.loss_weight * constant
+        return terms
 
     def _samples(self, feats: list[Tensor], num_views: int) -> list[Tensor]:
         """Every position of the small levels, some of the large ones."""
