@@ -115,7 +115,6 @@ class MCJEPAConvNeXt(BaseModule):
         frozen_stages: int = 0,
         with_cp: bool = False,
         contiguous: bool = False,
-        pad_mode: str = 'zeros',
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg or copy.deepcopy(INIT_CFG))
@@ -174,7 +173,6 @@ class MCJEPAConvNeXt(BaseModule):
                             layer_scale_init_value=layer_scale_init_value,
                             norm_cfg=norm_cfg,
                             with_cp=with_cp,
-                            pad_mode=pad_mode,
                         )
                         for _ in range(depth)
                     ]

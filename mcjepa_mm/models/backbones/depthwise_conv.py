@@ -32,9 +32,7 @@ class DepthwiseConv(nn.Conv2d):
         Input and output: (N, C, H, W).
     """
 
-    def __init__(
-        self, channels: int, *, kernel_size: int, pad_mode: str = 'zeros'
-    ) -> None:
+    def __init__(self, channels: int, *, kernel_size: int) -> None:
         super().__init__(
             channels,
             channels,
@@ -42,23 +40,8 @@ class DepthwiseConv(nn.Conv2d):
             padding=kernel_size // 2,
             groups=channels,
         )
-        self.pad_mode = pad_mode
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.pad_mode != 'zeros':
-            p = self.padding[0]
-            h, w = x.shape[-2:]
-            rows = torch.arange(-p, h + p, device=x.device).clamp(0, h - 1)
-            cols = torch.arange(-p, w + p, device=x.device).clamp(0, w - 1)
-            x = x.index_select(2, rows).index_select(3, cols)
-            x = x.contiguous(memory_format=torch.channels_last)
-            y = self.convolve(x)
-            return y[:, :, p : p + h, p : p + w].contiguous(
-                memory_format=torch.channels_last
-            )
-        return self.convolve(x)
-
-    def convolve(self, x: Tensor) -> Tensor:
         if torch.is_grad_enabled() and _is_for_fast_gradient(
             x, self.kernel_size[0]
         ):

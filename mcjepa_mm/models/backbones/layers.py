@@ -145,12 +145,9 @@ class ConvNeXtBlock(nn.Module):
         layer_scale_init_value: float,
         norm_cfg: dict,
         with_cp: bool,
-        pad_mode: str = 'zeros',
     ) -> None:
         super().__init__()
-        self.depthwise_conv = DepthwiseConv(
-            channels, kernel_size=7, pad_mode=pad_mode
-        )
+        self.depthwise_conv = DepthwiseConv(channels, kernel_size=7)
         self.norm = build_norm(norm_cfg, channels)
         self.pointwise_conv1 = nn.Linear(channels, 4 * channels)
         self.pointwise_conv2 = nn.Linear(4 * channels, channels)

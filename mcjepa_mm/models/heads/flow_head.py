@@ -93,6 +93,12 @@ class FlowHead(BasePretextHead):
             to 2. Prediction always takes 2.
         bidirectional (bool): Sum the terms over both directions (mean of the
             two) and not only from t to t + 1 (?). Defaults to True.
+        rec_levels (Sequence[float]): Weight, level by level, finest first,
+            of ``rec`` taken at the flow of that level as well, on the images
+            at its size, as ARFlow does (arXiv 2003.13045). Without it small
+            motions are learnt by the fine levels alone, and the coarse ones
+            get no gradient of what the frames show (I). Not in the paper.
+            Defaults to (): at the image's size only.
         loss_weight (float): Weight of the task: "flow_weight" of the paper,
             where both tasks gain up to about 0.1 (P). Defaults to 1.
         init_cfg (dict, optional): mmengine's initialisation.
@@ -178,14 +184,14 @@ class FlowHead(BasePretextHead):
             terms['rec'] = self.losses['rec'](
                 frames[:n], warp(others[:n], flow[:n]), mask
             )
-            for weight, f in zip(self.rec_levels, flows):
+            for weight, level in zip(self.rec_levels, flows):
                 if weight:
-                    a, b, m = (
-                        F.interpolate(x[:n], size=f.shape[-2:], mode='area')
+                    image, other, seen = (
+                        F.interpolate(x[:n], level.shape[-2:], mode='area')
                         for x in (frames, others, mask)
                     )
                     terms['rec'] = terms['rec'] + weight * self.losses['rec'](
-                        a, warp(b, f[:n]), m
+                        image, warp(other, level[:n]), seen
                     )
         if 'smooth' in self.losses:
             terms['smooth'] = self.losses['smooth'](flow[:n], frames[:n])

@@ -51,11 +51,18 @@ class FeatureVCLoss(nn.Module):
     first there (I): variance 0.01, 0.01, 0.01, 0.01, 0.001, 0.0001 and
     covariance 0.04, 0.04, 0.001, 0, 0, 0.
 
+    Neither term sees the mean of the features, and a mean that is large
+    beside what varies is what the other terms of the flow leave: they ask for
+    features that are alike. ``mean`` holds it down (I, not in the paper).
+
     Args:
         variance (Sequence[float]): Weight of the variance hinge per level,
             fine to coarse.
         covariance (Sequence[float]): Weight of the covariance per level, fine
-            to coarse. A level whose two weights are 0 costs nothing.
+            to coarse. A level whose weights are all 0 costs nothing.
+        mean (Sequence[float], optional): Weight per level, fine to coarse, of
+            the mean over channels of the square of their mean over samples.
+            Defaults to None: there is no such term.
         max_samples (int): Samples per level over all processes together: of
             a level with more, every map gives the same number of positions
             (at least one), drawn anew at each call. Process 0 draws for all,
@@ -77,31 +84,32 @@ class FeatureVCLoss(nn.Module):
         variance: Sequence[float] = (0.0001, 0.001, 0.01, 0.01, 0.01, 0.01),
         covariance: Sequence[float] = (0.0, 0.0, 0.0, 0.001, 0.04, 0.04),
         mean: Sequence[float] | None = None,
-        position_free: bool = False,
         max_samples: int = 4096,
         gamma: float = 1.0,
         gather: bool = True,
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        if len(variance) != len(covariance):
+        mean = (0.0,) * len(variance) if mean is None else tuple(mean)
+        if not len(variance) == len(covariance) == len(mean):
             raise ValueError(
-                'variance and covariance need one weight per level each, got '
-                f'{len(variance)} and {len(covariance)} weights'
+                'variance, covariance and mean need one weight per level '
+                f'each, got {len(variance)}, {len(covariance)} and '
+                f'{len(mean)} weights'
             )
-        if not any((*variance, *covariance)):
+        if not any((*variance, *covariance, *mean)):
             raise ValueError(
-                f'all weights are 0, got variance={tuple(variance)} and '
-                f'covariance={tuple(covariance)}: leave the loss out instead'
+                f'all weights are 0, got variance={tuple(variance)}, '
+                f'covariance={tuple(covariance)} and mean={mean}: leave the '
+                'loss out instead'
             )
         if max_samples < 2:
             raise ValueError(
                 f'max_samples must be at least 2, got {max_samples}'
             )
-        self.mean = tuple(mean or (0.0,) * len(variance))
-        self.position_free = position_free
         self.variance = tuple(variance)
         self.covariance = tuple(covariance)
+        self.mean = mean
         self.max_samples = max_samples
         self.gamma = gamma
         self.gather = gather
@@ -110,7 +118,7 @@ class FeatureVCLoss(nn.Module):
     def forward(
         self, feats: Sequence[Tensor], num_views: int = 1
     ) -> dict[str, Tensor]:
-        """The two weighted terms, summed over levels.
+        """The weighted terms, summed over levels.
 
         Args:
             feats (Sequence[Tensor]): (N, C, H, W) per level, fine to coarse.
@@ -119,7 +127,8 @@ class FeatureVCLoss(nn.Module):
                 for which map. Defaults to 1.
 
         Returns:
-            dict[str, Tensor]: Scalars ``variance`` and ``covariance``.
+            dict[str, Tensor]: Scalars ``variance`` and ``covariance``, and
+            ``mean`` if it has a weight.
 
         Raises:
             ValueError: If there is not one weight per level, a level has
@@ -134,8 +143,6 @@ class FeatureVCLoss(nn.Module):
             )
         if self.gather:
             check_shapes(feats[:1])
-        if self.position_free:
-            feats = [f - f.mean(0, keepdim=True) for f in feats]
         weights = list(zip(self.variance, self.covariance, self.mean))
         samples = self._samples(
             [f for f, weight in zip(feats, weights) if any(weight)], num_views

@@ -105,6 +105,24 @@ def test_terms_equal_the_formulas_without_a_mask():
     assert set(terms) == {*expected, 'vc_variance', 'vc_covariance'}
 
 
+def test_rec_at_the_flows_of_levels():
+    """The error of images at a level's size, beside that at their own."""
+    losses = dict(rec=TERMS['rec'])
+    options = dict(losses=losses, occlusion_weight=0.0, bidirectional=False)
+    inputs, feats = example(head := build(rec_levels=(0.0, 0.25), **options))
+    plain = build(**options)
+    plain.decoder.flows = head.decoder.flows
+    image = inputs * torch.tensor(STD).view(3, 1, 1) / 255
+    image = image + torch.tensor(MEAN).view(3, 1, 1) / 255
+    # every 4 x 4 pixels of a frame are one of the level of stride 4
+    small = image.unflatten(-1, (6, 4)).unflatten(-3, (4, 4)).mean((-1, -3))
+    gap = small[:, 0] - warp(small[:, 1], head.decoder.flows[1][:2])
+    torch.testing.assert_close(
+        head.loss(feats, inputs)['rec'],
+        plain.loss(feats, inputs)['rec'] + (gap.abs() + gap**2).mean() / 4,
+    )
+
+
 def test_both_directions_are_the_mean_of_the_two():
     """Bidirectional = half of forward plus half of the swapped pair."""
     inputs, feats = example(head := build(occlusion_weight=0.0))

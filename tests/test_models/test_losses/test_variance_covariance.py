@@ -47,6 +47,18 @@ def test_equals_loops_with_one_weight_per_level():
         assert terms[name].item() == pytest.approx(expected)
 
 
+def test_the_mean_of_the_samples_is_penalised():
+    feats = [feat + 0.5 for feat in pyramid()]
+    zeros, weights = (0.0, 0.0, 0.0), (0.0, 3.0, 0.1)
+    loss = FeatureVCLoss(zeros, zeros, mean=weights, loss_weight=2.0)
+    expected = 2 * sum(
+        w * np.mean(feat.numpy().mean(axis=(0, 2, 3)) ** 2)
+        for w, feat in zip(weights, feats)
+    )
+    assert loss(feats)['mean'].item() == pytest.approx(expected)
+    assert 'mean' not in FeatureVCLoss((1.0,) * 3, (1.0,) * 3)(feats)
+
+
 def test_defaults_are_the_papers_numbers_fine_to_coarse():
     loss = FeatureVCLoss()
     assert loss.variance[::-1] == (0.01, 0.01, 0.01, 0.01, 0.001, 0.0001)
@@ -54,7 +66,8 @@ def test_defaults_are_the_papers_numbers_fine_to_coarse():
 
 
 def test_gradcheck():
-    loss = FeatureVCLoss((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    ones = (1.0, 1.0, 1.0)
+    loss = FeatureVCLoss(ones, ones, mean=ones)
     feats = [feat.requires_grad_() for feat in pyramid()]
     assert torch.autograd.gradcheck(
         lambda *feats: tuple(loss(feats).values()), feats
@@ -122,8 +135,10 @@ def test_bfloat16_is_computed_in_float32():
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match='2 and 3 weights'):
+    with pytest.raises(ValueError, match='2, 3 and 2 weights'):
         FeatureVCLoss((1.0, 1.0), (1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match='2, 2 and 1 weights'):
+        FeatureVCLoss((1.0, 1.0), (1.0, 1.0), mean=(1.0,))
     with pytest.raises(ValueError, match='all weights are 0'):
         FeatureVCLoss((0.0, 0.0), (0.0, 0.0))
     with pytest.raises(ValueError, match='at least 2, got 1'):
