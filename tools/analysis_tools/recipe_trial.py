@@ -254,7 +254,7 @@ def main() -> None:
                 'dataloader', cfg.train_dataloader
             )['dataset']
             crop = {
-                k: pairs[k] for k in ('crop_size', 'max_offset') if k in pairs
+                k: pairs[k] for k in ('size', 'crop_size', 'max_offset') if k in pairs
             }
             line['cropped'] = flow_figures(model, crop)
             line['whole'] = flow_figures(model, {})
