@@ -5,6 +5,7 @@ import torch
 from mmengine.structures import BaseDataElement, PixelData
 from torch.utils.data import Dataset
 
+from mcjepa_mm.datasets.crops import cut, cut_flow, draw_corners
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
 from mcjepa_mm.registry import DATASETS
 
@@ -25,6 +26,10 @@ class EmbeddedPairs(Dataset):
     - ``gt_occ_fw``, ``gt_occ_bw``: PixelData, (1, H, W) float32, 1 = occluded
       or moved out of the frame.
 
+    With ``crop_size`` the frames are windows of the scene, which is as large
+    as ``size`` says, drawn by NumPy's global generator, see
+    :func:`~mcjepa_mm.datasets.crops.draw_corners`.
+
     Args:
         length (int): Number of scenes.
         split (str): 'train', 'val' or 'test'; splits share no scene.
@@ -33,11 +38,16 @@ class EmbeddedPairs(Dataset):
         with_gt (bool): Whether samples hold ground truth, that of the first
             two frames.
         num_frames (int): Consecutive frames of a sample. Defaults to 2.
+        crop_size (tuple[int, int], optional): Height and width of a window
+            that is cut from each frame. Defaults to None: whole frames.
+        max_offset (int): Pixels, in each direction, that the windows of a
+            sample may be apart. Defaults to 0.
         **world: Further arguments of
             :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
 
     Raises:
-        ValueError: For an unknown split, or as EmbeddedWorld does.
+        ValueError: For an unknown split, a window larger than the frames or
+            offsets without one, or as EmbeddedWorld does.
     """
 
     def __init__(
@@ -51,13 +61,21 @@ class EmbeddedPairs(Dataset):
         num_frames: int = 2,
         crop_size: tuple[int, int] | None = None,
         max_offset: int = 0,
-        jitter: dict | None = None,
         **world,
     ) -> None:
+        if crop_size is None and max_offset:
+            raise ValueError(
+                f'max_offset={max_offset} moves windows: give their crop_size'
+            )
+        if crop_size and any(a > b for a, b in zip(crop_size, size)):
+            raise ValueError(
+                f'crop_size {tuple(crop_size)} is larger than the frames, '
+                f'size {tuple(size)}'
+            )
         self.length = length
         self.with_gt = with_gt
         self.num_frames = num_frames
-        self.crop_size = crop_size
+        self.crop_size = tuple(crop_size or size)
         self.max_offset = max_offset
         self.world = EmbeddedWorld(
             size, seed=(seed, _KIND, split_number(split)), **world
@@ -75,57 +93,42 @@ class EmbeddedPairs(Dataset):
         if not 0 <= index < self.length:
             raise IndexError(f'no pair {index} among {self.length}')
         scene = self.world.scene(index)
-        frames = np.stack([scene.frame(t) for t in range(self.num_frames)])
+        size = self.crop_size
+        corners = [(0, 0)] * self.num_frames
+        if size != self.world.size:
+            corners = draw_corners(
+                self.world.size,
+                size,
+                max_offset=self.max_offset,
+                count=self.num_frames,
+            )
+        frames = np.stack(
+            [
+                cut(scene.frame(t).transpose(2, 0, 1), corner, size)
+                for t, corner in enumerate(corners)
+            ]
+        )
         sample = BaseDataElement(
             metainfo=dict(
                 sample_idx=index,
-                img_shape=self.world.size,
+                img_shape=size,
                 ori_shape=self.world.size,
             )
         )
         if self.with_gt:
             for name, t, t2 in (('fw', 0, 1), ('bw', 1, 0)):
-                flow = torch.from_numpy(scene.flow(t, t2))
-                occlusion = torch.from_numpy(scene.occlusion(t, t2)).float()
+                flow, occlusion = scene.flow(t, t2), scene.occlusion(t, t2)
+                if size != self.world.size:
+                    flow, occlusion = cut_flow(
+                        flow, occlusion, corners[t], corners[t2], size
+                    )
+                flow = torch.from_numpy(flow)
+                occlusion = torch.from_numpy(occlusion).float()
                 sample.set_field(PixelData(data=flow), f'gt_flow_{name}')
                 sample.set_field(
                     PixelData(data=occlusion[None]), f'gt_occ_{name}'
                 )
-        frames = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))
-        if self.crop_size:
-            frames, sample = self._crop(frames, sample)
         return dict(inputs=torch.from_numpy(frames), data_samples=sample)
-
-    def _crop(self, frames, sample):
-        h, w = self.crop_size
-        room = np.array(frames.shape[-2:]) - (h, w)
-        first = np.random.randint(0, room + 1)
-        low = np.maximum(first - self.max_offset, 0)
-        high = np.minimum(first + self.max_offset, room)
-        second = np.random.randint(low, high + 1)
-        places = [first, second]
-        cut = [
-            f[:, y : y + h, x : x + w] for f, (y, x) in zip(frames, places)
-        ]
-        if self.with_gt:
-            out = BaseDataElement(
-                metainfo=dict(sample.metainfo, img_shape=self.crop_size)
-            )
-            for name, a, b in (('fw', first, second), ('bw', second, first)):
-                y, x = a
-                flow = sample.get(f'gt_flow_{name}').data
-                flow = flow[:, y : y + h, x : x + w].clone()
-                flow += torch.tensor((a - b)[::-1].copy())[:, None, None]
-                occ = sample.get(f'gt_occ_{name}').data
-                occ = occ[:, y : y + h, x : x + w]
-                gx = flow[0] + torch.arange(w)
-                gy = flow[1] + torch.arange(h)[:, None]
-                out_ = (gx < 0) | (gx > w - 1) | (gy < 0) | (gy > h - 1)
-                occ = torch.maximum(occ, out_[None].float())
-                out.set_field(PixelData(data=flow), f'gt_flow_{name}')
-                out.set_field(PixelData(data=occ), f'gt_occ_{name}')
-            sample = out
-        return np.stack(cut), sample
 
 
 def split_number(split: str) -> int:

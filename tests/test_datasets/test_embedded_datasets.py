@@ -5,6 +5,8 @@ from mmengine.dataset import default_collate
 from mmengine.structures import BaseDataElement
 
 from mcjepa_mm.datasets import EmbeddedImages, EmbeddedPairs
+from mcjepa_mm.datasets.crops import draw_corners
+from mcjepa_mm.models.flow import warp
 from mcjepa_mm.registry import DATASETS
 
 
@@ -37,6 +39,45 @@ def test_pair_holds_frames_and_ground_truth():
     assert torch.equal(bare['inputs'], sample['inputs'])
     with pytest.raises(IndexError, match='no pair 4 among 4'):
         dataset[4]
+
+
+def test_windows_apart_have_the_flow_between_them():
+    whole = EmbeddedPairs(6, size=(80, 96), seed=3)
+    dataset = EmbeddedPairs(
+        6, size=(80, 96), seed=3, crop_size=(48, 64), max_offset=20
+    )
+    np.random.seed(0)
+    longest = 0.0
+    for i in range(6):
+        frames, truth = whole[i]['inputs'], whole[i]['data_samples']
+        state = np.random.get_state()
+        sample = dataset[i]
+        np.random.set_state(state)
+        corners = draw_corners((80, 96), (48, 64), max_offset=20)
+        offset = np.subtract(*corners)[::-1]
+        assert (abs(offset) <= 20).all()
+        for t, (top, left) in enumerate(corners):
+            window = frames[t, :, top : top + 48, left : left + 64]
+            assert torch.equal(sample['inputs'][t], window)
+        (top, left), here = corners[0], sample['data_samples']
+        flow = here.gt_flow_fw.data
+        # the pixel (5, 7) of the window, by hand
+        expected = truth.gt_flow_fw.data[:, top + 7, left + 5] + offset
+        np.testing.assert_allclose(flow[:, 7, 5], expected, rtol=1e-6)
+        # the other window, sampled there, shows the same where it is seen
+        first, second = sample['inputs'].float()
+        seen = here.gt_occ_fw.data == 0
+        gap = (warp(second[None], flow[None])[0] - first).abs().mean(0)
+        assert gap[seen[0]].mean() < 4
+        longest = max(longest, flow.norm(dim=0).max().item())
+    assert longest > 20
+
+
+def test_bad_windows_are_refused():
+    with pytest.raises(ValueError, match='give their crop_size'):
+        EmbeddedPairs(1, max_offset=4)
+    with pytest.raises(ValueError, match='larger than the frames'):
+        EmbeddedPairs(1, size=(64, 64), crop_size=(64, 96))
 
 
 def test_image_has_the_form_that_mmpretrain_loads():

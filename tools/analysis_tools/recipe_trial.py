@@ -47,7 +47,7 @@ def split_energy(maps):
     x = maps.double()
     n = len(x)
     mean = x.mean((0, 2, 3), keepdim=True)
-    constant = mean.square().sum() / x.square().sum((1)).mean()
+    constant = mean.square().sum() / x.square().sum(1).mean()
     x = x - mean
     total = x.square().sum(1).mean()
     places = x.mean(0)
@@ -67,9 +67,9 @@ def encoder_figures(model) -> dict:
     levels = None
     for i in range(0, 256, 32):
         frames = torch.stack([data[j]['inputs'][0] for j in range(i, i + 32)])
-        views = model.data_preprocessor.tasks['motion'](
-            dict(inputs=frames)
-        )['inputs']
+        views = model.data_preprocessor.tasks['motion'](dict(inputs=frames))[
+            'inputs'
+        ]
         feats = model.extract_feat(views)
         if levels is None:
             levels = [[] for _ in feats]
@@ -178,7 +178,7 @@ def object_figures(model) -> dict:
 
 
 def centred_knn(model, dataset) -> float:
-    """kNN accuracy in per cent of centred embeddings."""
+    """KNN accuracy in per cent of centred embeddings."""
     import torch
     import torch.nn.functional as F
 
@@ -211,9 +211,7 @@ def main() -> None:
     if args.epochs:
         options += [f'train_cfg.max_epochs={args.epochs}']
         options += [f'train_cfg.val_interval={args.epochs}']
-    cfg = load_config(
-        args.config, work_dir=args.work_dir, cfg_options=options
-    )
+    cfg = load_config(args.config, work_dir=args.work_dir, cfg_options=options)
     cfg.custom_hooks = [
         h for h in cfg.custom_hooks if h.type != 'PretrainVisualizationHook'
     ]
@@ -254,7 +252,9 @@ def main() -> None:
                 'dataloader', cfg.train_dataloader
             )['dataset']
             crop = {
-                k: pairs[k] for k in ('size', 'crop_size', 'max_offset') if k in pairs
+                k: pairs[k]
+                for k in ('size', 'crop_size', 'max_offset')
+                if k in pairs
             }
             line['cropped'] = flow_figures(model, crop)
             line['whole'] = flow_figures(model, {})

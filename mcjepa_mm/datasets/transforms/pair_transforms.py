@@ -1,4 +1,4 @@
-"""Transforms of frame pairs. Both frames are always treated alike.
+"""Transforms of frame pairs. Both frames are treated alike.
 
 The frames are ``results['img']``: two (H, W, 3) uint8 arrays, RGB, of one
 size. Randomness comes from NumPy's global generator, which mmengine seeds in
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mcjepa_mm.datasets.crops import draw_corners
 from mcjepa_mm.registry import TRANSFORMS
 
 
@@ -40,21 +41,27 @@ class ResizePair(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomCropPair(BaseTransform):
-    """Cut the same random window from both frames.
+    """Cut a random window from both frames, at one place or at two.
 
     Args:
         crop_size (tuple[int, int]): Height and width in pixels.
+        max_offset (int): Pixels, in each direction, that the two windows may
+            be apart, see :func:`~mcjepa_mm.datasets.crops.draw_corners`.
+            Defaults to 0: the same window.
 
     Raises:
         ValueError: If a frame is smaller than the window.
     """
 
-    def __init__(self, crop_size: tuple[int, int]) -> None:
+    def __init__(
+        self, crop_size: tuple[int, int], max_offset: int = 0
+    ) -> None:
         if len(crop_size) != 2 or min(crop_size) < 1:
             raise ValueError(
                 f'crop_size must be (height, width), got {crop_size}'
             )
         self.crop_size = tuple(crop_size)
+        self.max_offset = max_offset
 
     def transform(self, results: dict) -> dict:
         height, width = results['img'][0].shape[:2]
@@ -67,11 +74,15 @@ class RandomCropPair(BaseTransform):
                 'a smaller `crop_size`, or enlarge the frames by a '
                 '`ResizePair` before it.'
             )
-        top = np.random.randint(height - rows + 1)
-        left = np.random.randint(width - columns + 1)
+        corners = draw_corners(
+            (height, width),
+            self.crop_size,
+            max_offset=self.max_offset,
+            count=len(results['img']),
+        )
         results['img'] = [
             img[top : top + rows, left : left + columns]
-            for img in results['img']
+            for img, (top, left) in zip(results['img'], corners, strict=True)
         ]
         results['img_shape'] = self.crop_size
         return results

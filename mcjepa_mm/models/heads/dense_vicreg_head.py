@@ -95,8 +95,11 @@ class DenseVICRegHead(BasePretextHead):
         first, second = self.windows(n, size, inputs.device)
         frames = inputs[:, 0], inputs[:, -1]
         views = torch.stack(
-            [recolour(cut(f, *w, self.window), self.colour)
-             for f, w in zip(frames, (first, second))], dim=1
+            [
+                recolour(cut(f, *w, self.window), self.colour)
+                for f, w in zip(frames, (first, second))
+            ],
+            dim=1,
         )
         maps = encode(views)
         flow, weight = inputs.new_zeros(n, 2, *size), None
@@ -127,7 +130,9 @@ class DenseVICRegHead(BasePretextHead):
         near = None
         for _ in range(2):
             low, high = (math.log(s) for s in self.scale)
-            step = 1 / torch.empty(n, 1, device=device).uniform_(low, high).exp()
+            step = (
+                1 / torch.empty(n, 1, device=device).uniform_(low, high).exp()
+            )
             room = (sides - self.window * step).clamp(min=0)
             if near is None:
                 corner = torch.rand(n, 2, device=device) * room
@@ -161,9 +166,7 @@ class DenseVICRegHead(BasePretextHead):
             chance = chance * weight.flatten(1) + 1e-6 * shown + 1e-12
         chosen = chance.multinomial(self.num_points, replacement=True)
         chosen = chosen[..., None].expand(-1, -1, 2)
-        pairs = zip(
-            (here.expand(n, -1, -1), there), (first, second)
-        )
+        pairs = zip((here.expand(n, -1, -1), there), (first, second))
         return [
             (2 * to_window(p.gather(1, chosen), *wd) + 1) / self.window - 1
             for p, wd in pairs

@@ -37,6 +37,17 @@ def test_crop_cuts_one_window_at_random_places(pair):
     np.testing.assert_array_equal(whole, pair['img'][0])
 
 
+def test_windows_are_at_most_the_offset_apart(pair):
+    offsets = set()
+    for seed in range(40):
+        np.random.seed(seed)
+        first, second = RandomCropPair((16, 24), 3)(dict(pair))['img']
+        assert first.shape == second.shape == (16, 24, 3)
+        apart = second[0, 0, :2].astype(int) - first[0, 0, :2]
+        offsets |= {tuple(apart.tolist())}
+    assert {abs(a) for offset in offsets for a in offset} == {0, 1, 2, 3}
+
+
 def test_crop_larger_than_the_frame_names_the_file(pair):
     with pytest.raises(
         ValueError, match='a.png: frames are 40 x 60 .*crop of 64 x 32'
