@@ -11,7 +11,12 @@ epochs, iters_per_epoch, batch = 5, 100, 4
 model = dict(heads=dict(content=None))
 train_dataloader = _base_.motion_train_dataloader
 train_dataloader.batch_size = batch
-train_dataloader.dataset.length = iters_per_epoch * batch
+train_dataloader.dataset.update(
+    length=iters_per_epoch * batch,
+    size=(136, 136),
+    crop_size=(128, 128),
+    max_offset=8,
+)
 train_cfg = dict(
     type='ResumableTrainLoop', max_epochs=epochs, val_interval=epochs
 )
@@ -29,7 +34,7 @@ optim_wrapper = dict(
         weight_decay=1e-6,
         fused=True,
     ),
-    clip_grad=dict(max_norm=1.0),
+    clip_grad=dict(max_norm=100.0),
 )
 param_scheduler = dict(
     type='OneCycleLR',

@@ -12,6 +12,7 @@ def draw_corners(
     crop_size: Sequence[int],
     *,
     max_offset: int = 0,
+    offset_prob: float = 1.0,
     count: int = 2,
 ) -> list[Corner]:
     """Draw where to cut each frame.
@@ -27,6 +28,8 @@ def draw_corners(
         crop_size (Sequence[int]): Height and width of the windows, no larger.
         max_offset (int): Pixels, in each direction. With 0, the default, all
             windows are at one place.
+        offset_prob (float): How often windows are apart at all. Defaults to
+            1.
         count (int): Number of frames. Defaults to 2.
 
     Returns:
@@ -36,6 +39,8 @@ def draw_corners(
     room = [a - b for a, b in zip(size, crop_size)]
     first = tuple(np.random.randint(r + 1) for r in room)
     corners = [first]
+    if max_offset and offset_prob < 1 and np.random.rand() >= offset_prob:
+        max_offset = 0
     for _ in range(count - 1):
         corner = first
         if max_offset:

@@ -42,6 +42,7 @@ class EmbeddedPairs(Dataset):
             that is cut from each frame. Defaults to None: whole frames.
         max_offset (int): Pixels, in each direction, that the windows of a
             sample may be apart. Defaults to 0.
+        offset_prob (float): How often they are apart at all. Defaults to 1.
         **world: Further arguments of
             :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
 
@@ -61,6 +62,7 @@ class EmbeddedPairs(Dataset):
         num_frames: int = 2,
         crop_size: tuple[int, int] | None = None,
         max_offset: int = 0,
+        offset_prob: float = 1.0,
         **world,
     ) -> None:
         if crop_size is None and max_offset:
@@ -77,6 +79,7 @@ class EmbeddedPairs(Dataset):
         self.num_frames = num_frames
         self.crop_size = tuple(crop_size or size)
         self.max_offset = max_offset
+        self.offset_prob = offset_prob
         self.world = EmbeddedWorld(
             size, seed=(seed, _KIND, split_number(split)), **world
         )
@@ -100,6 +103,7 @@ class EmbeddedPairs(Dataset):
                 self.world.size,
                 size,
                 max_offset=self.max_offset,
+                offset_prob=self.offset_prob,
                 count=self.num_frames,
             )
         frames = np.stack(

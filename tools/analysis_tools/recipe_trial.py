@@ -198,9 +198,16 @@ def trial(args: argparse.Namespace) -> dict:
             f'train_cfg.val_interval={args.epochs}',
         ]
     cfg = load_config(args.config, work_dir=args.work_dir, cfg_options=options)
-    hooks = {hook.type: hook for hook in cfg.custom_hooks}
-    hooks.pop('PretrainVisualizationHook', None)
-    cfg.custom_hooks = list(hooks.values())
+    cfg.custom_hooks = [
+        hook
+        for hook in cfg.custom_hooks
+        if hook.type != 'PretrainVisualizationHook'
+    ]
+    (tasks,) = (
+        hook.get('tasks', {})
+        for hook in cfg.custom_hooks
+        if hook.type == 'MultiTaskHook'
+    )
     cfg.experiment_name = f'{args.arm}-{args.seed}'
     start = time.time()
     runner = build_runner(cfg)
@@ -228,9 +235,12 @@ def trial(args: argparse.Namespace) -> dict:
     with torch.no_grad():
         line.update(cell_figures(model), levels=level_figures(model))
         if 'motion' in model.heads:
-            task = hooks['MultiTaskHook'].get('tasks', {}).get('motion')
-            loader = task.dataloader if task else cfg.train_dataloader
-            keys = ('size', 'crop_size', 'max_offset')
+            loader = (
+                tasks['motion'].dataloader
+                if 'motion' in tasks
+                else cfg.train_dataloader
+            )
+            keys = ('size', 'crop_size', 'max_offset', 'offset_prob')
             as_trained = {
                 key: loader.dataset[key]
                 for key in keys

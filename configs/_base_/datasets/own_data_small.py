@@ -88,8 +88,8 @@ own_content_dataloader = dict(
 # largest stride, 64. Of slow videos two frames further apart tell more, so
 # pairs (t, t + 1) and (t, t + 2) are mixed.
 own_pairs_pipeline = [
-    dict(type='mcjepa_mm.ResizePair', short_side=128),
-    dict(type='mcjepa_mm.RandomCropPair', crop_size=(128, 128)),
+    dict(type='mcjepa_mm.ResizePair', short_side=136),
+    dict(type='mcjepa_mm.RandomCropPair', crop_size=(128, 128), max_offset=8),
     dict(type='mcjepa_mm.RandomFlipPair', horizontal=0.5),
     dict(type='mcjepa_mm.PackViews'),
 ]

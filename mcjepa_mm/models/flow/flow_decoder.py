@@ -203,7 +203,7 @@ class FlowDecoder(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if len(in_channels) != len(strides) or any(
-            b < a for a, b in zip(strides, strides[1:])
+            b <= a for a, b in zip(strides, strides[1:])
         ):
             raise ValueError(
                 'FlowDecoder takes one channel count and one stride a level, '

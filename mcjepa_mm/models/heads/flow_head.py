@@ -99,6 +99,9 @@ class FlowHead(BasePretextHead):
             motions are learnt by the fine levels alone, and the coarse ones
             get no gradient of what the frames show (I). Not in the paper.
             Defaults to (): at the image's size only.
+        rec_levels_weight (float): Of all ``rec_levels`` together, for a
+            ``ScheduleHook``: they begin what the finest level has to end.
+            Defaults to 1.
         loss_weight (float): Weight of the task: "flow_weight" of the paper,
             where both tasks gain up to about 0.1 (P). Defaults to 1.
         init_cfg (dict, optional): mmengine's initialisation.
@@ -121,6 +124,7 @@ class FlowHead(BasePretextHead):
         num_frames: int = 2,
         bidirectional: bool = True,
         rec_levels: Sequence[float] = (),
+        rec_levels_weight: float = 1.0,
         loss_weight: float = 1.0,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -156,6 +160,7 @@ class FlowHead(BasePretextHead):
         self.occlusion_weight = occlusion_weight
         self.bidirectional = bidirectional
         self.rec_levels = tuple(rec_levels)
+        self.rec_levels_weight = rec_levels_weight
         for name, value in (('mean', mean), ('std', std)):
             self.register_buffer(
                 name,
@@ -190,9 +195,11 @@ class FlowHead(BasePretextHead):
                         F.interpolate(x[:n], level.shape[-2:], mode='area')
                         for x in (frames, others, mask)
                     )
-                    terms['rec'] = terms['rec'] + weight * self.losses['rec'](
+                    error = self.losses['rec'](
                         image, warp(other, level[:n]), seen
                     )
+                    weight = self.rec_levels_weight * weight
+                    terms['rec'] = terms['rec'] + weight * error
         if 'smooth' in self.losses:
             terms['smooth'] = self.losses['smooth'](flow[:n], frames[:n])
         # The finer levels that the decoder leaves out have no flow.
