@@ -94,6 +94,8 @@ def test_tests_end_to_end(name, davis, tmp_path):
         image = Image.open(path)
         truth = davis / 'Annotations/480p' / path.parent.name / '00000.png'
         truth = np.array(Image.open(truth))
+        if 'davis2016' in name:
+            truth = (truth > 0).astype(np.uint8)  # all is one object
         assert image.mode == 'P'
         palette = np.reshape(image.getpalette(), (-1, 3))
         np.testing.assert_array_equal(palette, pascal_palette())
