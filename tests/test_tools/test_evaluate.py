@@ -62,7 +62,7 @@ def test_table_figures_and_pictures(trained, tmp_path):
     assert figures['flow EPE / zero flow'][1] == pytest.approx(
         after / 5, abs=1e-3
     )
-    assert len(figures) == 8
+    assert len(figures) == 10
 
     report = json.loads((tmp_path / 'metrics.json').read_text())
     assert report['trained']['metrics']['motion/EPE'] == pytest.approx(
