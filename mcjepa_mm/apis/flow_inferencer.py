@@ -15,6 +15,7 @@ from .flow_inputs import Frame, Picture, open_stream
 from .flow_model import get_flow_model
 from .flow_outputs import FlowWriter
 from .flow_sequence import estimate_flow
+from .pace import say_pace
 
 _FRAMES = (*IMAGE_SUFFIXES.split(), *VIDEO_SUFFIXES.split())
 
@@ -92,7 +93,7 @@ class FlowInferencer:
         Args:
             inputs: See the class.
             batch_size (int): See :meth:`iterate`.
-            show_progress (bool): Whether to draw a progress bar.
+            show_progress (bool): See :meth:`iterate`.
             **kwargs: See :meth:`iterate`.
 
         Returns:
@@ -142,7 +143,8 @@ class FlowInferencer:
                 follows the motion, see :class:`ColorScale`.
             fps (float, optional): Of the video that is written. Defaults to
                 None: as the source has it, else 10.
-            show_progress (bool): Whether to draw a progress bar.
+            show_progress (bool): Whether to draw a progress bar, and to say
+                the time of a pair and of all once two batches are done.
 
         Returns:
             Iterator[FlowDataSample]: On the CPU, with ``pred_flow_fw``
@@ -192,6 +194,9 @@ class FlowInferencer:
             results = _written(results, writer)
         samples = (sample for _, sample in results)
         if show_progress:
+            samples = say_pace(
+                samples, stream.num_pairs, 'pair', after=2 * batch_size
+            )
             samples = track(samples, 'Flow', total=stream.num_pairs)
         return iter(samples)
 

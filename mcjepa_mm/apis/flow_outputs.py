@@ -26,12 +26,14 @@ class ColorScale:
     """The length of flow that is drawn in full colour.
 
     A scale of each picture's own flickers, and one for a whole sequence is
-    known only after it. So it is a round number of pixels, 1, 2, 5, 10, 20,
-    50 ..., that follows the last 30 pairs of a clip: it grows when they need
-    it, and shrinks when they need less than a quarter. What a pair needs is
-    the 99th percentile of its lengths; the tenth of the pairs that needs most
-    does not count, because a cut between scenes is wild flow. The legend
-    tells the scale.
+    known only after it. So it is a round number of pixels, 1, 1.5, 2, 3, 4,
+    6, 8, 10, 15 ..., that follows the last 30 pairs of a clip: it grows when
+    they need it, and shrinks when they need less than half, so it is never
+    more than twice what is needed, or pictures would be pale. What a pair
+    needs is the 99th percentile of its lengths: noise at the border does not
+    count, and an object of a hundredth of the picture does. The tenth of the
+    pairs that needs most does not count either, because a cut between scenes
+    is wild flow. The legend tells the scale.
 
     Args:
         max_flow (float, optional): Pixels, to fix it. Defaults to None.
@@ -54,15 +56,16 @@ class ColorScale:
             self._lengths.clear()
         self._lengths.append(float(np.percentile(np.hypot(*flow), 99)))
         needed = float(np.percentile(self._lengths, 90, method='lower'))
-        if not 0 < self._scale / 4 <= max(1, needed) <= self._scale:
+        if not 0 < self._scale / 2 <= max(1, needed) <= self._scale:
             self._scale = round_up(needed)
         return self._scale
 
 
 def round_up(length: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50, ...; noise below 1 stays pale."""
+    """The next of 1, 1.5, 2, 3, ... 10, 15, ...; below 1 stays pale."""
     power = 10.0 ** math.floor(math.log10(max(1.0, length)))
-    return next(x * power for x in (1, 2, 5, 10) if length <= x * power)
+    steps = (1, 1.5, 2, 3, 4, 6, 8, 10)
+    return next(x * power for x in steps if length <= x * power)
 
 
 class FlowWriter:
@@ -72,7 +75,7 @@ class FlowWriter:
     ``flo``   the flow in Middlebury's format
     ``png``   the flow in KITTI's format, rounded to 1/64 pixel
     ``color`` the flow in colours, and their legend
-    ``occ``   what is occluded, white (of bidirectional predictions)
+    ``occ``   what is occluded, white, as predicted (if bidirectional)
     ``video`` frame, flow in colours, legend: one video of a sequence
     ========= ==========================================================
 

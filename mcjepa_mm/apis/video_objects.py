@@ -35,6 +35,7 @@ from mcjepa_mm.video_writer import VideoWriter
 from mcjepa_mm.visualization.object_overlay import draw_objects
 
 from .model_files import find_config
+from .pace import say_pace
 from .propagation_model import get_propagation_model
 
 _FPS = 24.0  # of frames that do not say theirs, as DAVIS
@@ -252,7 +253,8 @@ def follow_objects(
         fps (float, optional): Frames in a second of the video that is
             written. Defaults to None: as the source has it, else 24.
         max_frames (int, optional): Stop after so many.
-        show_progress (bool): Whether to draw a progress bar.
+        show_progress (bool): Whether to draw a progress bar, and to say the
+            time of a frame and of all before the third.
         **options: See :class:`ObjectFollower`.
 
     Returns:
@@ -281,6 +283,7 @@ def follow_objects(
     written = []
     followed = islice(follower.follow(frames), count)
     if show_progress:
+        followed = say_pace(followed, count, 'frame')
         followed = track(followed, 'Objects', total=count)
     with VideoWriter(overlays / f'{name}.mp4', fps or _FPS) as writer:
         for frame in followed:

@@ -221,7 +221,9 @@ def test_scale(model, config, frames):
 
 def test_progress(inferencer, frames, capsys):
     inferencer(frames)
-    assert 'Flow' in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert 'Flow' in out
+    assert ' per pair, about ' in out and ' for all 5\n' in out
     inferencer(frames, show_progress=False)
     assert capsys.readouterr().out == ''
 

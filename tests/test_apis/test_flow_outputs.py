@@ -82,14 +82,14 @@ def test_every_format(tmp_path, frame, sample):
         read(out / 'occ_bw' / 'a.png'), 255 - occluded
     )
     color = read(out / 'color' / 'a.png')
-    # 4 px is drawn on a scale of 5 px; white and the legend beside
-    np.testing.assert_array_equal(color[:64, :96], flow_to_rgb(flow, 5))
+    # 4 px is drawn on a scale of 4 px; white and the legend beside
+    np.testing.assert_array_equal(color[:64, :96], flow_to_rgb(flow, 4))
     assert (color[64:, :96] == 255).all()
     assert (color[:, 100:] != 255).any()
 
     pictures, fps = read_video(out / 'walk.mp4')
     assert len(pictures) == 2 and fps == 12.5
-    parts = (frame.image[..., ::-1], flow_to_rgb(flow, 5))
+    parts = (frame.image[..., ::-1], flow_to_rgb(flow, 4))
     for left, part in zip((0, 100), parts):
         there = pictures[0][:64, left : left + 96].astype(float)
         assert np.abs(there - part).mean() < 12  # the codec
@@ -155,11 +155,12 @@ def test_files_are_what_is_returned(inferencer, folder, tmp_path):
         (0, 1),
         (0.3, 1),
         (1, 1),
-        (1.01, 2),
-        (4, 5),
-        (7, 10),
-        (50, 50),
-        (51, 100),
+        (1.01, 1.5),
+        (4, 4),
+        (4.01, 6),
+        (8.5, 10),
+        (50, 60),
+        (101, 150),
     ],
 )
 def test_round_up(length, expected):
@@ -173,21 +174,21 @@ def flow(length):
 def test_the_scale_follows_a_clip():
     scale = ColorScale()
     # noise stays pale, wild pairs do not count, nor do short breaks
-    assert [scale(flow(x), 0) for x in [3.0] * 10] == [5] * 10
-    assert [scale(flow(x), 0) for x in (400, 0.1, 3, 3)] == [5] * 4
+    assert [scale(flow(x), 0) for x in [2.9] * 10] == [3] * 10
+    assert [scale(flow(x), 0) for x in (400, 0.1, 2.9, 2.9)] == [3] * 4
     faster = [scale(flow(12), 0) for _ in range(10)]
-    assert faster[0] == 5 and faster[-1] == 20
-    # less than a quarter of 20, but only once the fast pairs are forgotten
-    slower = [scale(flow(4), 0) for _ in range(40)]
+    assert faster[0] == 3 and faster[-1] == 15
+    # less than half of 15, but only once the fast pairs are forgotten
+    slower = [scale(flow(5), 0) for _ in range(40)]
     assert slower == sorted(slower, reverse=True)
-    assert slower[0] == 20 and set(slower) == {20, 5}
+    assert slower[0] == 15 and set(slower) == {15, 6}
     # neither up nor down, or it would flicker
-    assert {scale(flow(x), 0) for x in (4.9, 2.6, 1.9, 4.9) * 10} == {5}
-    assert scale(flow(1.5), 1) == 2  # another clip
+    assert {scale(flow(x), 0) for x in (4.9, 3.1, 1.9, 4.9) * 10} == {6}
+    assert scale(flow(1.9), 1) == 2  # another clip
 
 
 def test_the_scale_of_a_pair():
-    wild = flow(1.5).repeat(8, axis=1)
+    wild = flow(1.9).repeat(8, axis=1)
     wild[:, 0, 0] = 1000  # one vector among many
     assert ColorScale()(wild, 0) == 2
     assert ColorScale()(flow(0), 0) == 1
