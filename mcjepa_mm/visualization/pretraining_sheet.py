@@ -152,14 +152,16 @@ def draw_pretraining_sheet(
     *,
     task: str = 'motion',
     feature_level: int = 2,
+    occlusion: bool | None = None,
     heading: str = '',
 ) -> np.ndarray:
     """Draw what the model sees in pairs of frames, one row per pair.
 
     Columns: frame t, frame t + 1, predicted flow, true flow (if any sample
-    has it), frame t + 1 warped to t, predicted occlusion, and the first
-    three principal components of frame t's features. All flow of the sheet
-    shares one colour scale, which the legend names.
+    has it), frame t + 1 warped to t, predicted occlusion (if any sample has
+    the true one, or if asked for), and the first three principal components
+    of frame t's features. All flow of the sheet shares one colour scale,
+    which the legend names.
 
     The model is put in eval mode and every module's mode is restored.
 
@@ -171,6 +173,10 @@ def draw_pretraining_sheet(
         task (str): The task to which the samples belong.
         feature_level (int): Index into the backbone's output levels, fine
             to coarse.
+        occlusion (bool, optional): Whether to draw the predicted occlusion.
+            Defaults to None: if a sample has the true one. Elsewhere, as in
+            real frames, it is mostly the noise of a flow that is not learned
+            yet, and no figure tells how much of it is.
         heading (str): A line over everything.
 
     Returns:
@@ -204,12 +210,21 @@ def draw_pretraining_sheet(
         'predicted occlusion',
         'features of t (PCA)',
     ]
+    if occlusion is None:
+        occlusion = any(look['gt_occluded'] is not None for look in looks)
+    left_out = [] if occlusion else ['predicted occlusion']
     if all(look['gt'] is None for look in looks):
-        at = titles.index('true flow')
+        left_out.append('true flow')
+    for title in left_out:
+        at = titles.index(title)
         titles.pop(at)
         for row in (*rows, *captions):
             row.pop(at)
     sheet = contact_sheet(titles, rows, captions, heading=heading)
+    occlusion_text = (
+        'Occlusion: white pixels of frame t are judged not visible in '
+        'frame t+1.'
+    )
     return add_footer(
         sheet,
         flow_legend(120, max_flow),
@@ -220,8 +235,7 @@ def draw_pretraining_sheet(
             f'{max_flow:.1f} px and above, black where not known.',
             'Warped: frame t+1 sampled at x + predicted flow; it should look '
             'like frame t where nothing is occluded. Grey lies outside.',
-            'Occlusion: white pixels of frame t are judged not visible in '
-            'frame t+1.',
+            *([occlusion_text] if occlusion else []),
             'Features: first three principal components of frame t, as red, '
             'green and blue.',
         ],

@@ -55,9 +55,15 @@ def test_truth_is_a_column_only_where_known():
     assert (
         draw_pretraining_sheet(model, [known[0], unknown[1]]).shape[1] == seven
     )
-    six = draw_pretraining_sheet(model, unknown).shape[1]
-    # 8 px of margin, then equal columns
+    # 8 px of margin, then equal columns; neither flow nor occlusion is known
+    five = draw_pretraining_sheet(model, unknown).shape[1]
+    assert (seven - 8) * 5 == (five - 8) * 7
+    # the occlusion is drawn or not if told to
+    six = draw_pretraining_sheet(model, unknown, occlusion=True).shape[1]
     assert (seven - 8) * 6 == (six - 8) * 7
+    assert (
+        draw_pretraining_sheet(model, known, occlusion=False).shape[1] == six
+    )
 
 
 def test_true_flow_has_its_colour():

@@ -35,6 +35,8 @@ class PretrainVisualizationHook(Hook):
             coarse. Defaults to 2.
         by_epoch (bool): Whether ``interval`` counts epochs. Defaults to
             True.
+        occlusion (bool, optional): Whether the predicted occlusion is drawn.
+            Defaults to None: if the true one is known.
 
     Raises:
         ValueError: If ``interval`` or ``num_samples`` is below 1, or, when
@@ -51,6 +53,7 @@ class PretrainVisualizationHook(Hook):
         task: str = 'motion',
         feature_level: int = 2,
         by_epoch: bool = True,
+        occlusion: bool | None = None,
     ) -> None:
         for name, value in (
             ('interval', interval),
@@ -64,6 +67,7 @@ class PretrainVisualizationHook(Hook):
         self.task = task
         self.feature_level = feature_level
         self.by_epoch = by_epoch
+        self.occlusion = occlusion
         self._samples: list[dict] = []
         self._drawn: int | None = None
 
@@ -129,6 +133,7 @@ class PretrainVisualizationHook(Hook):
                 self._samples,
                 task=self.task,
                 feature_level=self.feature_level,
+                occlusion=self.occlusion,
                 heading=f'{runner.experiment_name}, {unit} {step}',
             )
         runner.visualizer.add_image('pretraining', sheet, step)
