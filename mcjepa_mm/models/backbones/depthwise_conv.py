@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from ..exporting import is_exporting
 from ..no_autocast import without_autocast
 
 _STRIP = 3  # columns
@@ -22,7 +23,8 @@ class DepthwiseConv(nn.Conv2d):
     A ``nn.Conv2d`` with the same parameters and results. The gradient of its
     weights is taken by :func:`weight_gradient` where that is faster: for
     float32 maps in channels-last memory, no smaller than the kernel, on a CPU
-    with AVX-512. There it cannot be differentiated twice.
+    with AVX-512. There it cannot be differentiated twice. An exported graph
+    has torch's own.
 
     Args:
         channels (int): Channels C of input and output.
@@ -42,8 +44,10 @@ class DepthwiseConv(nn.Conv2d):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.is_grad_enabled() and _is_for_fast_gradient(
-            x, self.kernel_size[0]
+        if (
+            torch.is_grad_enabled()
+            and not is_exporting()
+            and _is_for_fast_gradient(x, self.kernel_size[0])
         ):
             return _DepthwiseConv.apply(x, self.weight, self.bias)
         return super().forward(x)

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..exporting import is_exporting
 from .depthwise_conv import DepthwiseConv
 from .pointwise_mlp import pointwise_mlp
 
@@ -115,9 +116,26 @@ class Downsample(nn.Conv2d):
         self.same_padding = (before, after, before, after)
 
     def forward(self, x: Tensor) -> Tensor:
-        if any(self.same_padding):
-            x = F.pad(x, self.same_padding)
+        padding = self.same_padding
+        if is_exporting():
+            padding = self._read_padding(x)
+        if any(padding):
+            x = F.pad(x, padding)
         return super().forward(x)
+
+    def _read_padding(self, x: Tensor) -> tuple[int, ...]:
+        """The padding without the rows that no cell of stride 2 reads.
+
+        Then half of a size of 64 * n is 32 * n to torch.export, and not
+        (64 * n - 1) // 2 + 1, which it cannot simplify at the next level.
+        """
+        before, after, *_ = self.same_padding
+        odd = self.kernel_size[0] % 2 and self.stride[0] == 2
+        rows, columns = (
+            after - 1 if odd and size % 2 == 0 else after
+            for size in x.shape[-2:]
+        )
+        return before, columns, before, rows
 
 
 class ConvNeXtBlock(nn.Module):

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..exporting import is_exporting
 from ..no_autocast import without_autocast
 
 # On a CPU, values of the wide map that are worked on together. 8 MB stay in
@@ -27,7 +28,8 @@ def pointwise_mlp(
     that it can overwrite. It cannot be differentiated twice. Without a
     gradient no wide map is kept.
 
-    Under autocast all is done in autocast's type, as ``F.linear`` does.
+    Under autocast all is done in autocast's type, as ``F.linear`` does. An
+    exported graph has the plain form.
 
     Args:
         x (Tensor): (..., C), of two dimensions or more.
@@ -39,6 +41,8 @@ def pointwise_mlp(
     Returns:
         Tensor: (..., E).
     """
+    if is_exporting():
+        return F.linear(F.gelu(F.linear(x, weight1, bias1)), weight2, bias2)
     inputs = (x, weight1, bias1, weight2, bias2)
     device = x.device.type
     if torch.is_autocast_enabled(device):

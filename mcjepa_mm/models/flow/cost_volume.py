@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ..exporting import is_exporting
 from ..no_autocast import without_autocast
 
 TILE = 16
@@ -59,7 +60,7 @@ def joined_cost_volume(
     The same as ``torch.cat([F.leaky_relu(volume, negative_slope), *beside],
     dim=1)``, but everything is written once, to where a convolution of
     channels-last maps reads it. Of a level, the volume is among the largest
-    maps there are.
+    maps there are. An exported graph has the plain form.
 
     Args:
         feat1 (Tensor): (N, C, H, W).
@@ -89,12 +90,35 @@ def joined_cost_volume(
         dtype = torch.get_autocast_dtype(feat1.device.type)
         feat1, feat2 = feat1.to(dtype), feat2.to(dtype)
     divisor = feat1.shape[1] if divisor is None else divisor
+    if is_exporting():
+        volume = F.leaky_relu(
+            _plain_volume(feat1, feat2, radius, divisor), negative_slope
+        )
+        return torch.cat([volume, *(x.to(volume.dtype) for x in beside)], 1)
     # A feature may lie beside its own volume, and torch.compile takes no
     # tensor twice.
     beside = [x.view_as(x) for x in beside]
     return _CostVolume.apply(
         feat1, feat2, radius, divisor, negative_slope, *beside
     )
+
+
+def _plain_volume(
+    feat1: Tensor, feat2: Tensor, radius: int, divisor: float
+) -> Tensor:
+    """The volume by products of shifted maps, for maps of any size."""
+    if feat1.dtype == torch.float16:  # as below, for its range
+        feat1, feat2 = feat1 / divisor**0.5, feat2 / divisor**0.5
+        divisor = 1
+    h, w = feat1.shape[2:]
+    padded = F.pad(feat2, (radius,) * 4)
+    shifts = range(2 * radius + 1)
+    volume = [
+        (feat1 * padded[:, :, dy : dy + h, dx : dx + w]).sum(1)
+        for dy in shifts
+        for dx in shifts
+    ]
+    return torch.stack(volume, dim=1) / divisor
 
 
 class _CostVolume(torch.autograd.Function):

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..exporting import is_exporting
+
 
 def target_coordinates(flow: Tensor) -> Tensor:
     """Where each pixel goes.
@@ -70,7 +72,7 @@ def warp(source: Tensor, flow: Tensor, padding_mode: str = 'border') -> Tensor:
     # grid_sample wants -1 and 1 at the centres of the corner pixels
     # (align_corners=True); in half precision it is wrong even for the
     # identity, so it runs in the coordinates' float32.
-    size = target.new_tensor([max(w - 1, 1), max(h - 1, 1)])
+    size = _numbers(max(w - 1, 1), max(h - 1, 1), like=target)
     sampled = F.grid_sample(
         source.to(target.dtype),
         target.permute(0, 2, 3, 1) * (2 / size) - 1,
@@ -97,5 +99,22 @@ def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
     resized = F.interpolate(
         flow, size=size, mode='bilinear', align_corners=False
     )
-    scale = flow.new_tensor([size[1] / w, size[0] / h])
+    scale = _numbers(size[1], size[0], like=flow) / _numbers(w, h, like=flow)
     return resized * scale.view(1, 2, 1, 1)
+
+
+def _numbers(*numbers: int, like: Tensor) -> Tensor:
+    """A tensor of sizes; new_tensor would fix them in an exported graph."""
+    if not is_exporting():
+        return like.new_tensor(numbers)
+    return torch.stack(
+        [
+            # torch.jit.trace has tensors for sizes
+            number.to(like)
+            if isinstance(number, Tensor)
+            else torch.scalar_tensor(
+                number, dtype=like.dtype, device=like.device
+            )
+            for number in numbers
+        ]
+    )

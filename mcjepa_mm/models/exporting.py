@@ -1,0 +1,22 @@
+"""Whether a graph of the model is being written, for use without torch."""
+
+import torch
+
+
+def is_exporting() -> bool:
+    """Tell an export from a training or a prediction.
+
+    An ``autograd.Function`` written for speed is no operation that a graph
+    could hold: ``torch.jit.trace`` and the ONNX exporter built on it write
+    down what its first call computed, and say nothing. Where this is True,
+    the plain operations of torch stand in its place, with the same result.
+
+    Returns:
+        bool: True within ``torch.export``, ``torch.jit.trace`` and both
+        exporters of ``torch.onnx``; False under ``torch.compile``.
+    """
+    return (
+        torch.compiler.is_exporting()
+        or torch.jit.is_tracing()
+        or torch.onnx.is_in_onnx_export()
+    )
