@@ -1,7 +1,14 @@
-"""Checkpoints for others: the trained encoder, and old ones made plain."""
+"""Checkpoints and graphs for others, and old checkpoints made plain."""
 
 from .convert_keys import Conversion, convert_keys
+from .export import export
 from .plain_checkpoint import plain_checkpoint
 from .publish import publish
 
-__all__ = ['Conversion', 'convert_keys', 'plain_checkpoint', 'publish']
+__all__ = [
+    'Conversion',
+    'convert_keys',
+    'export',
+    'plain_checkpoint',
+    'publish',
+]
