@@ -2,6 +2,12 @@
 
 import torch
 
+# Before torch 2.7 an export is told from nothing but a compilation; the plain
+# operations are right there, too.
+_torch_exports = getattr(
+    torch.compiler, 'is_exporting', torch.compiler.is_compiling
+)
+
 
 def is_exporting() -> bool:
     """Tell an export from a training or a prediction.
@@ -16,7 +22,7 @@ def is_exporting() -> bool:
         exporters of ``torch.onnx``; False under ``torch.compile``.
     """
     return (
-        torch.compiler.is_exporting()
+        _torch_exports()
         or torch.jit.is_tracing()
         or torch.onnx.is_in_onnx_export()
     )
