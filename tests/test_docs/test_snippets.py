@@ -40,13 +40,14 @@ def read(text, folder):
 
 
 @pytest.mark.parametrize('word, what, text', [*blocks()])
-def test_python(word, what, text, tmp_path):
+def test_python(word, what, text, tmp_path, monkeypatch):
     code = compile(text, 'block', 'exec')
     if word:
         return
     if '_base_ =' in text:
         assert read(text, tmp_path)
     else:
+        monkeypatch.chdir(tmp_path)
         exec(code, {})
 
 
