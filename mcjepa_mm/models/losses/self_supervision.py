@@ -23,11 +23,15 @@ class SelfSupervisionLoss(nn.Module):
 
     Near a frame's border the whole frames show where things go and the crop
     does not, so the crop learns to continue motion past the border (DDFlow;
-    UFlow, arXiv 2006.04902, section 3; method.md 9: weight 0.6 of UFlow, 0.3
-    of SMURF, from half of the training on, with a ramp). Teacher and student
-    are one network; the teacher has no gradient. The crop is zoomed to the
-    frame's size and its light and noise are disturbed. A pixel counts where
-    the teacher sees a counterpart and the student does not.
+    UFlow, arXiv 2006.04902, section 3; from half of the training on, with a
+    ramp). Teacher and student are one network; the teacher has no gradient.
+    The crop is zoomed to the frame's size and its light and noise are
+    disturbed. A pixel counts where the teacher sees a counterpart and the
+    student does not.
+
+    The mean is over these pixels and both components. UFlow (weight 0.6) and
+    SMURF (0.3) sum the components and divide by all pixels: where a share s
+    of the pixels counts, their weight w is 2 s w here.
 
     Args:
         border (int): Pixels that the crop is smaller on each side, on

@@ -1,5 +1,6 @@
 """The maps of any backbone as one grid of features."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -47,7 +48,9 @@ def feature_grid(
         _check_channels(chosen, whitening)
         chosen = [one.apply(x) for x, one in zip(chosen, whitening)]
     size = tuple(max(1, round(length / stride)) for length in image_size)
-    resized = [_resize(F.normalize(x), size) for x in chosen]
+    resized = [
+        _place(F.normalize(x), size, image_size, stride) for x in chosen
+    ]
     grid = F.normalize(torch.cat(resized, dim=1))
     return grid.permute(0, 2, 3, 1).contiguous()
 
@@ -111,10 +114,28 @@ def _check_channels(
         )
 
 
-def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(x.shape[2:]) == size:
+def _place(
+    x: Tensor, size: tuple[int, int], image_size: tuple[int, int], stride: int
+) -> Tensor:
+    """Resize a map to the grid, each cell to where it lies in the image.
+
+    A map of stride 64 has 7 rows for 480 pixels, and they end at pixel 448:
+    the rows below repeat the last one. A map that reaches beyond the image is
+    cut. One whose stride is no power of two is stretched over the grid.
+    """
+    cells = tuple(x.shape[2:])
+    if cells == size:
         return x
-    return F.interpolate(x, size=size, mode='bilinear', align_corners=False)
+    ratios = [length / n for length, n in zip(image_size, cells)]
+    own = 2 ** round(math.log2(math.prod(ratios)) / 2)
+    fits = all(abs(r * n / own - n) < 1 for r, n in zip(ratios, cells))
+    covered = [max(1, round(n * own / stride)) for n in cells]
+    target = tuple(covered) if fits else size
+    x = F.interpolate(x, size=target, mode='bilinear', align_corners=False)
+    below, right = (full - n for full, n in zip(size, target))
+    if below or right:
+        x = F.pad(x, (0, right, 0, below), mode='replicate')
+    return x
 
 
 def _level_of_stride(

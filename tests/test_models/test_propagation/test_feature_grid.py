@@ -53,6 +53,27 @@ def test_all_levels(pyramid):
     assert both[0].shape[3] == 3 + 5 + 7 + 9
 
 
+@pytest.mark.parametrize('rows', [7, 8])
+def test_a_coarse_level_lies_where_its_cells_are(rows):
+    """Of 480 pixels a map of stride 64 covers 448 or 512, not 480."""
+    images = torch.arange(512.0).view(1, 1, 512, 1).expand(1, 1, 512, 512)
+    angles = [
+        F.avg_pool2d(images[:, :, :end], stride) / 512
+        for stride, end in ((8, 480), (64, 64 * rows))
+    ]
+    maps = [torch.cat([x.cos(), x.sin()], dim=1) for x in angles]
+    grid = feature_grid(maps, (480, 512), levels='all')
+    fine, coarse = (
+        torch.atan2(x[..., 1], x[..., 0]) * 512 for x in grid.split(2, dim=3)
+    )
+    # between the centres of the first and the last coarse cell, where
+    # interpolation is not clamped
+    inside = slice(4, 8 * rows - 4)
+    torch.testing.assert_close(
+        coarse[:, inside], fine[:, inside], rtol=0, atol=0.1
+    )
+
+
 def test_takes_a_single_map():
     assert feature_grid(torch.randn(1, 6, 4, 6), (32, 48)).shape[3] == 6
 
