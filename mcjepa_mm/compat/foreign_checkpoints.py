@@ -6,18 +6,16 @@ When it applies
 Why
     An address (``https://``, and the names of model zoos that become one) is
     loaded by ``torch.hub.load_state_dict_from_url``, whose default is
-    ``weights_only=False``: it runs what the file names. A local file is
-    loaded by ``torch.load`` with its default, which the environment variable
-    TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD turns round; what it refuses it refuses
-    without the file's name, and with the advice to switch the check off.
+    ``weights_only=False``: it runs what the file names. Other files, local
+    ones and those that ``open-mmlab://`` and its like name, are loaded by
+    ``torch.load`` with its default, which the environment variable
+    TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD turns round, or in mmengine 0.11 with
+    ``weights_only=False``; what it refuses it refuses without the file's
+    name, and with the advice to switch the check off.
 When it can go
     When mmengine passes ``weights_only=True`` itself.
-
-Files from Petrel and PAVI, whose clients are no public packages, are loaded
-as before, by torch's default.
 """
 
-import os
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
@@ -51,27 +49,23 @@ def applied() -> bool:
 
 
 def _mend(checkpoint: ModuleType) -> None:
-    checkpoint.CheckpointLoader.register_scheme(
-        prefixes='', loader=load_from_local, force=True
-    )
+    checkpoint.torch = _PlainTorch('torch')
     checkpoint.load_url = _plain(checkpoint.load_url)
 
 
-# mmengine makes what it prints out of the part behind 'load_from_'.
-def load_from_local(filename: str, map_location: Any) -> Any:
-    """Load a local checkpoint and run nothing of it.
+class _PlainTorch(ModuleType):
+    """torch, as this module of mmengine sees it, but ``load`` runs nothing."""
 
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds more than tensors, numbers, strings and
-            containers, or is no checkpoint.
-    """
-    from mcjepa_mm.plain_load import load_plain
+    def __getattr__(self, name: str) -> Any:
+        import torch
 
-    path = os.path.expanduser(filename)
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'{path} can not be found.')
-    return load_plain(path, map_location)
+        return getattr(torch, name)
+
+    @staticmethod
+    def load(f: Any, map_location: Any = None, **kwargs) -> Any:
+        from mcjepa_mm.plain_load import load_plain
+
+        return load_plain(f, map_location)
 
 
 def _plain(upstream: Callable) -> Callable:

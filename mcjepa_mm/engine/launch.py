@@ -84,13 +84,23 @@ def build_runner(cfg: Config) -> Runner:
 
     Returns:
         Runner: The runner, not started.
+
+    Raises:
+        ValueError: If ``runner_type`` is another kind of runner, such as
+            FlexibleRunner.
     """
     join_processes(cfg)
     _let_workers_be_none(list(cfg.values()))
     if get_device() == 'cpu':
         share_cores(cfg)
     resume, path = cfg.get('resume'), cfg.get('load_from')
-    if cfg.get('runner_type'):
+    if kind := cfg.get('runner_type'):
+        if not issubclass(RUNNERS.get(kind), Runner):
+            raise ValueError(
+                f'runner_type={kind!r} is none of mmengine.runner.Runner, '
+                'whose checkpoints hold what --resume goes on with. Leave '
+                'runner_type and strategy out.'
+            )
         runner = RUNNERS.build(cfg)
     else:
         runner = ShortLogRunner.from_cfg(cfg)

@@ -71,6 +71,13 @@ def test_the_users_choice_of_threads_holds(tmp_path, monkeypatch, threads):
     assert torch.get_num_threads() == 4
 
 
+def test_a_runner_that_cannot_resume_is_refused(tmp_path):
+    cfg = config(tmp_path, 0)
+    cfg.runner_type = 'FlexibleRunner'
+    with pytest.raises(ValueError, match='FlexibleRunner.*Leave runner_type'):
+        build_runner(cfg)
+
+
 def test_a_model_without_checkpoint_is_as_its_config_says(tmp_path):
     cfg = config(tmp_path, 0)
     cfg.model = dict(

@@ -1,5 +1,6 @@
 """A stranger's checkpoint at every door: refused by name, and not run."""
 
+import os
 import re
 from contextlib import nullcontext
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.fileio import dump
 from mmengine.runner import load_checkpoint
 from toy_pretraining import evaluation, training
 
@@ -45,6 +47,14 @@ def address(path):
     cache.mkdir(parents=True)
     path.rename(cache / path.name)
     load_checkpoint(torch.nn.Linear(1, 1), URL + path.name)
+
+
+def model_zoo(path):
+    """A name of the user's own list that stands for a local file."""
+    home = Path(os.environ['MMENGINE_HOME'])
+    home.mkdir()
+    dump({'stranger': str(path)}, home / 'open_mmlab.json')
+    load_checkpoint(torch.nn.Linear(1, 1), 'open-mmlab://stranger')
 
 
 def pretrained(path):
@@ -111,6 +121,7 @@ DOORS = [
     read,
     mmengine,
     address,
+    model_zoo,
     pretrained,
     load_from,
     resume,
@@ -129,6 +140,7 @@ DOORS = [
 @pytest.fixture(autouse=True)
 def no_downloads(tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setenv('MMENGINE_HOME', str(tmp_path / 'zoo'))
 
 
 def refused(door, path):
@@ -138,7 +150,7 @@ def refused(door, path):
     assert path.name in message and '\n' not in message
     # torch tells how to run it
     assert not re.search('code execution|safe_globals|`?False', message)
-    left = {'ran', 'a.png', 'work', 'torch', path.name}
+    left = {'ran', 'a.png', 'work', 'torch', 'zoo', path.name}
     assert {x.name for x in path.parent.iterdir()} <= left
 
 
@@ -147,7 +159,7 @@ def test_every_door(door, stranger):
     refused(door, stranger('exec'))
 
 
-@pytest.mark.parametrize('door', [read, mmengine, address])
+@pytest.mark.parametrize('door', [read, mmengine, address, model_zoo])
 @pytest.mark.parametrize('name', STRANGERS)
 def test_every_file(door, name, stranger):
     refused(door, stranger(name))
@@ -160,7 +172,7 @@ def test_every_file_at_every_door(door, name, stranger):
     refused(door, stranger(name))
 
 
-@pytest.mark.parametrize('door', DOORS[:6])
+@pytest.mark.parametrize('door', DOORS[:7])
 def test_torch_is_told_to_run_files(door, stranger, monkeypatch):
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     refused(door, stranger('exec'))
