@@ -1,7 +1,7 @@
 """Schemas for torchvision's operators where its compiled half cannot load.
 
 When it applies
-    torchvision's ``_C`` library does not load: most often a torchvision that
+    torchvision's compiled library does not load: most often a torchvision that
     was built against a CUDA torch beside a CPU torch, which is what a plain
     install from an index gives.
 Why
@@ -17,17 +17,13 @@ The schemas say only that the operators exist. Calling one still raises
 torchvision's own error.
 """
 
-from importlib.machinery import (
-    EXTENSION_SUFFIXES,
-    ExtensionFileLoader,
-    FileFinder,
-)
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from mcjepa_mm.compat.import_hook import on_import
 
-# The operators that torchvision 0.28 registers without a guard.
+# The operators that torchvision registers without a guard, in 0.29 too.
 _SCHEMAS = {
     'nms': 'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
     'qnms': 'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor',
@@ -50,7 +46,7 @@ def needed() -> bool:
 
 def apply() -> None:
     """Define the schemas when torchvision is imported, where needed."""
-    on_import('torchvision', before=_define_schemas)
+    on_import('torchvision.extension', after=_define_schemas)
 
 
 def applied() -> bool:
@@ -58,9 +54,10 @@ def applied() -> bool:
     return _library is not None
 
 
-def _define_schemas(torchvision: ModuleType) -> None:
+# torchvision tells it before it registers the kernels.
+def _define_schemas(extension: ModuleType) -> None:
     global _library
-    if applied() or _compiled_half_loads(torchvision.__path__[0]):
+    if applied() or extension._has_ops():
         return
     from torch.library import Library
 
@@ -72,17 +69,11 @@ def _define_schemas(torchvision: ModuleType) -> None:
 def _compiled_half_loads(folder: str) -> bool:
     import torch
 
-    path = _library_path(folder)
-    if path is None:
-        return False
-    try:
-        torch.ops.load_library(path)
-    except OSError:  # the answer, not a failure: what the dynamic linker says
-        return False
-    return True
-
-
-def _library_path(folder: str) -> str | None:
-    finder = FileFinder(folder, (ExtensionFileLoader, EXTENSION_SUFFIXES))
-    spec = finder.find_spec('_C')
-    return None if spec is None else spec.origin
+    # `_C` up to torchvision 0.28, `_C_stable` since
+    for path in Path(folder).glob('_C*'):
+        try:
+            torch.ops.load_library(str(path))
+        except OSError:  # the answer: what the dynamic linker says
+            continue
+        return True
+    return False

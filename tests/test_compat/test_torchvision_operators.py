@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from mcjepa_mm.compat import torchvision_operators
@@ -25,5 +27,13 @@ def test_torchvision_import_fails_without_the_mend_and_not_with_it(run):
 
 def test_a_folder_without_a_library_counts_as_not_loading(tmp_path):
     assert not torchvision_operators._compiled_half_loads(str(tmp_path))
-    (tmp_path / '_C.so').write_bytes(b'not a library')
+    (tmp_path / '_C_stable.so').write_bytes(b'not a library')
     assert not torchvision_operators._compiled_half_loads(str(tmp_path))
+
+
+def test_what_torchvision_has_is_left_alone(monkeypatch):
+    """Defining an operator twice aborts the process."""
+    monkeypatch.setattr(torchvision_operators, '_library', None)
+    extension = SimpleNamespace(_has_ops=lambda: True)
+    torchvision_operators._define_schemas(extension)
+    assert not torchvision_operators.applied()
