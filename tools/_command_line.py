@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,6 +52,34 @@ def make_parser(description: str) -> argparse.ArgumentParser:
         '--local-rank', '--local_rank', type=int, help=argparse.SUPPRESS
     )
     return parser
+
+
+def add_length(parser: argparse.ArgumentParser) -> None:
+    """Add the options of another length of the job."""
+    length = parser.add_argument_group(
+        'length',
+        'another length of the job: schedules, ramps, beginnings of tasks '
+        'and intervals keep their share of it',
+    )
+    length.add_argument('--epochs', type=int, metavar='N')
+    length.add_argument(
+        '--epoch-length',
+        type=int,
+        metavar='N',
+        help='iterations of an epoch, on the first samples of the data',
+    )
+    length.add_argument(
+        '--iters', type=int, metavar='N', help='for jobs without epochs'
+    )
+
+
+def refuse_without_training(cfg: Mapping, name: str) -> None:
+    """Exit with one line where a config is for tests only."""
+    if cfg.get('train_cfg') is None:
+        sys.exit(
+            f'{name} has nothing to train: it sets no train_cfg, '
+            'train_dataloader and optim_wrapper. Test with it.'
+        )
 
 
 def make_table_parser(

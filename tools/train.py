@@ -1,9 +1,15 @@
 """Train from a config."""
 
 import os
-import sys
 
-from _command_line import make_parser, parse, prefer_checkout, run
+from _command_line import (
+    add_length,
+    make_parser,
+    parse,
+    prefer_checkout,
+    refuse_without_training,
+    run,
+)
 from _mim_child import end_with, train_beside_mim
 
 
@@ -18,21 +24,7 @@ def main() -> None:
         help='go on from this checkpoint, or without a value from the newest '
         'one in the work dir',
     )
-    length = parser.add_argument_group(
-        'length',
-        'another length of the job: schedules, ramps, beginnings of tasks '
-        'and intervals keep their share of it',
-    )
-    length.add_argument('--epochs', type=int, metavar='N')
-    length.add_argument(
-        '--epoch-length',
-        type=int,
-        metavar='N',
-        help='iterations of an epoch, on the first samples of the data',
-    )
-    length.add_argument(
-        '--iters', type=int, metavar='N', help='for jobs without epochs'
-    )
+    add_length(parser)
     args = parse(parser)
     if args.launcher == 'none':
         train_beside_mim()
@@ -49,11 +41,7 @@ def main() -> None:
         cfg_options=args.cfg_options,
         launcher=args.launcher,
     )
-    if cfg.get('train_cfg') is None:
-        sys.exit(
-            f'{args.config} has nothing to train: it sets no train_cfg, '
-            'train_dataloader and optim_wrapper. Test with it.'
-        )
+    refuse_without_training(cfg, args.config)
     set_job_length(
         cfg,
         epochs=args.epochs,

@@ -53,6 +53,12 @@ def printable(path: str) -> str:
     return os.fsencode(path).decode(errors='backslashreplace')
 
 
+def listing(paths: Sequence[str]) -> str:
+    """The first of some paths, in brackets, for messages."""
+    more = ', ...' * (len(paths) > 5)
+    return f'({", ".join(map(printable, paths[:5]))}{more})'
+
+
 def is_animation(path: str) -> bool:
     """Whether a file with an image's suffix holds several frames."""
     if not _has_suffix(path, _MAY_MOVE):

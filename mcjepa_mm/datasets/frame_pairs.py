@@ -15,8 +15,8 @@ from mcjepa_mm.datasets.clips import (
     VIDEO_SUFFIXES,
     Clip,
     compile_frame_name,
+    listing,
     match_folders,
-    printable,
     split_folder,
     walk,
 )
@@ -203,7 +203,7 @@ class FramePairs(Dataset):
             print_log(
                 f'Not used: {len(others)} files of {self.data_root} whose '
                 f'suffix ({", ".join(sorted(suffixes))}) is that of no image '
-                f'and no video: {self._listing(others)}',
+                f'and no video: {listing(others)}',
                 logger='current',
             )
         if self.truncated_files:
@@ -211,7 +211,7 @@ class FramePairs(Dataset):
                 f'Used as far as they go: {len(self.truncated_files)} videos '
                 f'of {self.data_root} with fewer frames than their header '
                 'says, which are probably truncated: '
-                f'{self._listing(self.truncated_files)}',
+                f'{listing(self.truncated_files)}',
                 logger='current',
                 level=30,
             )
@@ -219,7 +219,7 @@ class FramePairs(Dataset):
             print_log(
                 f'Not used: {len(self.undecodable_files)} videos of '
                 f'{self.data_root} whose codec nothing here decodes: '
-                f'{self._listing(self.undecodable_files)}. Convert them, as '
+                f'{listing(self.undecodable_files)}. Convert them, as '
                 "with 'ffmpeg -i OLD -c:v libx264 NEW.mp4'",
                 logger='current',
                 level=30,
@@ -229,7 +229,7 @@ class FramePairs(Dataset):
                 f'Not used: {len(self.short_files)} clips of {self.data_root} '
                 f'without {self.num_frames} frames that are '
                 f'frame_gap={self.frame_gap} apart: '
-                f'{self._listing(self.short_files)}',
+                f'{listing(self.short_files)}',
                 logger='current',
                 level=30,
             )
@@ -237,11 +237,11 @@ class FramePairs(Dataset):
             raise ValueError(
                 f'{self.data_root!r} holds no frame pair in {images} images: '
                 f'{len(self.short_files)} clips have too few frames '
-                f'{self._listing(self.short_files)}, '
+                f'{listing(self.short_files)}, '
                 f'{len(self.broken_files)} videos cannot be opened '
-                f'{self._listing(self.broken_files)}, of '
+                f'{listing(self.broken_files)}, of '
                 f'{len(self.undecodable_files)} nothing here decodes the '
-                f'codec {self._listing(self.undecodable_files)}. '
+                f'codec {listing(self.undecodable_files)}. '
                 f'{self._expected()}'
             )
 
@@ -293,11 +293,6 @@ class FramePairs(Dataset):
             f'Expected {what}. Set `data_root` to it, or, to train without '
             'it, remove this data set from the config.'
         )
-
-    @staticmethod
-    def _listing(paths: list[str]) -> str:
-        more = ', ...' * (len(paths) > 5)
-        return f'({", ".join(map(printable, paths[:5]))}{more})'
 
     def _inspect_video(self, path: str) -> int:
         index = index_video(path)

@@ -42,11 +42,15 @@ class ResumeHook(Hook):
         """Choose; all processes what the main process has found."""
         choice = [None, None]
         if is_main_process():
-            choice = list(self._choose(runner))
+            choice = [*choose_checkpoint(runner, runner.work_dir, self.path)]
         broadcast_object_list(choice)
         path, error = choice
         if error:
             raise ValueError(error)
+        if path is None:
+            runner.logger.info(
+                f'{runner.work_dir} has no checkpoint: the training begins.'
+            )
         runner._resume = path is not None
         runner._load_from = path
         self._schedule = ConfigSchedule(runner)
@@ -58,40 +62,52 @@ class ResumeHook(Hook):
             if change:
                 runner.logger.warning(change)
 
-    def _choose(self, runner: Runner) -> tuple[str | None, str | None]:
-        """The checkpoint, if any, and an error, if none can be taken."""
-        wanted = unwrapped(runner.model).state_dict()
-        last = _last_checkpoint(runner)
-        named = self.path or last
-        if named and '://' in named:
-            runner.logger.warning(
-                f'{named} is not on this machine: whether it is whole and of '
-                'this model is not looked at.'
-            )
-            return named, None
-        groups = [[Path(named)]] if self.path else _candidates(runner, last)
-        faults = []
-        for group in groups:
-            whole = []
-            for path in group:
-                fault, iteration = examine(path, wanted)
-                if fault is None:
-                    whole.append((iteration, path.stat().st_mtime_ns, path))
-                    continue
-                runner.logger.warning(f'Passed over: {fault}.')
-                faults.append(fault)
-            if whole:
-                return str(max(whole)[-1]), None
-        if not faults:
-            runner.logger.info(
-                f'{runner.work_dir} has no checkpoint: the training begins.'
-            )
-            return None, None
-        return None, (
-            f'No checkpoint can be resumed, of {len(faults)}: {faults[0]}. '
-            'Give --resume another checkpoint of this model, or move what is '
-            'in the work dir away to begin anew.'
+
+def choose_checkpoint(
+    runner: Runner, work_dir: str, path: str | None = None
+) -> tuple[str | None, str | None]:
+    """Look for the checkpoint that a run would be resumed from.
+
+    Args:
+        runner (Runner): With the model. Its hooks may name other folders.
+        work_dir (str): Where the checkpoints are.
+        path (str, optional): The only one that may be taken.
+
+    Returns:
+        tuple[str | None, str | None]: The checkpoint, if any, and an error,
+        if there are some and none can be taken. Those that are passed over
+        are named in warnings.
+    """
+    wanted = unwrapped(runner.model).state_dict()
+    last = _last_checkpoint(work_dir)
+    named = path or last
+    if named and '://' in named:
+        runner.logger.warning(
+            f'{named} is not on this machine: whether it is whole and of '
+            'this model is not looked at.'
         )
+        return named, None
+    groups = [[Path(named)]] if path else _candidates(runner, work_dir, last)
+    faults = []
+    for group in groups:
+        whole = []
+        for candidate in group:
+            fault, iteration = examine(candidate, wanted)
+            if fault is None:
+                changed = candidate.stat().st_mtime_ns
+                whole.append((iteration, changed, candidate))
+                continue
+            runner.logger.warning(f'Passed over: {fault}.')
+            faults.append(fault)
+        if whole:
+            return str(max(whole)[-1]), None
+    if not faults:
+        return None, None
+    return None, (
+        f'No checkpoint can be resumed, of {len(faults)}: {faults[0]}. '
+        'Give --resume another checkpoint of this model, or move what is '
+        'in the work dir away to begin anew.'
+    )
 
 
 def examine(
@@ -144,12 +160,12 @@ def _shapes(weights: Any) -> dict[str, tuple]:
     return {k: tuple(getattr(v, 'shape', ())) for k, v in weights.items()}
 
 
-def _last_checkpoint(runner: Runner) -> str:
-    path = Path(runner.work_dir) / 'last_checkpoint'
+def _last_checkpoint(work_dir: str) -> str:
+    path = Path(work_dir) / 'last_checkpoint'
     return path.read_text().strip() if path.is_file() else ''
 
 
-def _candidates(runner: Runner, last: str) -> list[list[Path]]:
+def _candidates(runner: Runner, work_dir: str, last: str) -> list[list[Path]]:
     """Files in groups, of which an earlier one is to be preferred.
 
     Those that are not older than the one that ``last_checkpoint`` names come
@@ -157,12 +173,12 @@ def _candidates(runner: Runner, last: str) -> list[list[Path]]:
     the next naming, and the times of copied files tell nothing. The others
     may be of an earlier training in the same folder.
     """
-    folders = {Path(runner.work_dir).resolve()}
+    folders = {Path(work_dir).resolve()}
     if last:
         folders.add(Path(last).resolve().parent)
     # in its `out_dir` mmengine's hook makes a folder for each work dir
     folders |= {
-        Path(hook.out_dir, Path(runner.work_dir).name).resolve()
+        Path(hook.out_dir, Path(work_dir).name).resolve()
         for hook in runner.hooks
         if isinstance(hook, CheckpointHook) and hook.out_dir
     }

@@ -1,0 +1,211 @@
+"""What a training would do, said before it is begun."""
+
+import copy
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import get_world_size
+from mmengine.hooks import CheckpointHook
+from mmengine.optim.scheduler import OneCycleParamScheduler
+from mmengine.runner import Runner
+
+from mcjepa_mm.apis.training_report import (
+    count,
+    existing,
+    inside,
+    row,
+    training_report,
+    wrapped,
+)
+from mcjepa_mm.datasets.bad_samples import BadSampleGuard
+from mcjepa_mm.datasets.clips import listing, printable
+from mcjepa_mm.engine.launch import build_runner
+from mcjepa_mm.engine.resume import choose_checkpoint
+from mcjepa_mm.engine.trial_steps import Trial, run_trial
+
+
+def check_training(cfg: Config, steps: int = 3) -> str:
+    """Try a training's first steps, and report what the whole would be.
+
+    The run is built in a temporary folder, with the config's data, model,
+    optimiser and hooks, and broken off after the steps. Of the validation
+    the data are built. The work dir is looked at and stays as it is.
+
+    Args:
+        cfg (Config): As :func:`~mcjepa_mm.engine.launch.load_config` returns
+            it. It is changed.
+        steps (int): How many, of which the first is not counted. Defaults to
+            3.
+
+    Returns:
+        str: Lines of at most 88 columns, unless a file's name is longer.
+
+    Raises:
+        ValueError: If ``steps`` is less than 2, or if the run has no step or
+            would end in an error later.
+        OSError: If the work dir cannot be written.
+        Exception: Whatever else would end the training in these steps. What
+            was logged before it is printed.
+    """
+    if steps < 2:
+        raise ValueError(
+            'steps must be 2 or more, because the first is not counted; got '
+            f'{steps}.'
+        )
+    work_dir = Path(cfg.work_dir)
+    resumes, path = cfg.get('resume'), None
+    if resumes:
+        path, cfg.load_from, cfg.resume = cfg.get('load_from'), None, False
+    if cfg.get('visualizer'):
+        # others may write elsewhere than in the work dir
+        cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]
+    cfg.log_level = 'WARNING'
+    with tempfile.TemporaryDirectory(prefix='mcjepa_check_') as folder:
+        cfg.work_dir = folder
+        runner = build_runner(cfg)
+        notes = _listen(runner)
+        try:
+            there = _tell_work_dir(runner, work_dir, path, resumes)
+            saving = [
+                copy.copy(hook)  # the trial changes them
+                for hook in runner.hooks
+                if isinstance(hook, CheckpointHook)
+            ]
+            trial = run_trial(runner, steps)
+            _refuse_short_schedules(runner)
+        except BaseException:
+            print('\n'.join(wrapped(notes)), flush=True)
+            raise
+    notes += _find_faults(trial, notes)
+    lines = [
+        *training_report(runner, trial, saving, work_dir),
+        *row('work dir', there),
+        '',
+        *([*wrapped(notes), ''] if notes else []),
+        'The training can begin.',
+    ]
+    return '\n'.join(lines)
+
+
+class _Notes(logging.Handler):
+    """Keep warnings, and what a data set says that it does not use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        # what mmengine calls deprecated is its own affair
+        if 'deprecated' in text:
+            return
+        if record.levelno >= logging.WARNING or text.startswith('Not used'):
+            self.found.append(text)
+
+
+def _listen(runner: Runner) -> list[str]:
+    """Take the runner's log; returns where its notes are going to be."""
+    for handler in runner.logger.handlers:
+        handler.close()
+    handler = _Notes()
+    runner.logger.handlers = [handler]
+    return handler.found
+
+
+def _tell_work_dir(
+    runner: Runner, work_dir: Path, path: str | None, resumes: bool
+) -> str:
+    """What is in it, and what becomes of that."""
+    parent = existing(work_dir)
+    if not parent.is_dir():
+        raise NotADirectoryError(
+            f'The run would write to {work_dir}, but {parent} is no '
+            'folder. Give another --work-dir.'
+        )
+    if not os.access(parent, os.W_OK):
+        raise PermissionError(
+            f'The run would write to {work_dir}, but this user may not write '
+            f'to {parent}. Give another --work-dir.'
+        )
+    found, error = choose_checkpoint(runner, str(work_dir), path)
+    if error and resumes:
+        raise ValueError(error)
+    if resumes:
+        return f'{work_dir}, ' + (
+            f'the run goes on from {found}'
+            if found
+            else 'without a checkpoint to go on from: the run begins anew'
+        )
+    number = len([*work_dir.glob('*.pth')])
+    if not number:
+        return f'{work_dir}, ' + (
+            'without a checkpoint' if work_dir.exists() else 'not there yet'
+        )
+    return (
+        f'{work_dir} holds {count(number, "checkpoint")} of another run. '
+        '--resume '
+        + (
+            f'would go on from {os.path.basename(found)}'
+            if found
+            else 'would go on from none of them'
+        )
+        + '; without it the run begins anew and replaces those of the same '
+        'name. Give it another --work-dir to keep them apart.'
+    )
+
+
+def _refuse_short_schedules(runner: Runner) -> None:
+    """A cycle raises an error when a run is longer, at its end."""
+    loop, schedulers = runner.train_loop, runner.param_schedulers or []
+    if isinstance(schedulers, dict):
+        schedulers = [x for each in schedulers.values() for x in each]
+    for schedule in schedulers:
+        if not isinstance(schedule, OneCycleParamScheduler):
+            continue
+        length = loop.max_epochs if schedule.by_epoch else loop.max_iters
+        end = min(schedule.end, length) - schedule.begin
+        if end > schedule.total_steps:
+            raise ValueError(
+                f'{type(schedule).__name__} has total_steps='
+                f'{schedule.total_steps} and would end the run in an error '
+                f'after them, because the run has {length}. Set total_steps '
+                'of param_scheduler, or change the length by --epochs, '
+                '--epoch-length or --iters.'
+            )
+
+
+def _find_faults(trial: Trial, notes: list[str]) -> list[str]:
+    """Damaged files that the trial met, too little data, a busy machine."""
+    said = ' '.join(x for x in notes if not x.startswith('Bad sample'))
+    faults = []
+    load, cores = os.getloadavg()[0], os.cpu_count()
+    if load > 1.5 * cores:
+        faults.append(
+            f'The machine is busy (load {load:.1f} on {cores} cores): alone, '
+            'the training is faster than this.'
+        )
+    for name, task in trial.tasks.items():
+        samples = len(task.loader.dataset)
+        batch = task.loader.batch_sampler.batch_size * get_world_size()
+        if samples < batch:
+            faults.append(
+                f'{name} has fewer samples ({samples}) than a batch '
+                f'({batch}), so a batch has some of them more than once or '
+                'is smaller. Give more data, or a smaller batch_size.'
+            )
+        for guard in inside(task.loader.dataset):
+            if isinstance(guard, BadSampleGuard):
+                # files that could not be opened have been told of
+                bad = [
+                    x for x in guard.bad_files() if printable(x) not in said
+                ]
+                if bad:
+                    faults.append(
+                        f'{name}: {count(len(bad), "file")} cannot be read, '
+                        'of those that were tried, and replaced: '
+                        f'{listing(bad)}'
+                    )
+    return faults
