@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import get_world_size
+from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.optim.scheduler import OneCycleParamScheduler
 from mmengine.runner import Runner
@@ -25,6 +25,8 @@ from mcjepa_mm.datasets.clips import listing, printable
 from mcjepa_mm.engine.launch import build_runner
 from mcjepa_mm.engine.resume import choose_checkpoint
 from mcjepa_mm.engine.trial_steps import Trial, run_trial
+
+_NEVER = 10**9  # the end of a schedule to which mmengine has been told none
 
 
 def check_training(cfg: Config, steps: int = 3) -> str:
@@ -75,9 +77,10 @@ def check_training(cfg: Config, steps: int = 3) -> str:
                 if isinstance(hook, CheckpointHook)
             ]
             trial = run_trial(runner, steps)
-            _refuse_short_schedules(runner)
+            notes += _check_schedules(runner)
         except BaseException:
-            print('\n'.join(wrapped(notes)), flush=True)
+            if is_main_process():
+                print('\n'.join(wrapped(notes)), flush=True)
             raise
     notes += _find_faults(trial, notes)
     lines = [
@@ -157,24 +160,36 @@ def _tell_work_dir(
     )
 
 
-def _refuse_short_schedules(runner: Runner) -> None:
-    """A cycle raises an error when a run is longer, at its end."""
-    loop, schedulers = runner.train_loop, runner.param_schedulers or []
-    if isinstance(schedulers, dict):
-        schedulers = [x for each in schedulers.values() for x in each]
-    for schedule in schedulers:
-        if not isinstance(schedule, OneCycleParamScheduler):
-            continue
+def _check_schedules(runner: Runner) -> list[str]:
+    """Schedules that are not as long as the run, which counts anew.
+
+    Another batch size or number of processes makes another number of steps.
+    A cycle that is over raises an error; others go on with their last value.
+    """
+    loop, schedules = runner.train_loop, runner.param_schedulers or []
+    if isinstance(schedules, dict):
+        schedules = [x for each in schedules.values() for x in each]
+    cut = []
+    for schedule in schedules:
+        name = type(schedule).__name__
         length = loop.max_epochs if schedule.by_epoch else loop.max_iters
-        end = min(schedule.end, length) - schedule.begin
-        if end > schedule.total_steps:
-            raise ValueError(
-                f'{type(schedule).__name__} has total_steps='
-                f'{schedule.total_steps} and would end the run in an error '
-                f'after them, because the run has {length}. Set total_steps '
-                'of param_scheduler, or change the length by --epochs, '
-                '--epoch-length or --iters.'
+        unit = 'epochs' if schedule.by_epoch else 'steps'
+        end = schedule.end
+        if isinstance(schedule, OneCycleParamScheduler):
+            end = schedule.begin + schedule.total_steps
+            if end < min(schedule.end, length):
+                raise ValueError(
+                    f'{name} has total_steps={schedule.total_steps} and would '
+                    f'end the run in an error after them, because the run has '
+                    f'{length} {unit}. Set total_steps of param_scheduler, or '
+                    'another length by --epochs, --epoch-length or --iters.'
+                )
+        if length < end < _NEVER:
+            cut.append(
+                f'{name} ends after {end:,} {unit}, the run after {length:,}: '
+                'it will not have come to its end.'
             )
+    return cut
 
 
 def _find_faults(trial: Trial, notes: list[str]) -> list[str]:
