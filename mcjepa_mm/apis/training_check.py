@@ -67,6 +67,8 @@ def check_training(cfg: Config, steps: int = 3) -> str:
     cfg.log_level = 'WARNING'
     with tempfile.TemporaryDirectory(prefix='mcjepa_check_') as folder:
         cfg.work_dir = folder
+        # mmengine keeps loggers by this name, and the time in seconds
+        cfg.experiment_name = os.path.basename(folder)
         runner = build_runner(cfg)
         notes = _listen(runner)
         try:
