@@ -23,6 +23,14 @@ def own_scope():
     DefaultScope._instance_dict.clear()
 
 
+@pytest.fixture(autouse=True, scope='session')
+def own_cache(tmp_path_factory):
+    """Keep what is found in videos out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('MCJEPA_CACHE', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
 @pytest.fixture
 def repo() -> Path:
     return REPO

@@ -1,6 +1,7 @@
 """Frame pairs from any folder of videos or of frames, without labels."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -25,6 +26,9 @@ from mcjepa_mm.datasets.video_decoding import NoDecoderError, index_video
 from mcjepa_mm.datasets.video_file import VideoCache
 from mcjepa_mm.registry import DATASETS, TRANSFORMS
 
+_PATIENCE = 30
+"""Seconds between two lines of the log while videos are listed."""
+
 
 @DATASETS.register_module()
 class FramePairs(Dataset):
@@ -33,9 +37,9 @@ class FramePairs(Dataset):
     Below ``data_root``, at any depth, every video is a clip, and so are the
     images of every folder, in natural order (``f2.png`` before ``f10.png``).
     A pair never joins two clips. An image that moves (GIF) is a video. Videos
-    are read once to find their frames, see :func:`~mcjepa_mm.datasets.
-    video_decoding.index_video`, and of each folder one image's header;
-    nothing else is decoded before it is asked for.
+    are read once to find their frames, which later starts remember, see
+    :func:`~mcjepa_mm.datasets.video_decoding.index_video`, and of each folder
+    one image's header; nothing else is decoded before it is asked for.
 
     Public data sets of optical flow hold many clips in one folder, and
     folders that are no frames. ``folders`` says which are searched, and
@@ -44,7 +48,8 @@ class FramePairs(Dataset):
     frames which are missing, or left out, never join what does not follow.
 
     Random access to a video decodes from its last key frame. Where that is
-    slower than the training step, extract the frames once.
+    slower than the training step, let the sampler go on from a place
+    (:class:`~mcjepa_mm.datasets.FixedLengthSampler`, ``pairs_per_seek``).
 
     A pipeline's transforms get ``img`` (a list of two (H, W, 3) uint8 arrays,
     RGB), ``img_path`` (two image files, or the video), ``frame_indices``
@@ -71,7 +76,8 @@ class FramePairs(Dataset):
         min_size (int): Shortest side that a frame may have; below the
             encoder's largest stride, 64, its last level has no pixel.
             Defaults to 64.
-        max_open_videos (int): Videos kept open in a process. Defaults to 8.
+        max_open_videos (int): Places in videos that a process keeps open, for
+            ``pairs_per_seek`` at least the batch size. Defaults to 8.
 
     Attributes:
         clips (list[Clip]): What was found and can be used.
@@ -145,7 +151,7 @@ class FramePairs(Dataset):
         results = self.get_data_info(index)
         paths, numbers = results['img_path'], results['frame_indices']
         if len(paths) == 1:
-            video = self._videos[paths[0]]
+            video = self._videos.at(paths[0], numbers[0])
             frames = [video.read(number) for number in numbers]
         else:
             frames = [read_image(path, 'rgb') for path in paths]
@@ -185,7 +191,8 @@ class FramePairs(Dataset):
     def _find_clips(self, recursive: bool) -> None:
         images = 0
         others: list[str] = []
-        for path, names in self._search(recursive, others):
+        found = list(self._search(recursive, others))
+        for path, names in self._tell_progress(found):
             images += len(names)
             usable = []
             for clip in self._split(path, names):
@@ -263,6 +270,20 @@ class FramePairs(Dataset):
                 if path not in found:
                     found.add(path)
                     yield path, names
+
+    def _tell_progress(self, found: list[tuple]) -> Iterator[tuple]:
+        videos = sum(not names for _, names in found)
+        told, read = time.monotonic(), 0
+        for path, names in found:
+            yield path, names
+            read += not names
+            if time.monotonic() - told > _PATIENCE:
+                told = time.monotonic()
+                print_log(
+                    f'Finding the frames of {self.data_root}: {read} of '
+                    f'{videos} videos',
+                    logger='current',
+                )
 
     def _split(self, path: str, names: Sequence[str]) -> list[Clip]:
         if self.frame_name:

@@ -3,7 +3,7 @@
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,12 +15,17 @@ from av.stream import Disposition
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.datasets.clips import printable
+from mcjepa_mm.datasets.video_index_cache import load_entry, save_entry
 
 _TIMED = {'asf', 'flv', 'gif', 'matroska,webm', 'mov,mp4,m4a,3gp,3g2,mj2'}
 """Containers that store when each frame is shown."""
 
 _NO_VIDEOS = {'concat', 'dash', 'hls', 'image2', 'tty'}
 """Formats that FFmpeg reads as videos: lists of other files, and text."""
+
+_DISPOSABLE = {'h264', 'mpeg1video', 'mpeg2video', 'mpeg4'}
+"""Codecs that say of which frames no other is made. HEVC's mark leaves out
+frames of higher temporal layers."""
 
 _CONVERT = "convert it, as with 'ffmpeg -i OLD -c:v libx264 NEW.mp4'"
 
@@ -58,6 +63,16 @@ class VideoIndex(NamedTuple):
     size: tuple[int, int]
     fps: float | None
     missing: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each packet is a frame that is shown.
+
+        Not where fields have packets of their own, where a part is hidden, or
+        where the beginning cannot be shown.
+        """
+        packets = self.packets
+        return packets is not None and int(packets.max()) + 1 == self.count
 
     def number(self, packet: int, expected: int | None) -> int | None:
         """The frame of a packet, which is probably ``expected``.
@@ -135,7 +150,9 @@ def video_stream(container: InputContainer) -> av.VideoStream:
 
 
 def decode(
-    container: InputContainer, landings: dict[int, int] | None = None
+    container: InputContainer,
+    landings: dict[int, int] | None = None,
+    is_passed: Callable[[int], bool] | None = None,
 ) -> Iterator[av.VideoFrame]:
     """Frames from where the container is, in the order they are shown.
 
@@ -146,6 +163,9 @@ def decode(
         container (InputContainer): See :func:`open_video`.
         landings (dict[int, int], optional): After a seek, see
             :class:`VideoIndex`: decoding begins at the first of these.
+        is_passed (Callable, optional): Of a packet's number: whether nobody
+            asks for its frame. Such frames may be left out, where none of
+            the others is made from them.
 
     Yields:
         VideoFrame: Its ``pts`` is not a time but the number of its packet.
@@ -153,12 +173,17 @@ def decode(
         decoding began.
     """
     stream = video_stream(container)
+    if stream.codec_context.name not in _DISPOSABLE:
+        is_passed = None
     number = 0 if landings is None else None
     for packet in _packets(container):
         if number is None and packet.is_keyframe:
             number = landings.get(landing(container, packet))
         if number is None:
             continue
+        if is_passed is not None:
+            skip = 'NONREF' if is_passed(number) else 'DEFAULT'
+            stream.codec_context.skip_frame = skip
         packet.pts = packet.dts = number
         number += 1
         yield from _shown(stream, packet)
@@ -181,10 +206,11 @@ def picture(frame: av.VideoFrame) -> np.ndarray:
 
 
 def index_video(path: str) -> VideoIndex:
-    """Find the frames of a video; remembered by this process.
+    """Find the frames of a video; remembered, also for other processes.
 
-    The whole file is read. Where its container stores the times of display,
-    packets are counted, and only the first frame is decoded; else all are.
+    The whole file is read the first time. Where its container stores the
+    times of display, packets are counted, and only the first frame is decoded;
+    else all are. See :mod:`~mcjepa_mm.datasets.video_index_cache`.
 
     Raises:
         BadSampleError: If it cannot be decoded, or has no frame.
@@ -201,6 +227,15 @@ def index_video(path: str) -> VideoIndex:
 
 @cache
 def _index_video(path: str, size: int, changed: int) -> VideoIndex:
+    stored = load_entry(path, size, changed)
+    if stored is not None:
+        return _from_json(stored)
+    index = _read_index(path)
+    save_entry(path, size, changed, _to_json(index))
+    return index
+
+
+def _read_index(path: str) -> VideoIndex:
     with open_video(path) as container:
         packets = _list_packets(container)
     with open_video(path) as container:
@@ -249,6 +284,27 @@ def _index_video(path: str, size: int, changed: int) -> VideoIndex:
         fps,
         missing,
     )
+
+
+def _to_json(index: VideoIndex) -> dict:
+    arrays = ('packets', 'keys', 'seeks')
+    values = index._asdict()
+    for name in arrays:
+        if values[name] is not None:
+            values[name] = values[name].tolist()
+    return values | dict(landings=[*index.landings.items()])
+
+
+def _from_json(values: dict) -> VideoIndex:
+    arrays = {
+        name: np.array(values[name], np.int64)
+        for name in ('packets', 'keys', 'seeks')
+        if values[name] is not None
+    }
+    others = dict(
+        landings=dict(values['landings']), size=tuple(values['size'])
+    )
+    return VideoIndex(**{**values, **arrays, **others})
 
 
 def _packets(container: InputContainer) -> Iterator[av.Packet]:

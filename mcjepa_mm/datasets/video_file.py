@@ -1,7 +1,6 @@
 """Frames of video files, by number."""
 
 import os
-from collections import OrderedDict
 from collections.abc import Iterator
 
 import av
@@ -28,6 +27,9 @@ class VideoFile:
     either: each frame is known by its packet, and what is not found after a
     seek is looked for from the start.
 
+    On the way to a frame, those of which no other is made (most B frames) are
+    not decoded; that changes no pixel of the others.
+
     Args:
         path (str): A file that FFmpeg can decode.
         threads (int): Of the decoder; 0 for as many as there are cores, which
@@ -42,6 +44,11 @@ class VideoFile:
         self.path = path
         self._threads = threads
         self._index = index_video(path)
+        self._wanted = 0
+        # of each packet, the number of its frame
+        self._shown: np.ndarray | None = None
+        if self._index.is_plain:
+            self._shown = np.argsort(self._index.packets)
         self._restart()
 
     @property
@@ -91,29 +98,45 @@ class VideoFile:
         Those that cannot be decoded are left out.
         """
         self._restart()
+        self._wanted = 0
         for frame in self._frames:
             yield picture(frame)
+
+    def distance(self, index: int) -> int | None:
+        """Frames on the way to ``index``; None if it takes a seek."""
+        begin = self._key(index)[1]
+        if self._next is None or not begin <= self._next <= index:
+            return None
+        return index - self._next
+
+    def _key(self, index: int) -> tuple[int, int]:
+        """How many key frames there are up to a frame, and the last one."""
+        keys = self._index.keys
+        count = int(np.searchsorted(keys, index, side='right'))
+        return count, int(keys[count - 1]) if count else 0
 
     def _find(self, index: int) -> av.VideoFrame | None:
         if not 0 <= index < self._index.count:
             return None
-        # the key frame before it, and the one before that
-        last = int(np.searchsorted(self._index.keys, index, side='right'))
-        begin = self._index.keys[last - 1] if last else 0
-        if self._next is not None and begin <= self._next <= index:
+        if self.distance(index) is not None:
             frame = self._advance(index)
             if frame is not None:
                 return frame
+        # the key frame before it, and the one before that
+        last = self._key(index)[0]
         for key in range(last - 1, max(last - 3, -1), -1):
             if self._seek(int(self._index.seeks[key])):
-                frame = self._advance(index)
+                frame = self._advance(index, in_full=key < last - 1)
                 if frame is not None:
                     return frame
         self._restart()
-        return self._advance(index)
+        return self._advance(index, in_full=True)
 
-    def _advance(self, index: int) -> av.VideoFrame | None:
+    def _advance(
+        self, index: int, in_full: bool = False
+    ) -> av.VideoFrame | None:
         """Decode up to a frame; None if it does not come."""
+        self._wanted = 0 if in_full else index
         for frame in self._frames:
             number = self._index.number(frame.pts, self._next)
             if number is None:
@@ -130,23 +153,36 @@ class VideoFile:
             self._container.seek(time, stream=video_stream(self._container))
         except av.FFmpegError:
             return False
-        self._frames = decode(self._container, self._index.landings)
+        self._frames = self._decode(self._index.landings)
         return True
 
     def _restart(self) -> None:
         self._container = open_video(self.path, self._threads)
-        self._frames = decode(self._container)
+        self._frames = self._decode()
         self._next: int | None = 0
+
+    def _decode(
+        self, landings: dict[int, int] | None = None
+    ) -> Iterator[av.VideoFrame]:
+        is_passed = None if self._shown is None else self._is_passed
+        return decode(self._container, landings, is_passed)
+
+    def _is_passed(self, packet: int) -> bool:
+        shown = self._shown
+        return packet < len(shown) and shown[packet] < self._wanted
 
 
 class VideoCache:
-    """The videos that were used last, kept open.
+    """The places in videos that were read last, kept open.
+
+    A video may be open several times. What is read on from several places,
+    each in its turn, is decoded without a seek then.
 
     Every process has its own: a decoder does not survive a fork, and is not
     pickled.
 
     Args:
-        max_open (int): Most videos that are open at a time.
+        max_open (int): Most places that are open at a time.
     """
 
     def __init__(self, max_open: int) -> None:
@@ -165,19 +201,35 @@ class VideoCache:
     def __len__(self) -> int:
         return len(self._videos)
 
-    def __getitem__(self, path: str) -> VideoFile:
+    def at(self, path: str, index: int) -> VideoFile:
+        """The video, open at a place from where ``index`` is soonest read.
+
+        Raises:
+            BadSampleError: As :class:`VideoFile`.
+        """
         if self._process != os.getpid():
             # Closing an inherited decoder would wait for threads that did
             # not survive the fork.
             _INHERITED.append(self._videos)
             self._clear()
-        if path not in self._videos:
-            self._videos[path] = VideoFile(path)
-        self._videos.move_to_end(path)
-        while len(self._videos) > self.max_open:
-            self._videos.popitem(last=False)
-        return self._videos[path]
+        found = self._nearest(path, index)
+        if found is None and len(self._videos) == self.max_open:
+            oldest = self._videos.pop(0)
+            found = oldest if oldest.path == path else None
+        elif found is not None:
+            self._videos.remove(found)
+        found = found or VideoFile(path)
+        self._videos.append(found)
+        return found
+
+    def _nearest(self, path: str, index: int) -> VideoFile | None:
+        ways = {}
+        for video in self._videos:
+            if video.path == path:
+                ways[video.distance(index)] = video
+        ways.pop(None, None)
+        return ways[min(ways)] if ways else None
 
     def _clear(self) -> None:
-        self._videos: OrderedDict[str, VideoFile] = OrderedDict()
+        self._videos: list[VideoFile] = []  # the one read last at the end
         self._process = os.getpid()

@@ -43,8 +43,9 @@ class LoadVideoFrame(LoadImageStrict):
 
     def transform(self, results: dict) -> dict:
         if 'video_frame' in results:
-            video = self._videos[results['img_path']]
-            image = video.read(results['video_frame'])
+            number = results['video_frame']
+            video = self._videos.at(results['img_path'], number)
+            image = video.read(number)
             results['img'] = np.ascontiguousarray(image[..., ::-1])
             results['img_shape'] = results['ori_shape'] = image.shape[:2]
         else:
