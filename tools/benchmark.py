@@ -50,6 +50,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--device', default='cpu')
     parser.add_argument(
+        '--no-memory', action='store_true', help='leave it out, it takes long'
+    )
+    parser.add_argument(
         '--memory-of',
         nargs=2,
         metavar=('CASE', 'SIDE'),
@@ -99,7 +102,11 @@ def measure(args: argparse.Namespace, part: str, rates: tuple) -> None:
     for index, case in enumerate(load(part, args.device)):
         times = interleaved(case, args.runs, args.device)
         ours = next(iter(times))
-        taken = {side: memory(args, part, index, side) for side in times}
+        taken = {
+            side: memory(args, part, index, side)
+            for side in times
+            if not args.no_memory
+        }
         floor = floor_of(case, rates)
         for side, found in times.items():
             ratios = [a / b for a, b in zip(found, times[ours])]
@@ -109,8 +116,8 @@ def measure(args: argparse.Namespace, part: str, rates: tuple) -> None:
                 side,
                 spread([1e3 * x for x in found]),
                 '1' if side == ours else spread(ratios),
-                f'{taken[side] / 2**20:.0f}',
-                f'{taken[side] / taken[ours]:.2f}',
+                f'{taken[side] / 2**20:.0f}' if taken else '',
+                f'{taken[side] / taken[ours]:.2f}' if taken else '',
                 f'{1e3 * floor:.3g}' if floor and side == ours else '',
             )
 

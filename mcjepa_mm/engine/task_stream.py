@@ -113,14 +113,18 @@ class TaskStream:
 
         Returns:
             dict[str, int]: ``seed``, ``epoch`` (the pass), ``batches`` given
-            of it, ``samples_per_batch``.
+            of it, ``samples_per_batch``, and ``places`` where the order
+            depends on them.
         """
-        return dict(
+        state = dict(
             seed=self.sampler.seed,
             epoch=self.epoch,
             batches=self.batches,
             samples_per_batch=self.samples_per_batch,
         )
+        if getattr(self.sampler.sampler, 'pairs_per_seek', 1) > 1:
+            state['places'] = self.sampler.sampler.places
+        return state
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go to a saved position.
@@ -129,6 +133,9 @@ class TaskStream:
         comes next is.
         """
         self.sampler.set_seed(state['seed'])
+        if 'places' in state:
+            # the order stays, with another number of workers as well
+            self.sampler.sampler.places = state['places']
         self.epoch = state['epoch']
         samples = state['batches'] * state['samples_per_batch']
         self.batches = samples // self.samples_per_batch
@@ -153,6 +160,11 @@ def _build(name: str, dataloader: dict, runner: Runner) -> DataLoader:
             * config['batch_size']
             * get_world_size(),
         )
+    if 'pairs_per_seek' in config['sampler']:
+        # each worker of each process reads on from places of its own
+        workers = max(1, config.get('num_workers', 0))
+        batch = config['batch_size'] * get_world_size()
+        config['sampler'] = {'places': batch * workers, **config['sampler']}
     config['dataset'] = dict(
         type='mcjepa_mm.SeededDataset', dataset=config['dataset']
     )

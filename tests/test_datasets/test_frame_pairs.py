@@ -7,7 +7,11 @@ from mmengine.logging import MMLogger
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from mcjepa_mm.datasets import BadSampleError, FramePairs
+from mcjepa_mm.datasets import (
+    BadSampleError,
+    FixedLengthSampler,
+    FramePairs,
+)
 from mcjepa_mm.registry import DATASETS
 
 PACK = [dict(type='PackViews')]
@@ -110,6 +114,17 @@ def test_workers_read_what_the_main_process_reads(root):
     )
     read = torch.stack([sample['inputs'] for sample in loader])
     assert torch.equal(read, expected)
+
+
+def test_pairs_of_a_place_are_those_of_any_order(tmp_path, write_video):
+    write_video(tmp_path / 'a.mp4', 25, codec='mp4v')
+    write_video(tmp_path / 'b.avi', 25)
+    expected = FramePairs(str(tmp_path), pipeline=PACK)
+    dataset = FramePairs(str(tmp_path), pipeline=PACK, max_open_videos=3)
+    sampler = FixedLengthSampler(dataset, pairs_per_seek=4, places=3, seed=0)
+    for index in sampler:
+        frames = dataset[index]['inputs']
+        assert torch.equal(frames, expected[index]['inputs'])
 
 
 def test_missing_folder(tmp_path):

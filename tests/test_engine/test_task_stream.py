@@ -48,9 +48,8 @@ def stream(
     config = dict(
         batch_size=batch_size,
         dataset=dict(type=dataset, length=length),
-        sampler=dict(type='DefaultSampler', shuffle=True),
         collate_fn=dict(type='pseudo_collate'),
-        **loader,
+        **{'sampler': dict(type='DefaultSampler', shuffle=True), **loader},
     )
     return TaskStream('motion', config, runner)
 
@@ -62,6 +61,14 @@ def warnings(caplog):
     logger.addHandler(caplog.handler)
     yield lambda: [x.message for x in caplog.records if x.levelno >= 30]
     logger.removeHandler(caplog.handler)
+
+
+@DATASETS.register_module()
+class PairPlaces(Places):
+    """Pairs of a video, in the order of its frames."""
+
+    def get_data_info(self, index):
+        return dict(frame_indices=(index, index + 1))
 
 
 def samples(batches):
@@ -256,6 +263,34 @@ def test_processes_with_seeds_of_their_own_share_a_pass(
     assert mixed == samples(islice(one.endless(), 5))
     # a checkpoint of two processes resumes in one, at the same sample
     assert [x['state'] for x in shares] == [one.state_dict()] * 2
+
+
+def test_a_worker_reads_on_from_places_of_its_own_and_resumes():
+    def places(workers):
+        return stream(
+            dataset='mcjepa_mm.PairPlaces',
+            length=200,
+            num_workers=workers,
+            sampler=dict(
+                type='mcjepa_mm.FixedLengthSampler', pairs_per_seek=8
+            ),
+        )
+
+    whole = places(2)
+    batches = list(islice(whole.endless(), 150))
+    expected = samples(batches)
+    found = [[int(i) for i in indices] for indices, _ in batches[:100]]
+    # each worker gets every second batch
+    pairs = [(a, b) for a, b in zip(found, found[2:])]
+    goes_on = [y == x + 2 for a, b in pairs for x, y in zip(a, b)]
+    assert sum(goes_on) > 0.8 * len(goes_on)
+    assert sorted(sum(found, [])) == list(range(200))
+    whole.close()
+
+    resumed = places(0)  # another number of workers, in the second pass
+    state = dict(whole.state_dict(), epoch=1, batches=20)
+    resumed.load_state_dict(state)
+    assert samples(islice(resumed.endless(), 30)) == expected[240:]
 
 
 if __name__ == '__main__':

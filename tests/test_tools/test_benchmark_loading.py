@@ -67,3 +67,15 @@ def test_readers_read_the_same_frames(tmp_path, monkeypatch, suffix):
         # decoders of JPEGs round differently
         assert (inputs.int() - expected.int()).abs().float().mean() < 0.5
         assert not torch.equal(inputs[0], inputs[1])
+
+
+def test_pairs_of_a_video_are_read_in_every_order():
+    from benchmarks.video_pairs import cases
+
+    found = cases('cpu', frames=24, size=(72, 96), pairs=8)
+    assert [len(case.sides) for case in found] == [3, 2]
+    assert [case.samples for case in found] == [8, 4]
+    for case in found:
+        assert case.is_cpu_time
+        for make in case.sides.values():
+            assert make()() is None

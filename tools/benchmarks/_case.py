@@ -28,6 +28,8 @@ class Case:
             relative to our norm; None if they cannot be compared.
         samples (int): How many samples the work is for. Times are printed
             for one of them.
+        is_cpu_time (bool): Whether times are those that this process computed
+            for, in all of its threads, and not those that passed.
     """
 
     shape: str
@@ -36,6 +38,7 @@ class Case:
     traffic: float | None = None
     tolerance: float | None = 1e-3
     samples: int = 1
+    is_cpu_time: bool = False
 
 
 def optional(

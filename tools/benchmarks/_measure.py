@@ -21,13 +21,17 @@ def synchronizer(device: str) -> Callable[[], None]:
     return lambda: None
 
 
-def seconds(work: Callable, synchronize: Callable[[], None]) -> float:
+def seconds(
+    work: Callable,
+    synchronize: Callable[[], None],
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """How long one run takes."""
     synchronize()
-    start = time.perf_counter()
+    start = clock()
     work()
     synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def matrix_rate(device: str) -> float:
@@ -62,11 +66,13 @@ def interleaved(case: Case, runs: int, device: str) -> dict[str, list[float]]:
     else:
         _compare(case, works)
     synchronize = synchronizer(device)
+    clock = time.process_time if case.is_cpu_time else time.perf_counter
     times = {name: [] for name in works}
     turn = list(works.items())
     for _ in range(runs):
         for name, work in turn:
-            times[name].append(seconds(work, synchronize) / case.samples)
+            taken = seconds(work, synchronize, clock)
+            times[name].append(taken / case.samples)
         # None is always the one behind the same other, whose data the cache
         # holds.
         turn = [*turn[1:], turn[0]]

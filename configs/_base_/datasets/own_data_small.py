@@ -100,7 +100,10 @@ own_motion_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     collate_fn=dict(type='default_collate'),
-    sampler=dict(type='mcjepa_mm.FixedLengthSampler', length=400),
+    # above 1: faster on videos, see docs/data.md
+    sampler=dict(
+        type='mcjepa_mm.FixedLengthSampler', length=400, pairs_per_seek=1
+    ),
     dataset=dict(
         type='ConcatDataset',
         ignore_keys=['dataset_type', 'task_name'],

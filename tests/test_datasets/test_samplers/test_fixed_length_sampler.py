@@ -6,6 +6,7 @@ import pytest
 
 from mcjepa_mm.datasets import FixedLengthSampler
 from mcjepa_mm.datasets.samplers import fixed_length_sampler
+from mcjepa_mm.datasets.samplers.fixed_length_sampler import order_by_places
 
 
 def epochs(count, size, length, **kwargs):
@@ -48,6 +49,49 @@ def test_processes_share_an_epoch(monkeypatch):
         shares.append(epochs(1, 5, 8)[0])
     assert [x for pair in zip(*shares) for x in pair] == whole
     assert max(Counter(whole).values()) == 2
+
+
+@pytest.mark.parametrize('size', [1, 50, 1000, 1003])
+def test_pairs_of_a_place_come_in_turns_with_other_places(size):
+    order = order_by_places(size, per_place=8, step=2, places=4, seed=3)
+    assert sorted(order) == list(range(size))
+    assert order.tolist() != order_by_places(size, 8, 2, 4, 4).tolist() or (
+        size == 1
+    )
+    if size < 1000:
+        return
+    goes_on = order[4:] == order[:-4] + 2
+    # seven of eight, until a row ends
+    assert (order[4:32] == order[:28] + 2).mean() > 0.8
+    assert 0.83 < goes_on.mean() <= 0.88
+    near = abs(order[1:] - order[:-1]) < 16
+    assert near.mean() < 0.1
+
+
+class Pairs:
+    def __init__(self, size, span):
+        self.size, self.span = size, span
+
+    def __len__(self):
+        return self.size
+
+    def get_data_info(self, index):
+        return dict(frame_indices=(index, index + self.span - 1))
+
+
+def test_the_pairs_of_a_place_share_no_frame():
+    both = Pairs(100, 0)
+    both.datasets = [Pairs(50, 2), Pairs(50, 3)]
+    for dataset, step in ((Pairs(100, 2), 2), (both, 3)):
+        sampler = FixedLengthSampler(dataset, pairs_per_seek=4, seed=1)
+        order = list(sampler)
+        assert sorted(order) == list(range(100))
+        steps = Counter(b - a for a, b in zip(order, order[1:]))
+        assert steps.most_common(1)[0][0] == step
+    with pytest.raises(TypeError, match='frame pairs.* got range; leave it'):
+        FixedLengthSampler(range(9), pairs_per_seek=2)
+    with pytest.raises(ValueError, match='places must be positive, got 0'):
+        FixedLengthSampler(Pairs(9, 2), places=0)
 
 
 def test_refuses_what_makes_no_epoch():
