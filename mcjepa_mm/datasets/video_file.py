@@ -9,6 +9,7 @@ import numpy as np
 from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.datasets.clips import printable
 from mcjepa_mm.datasets.video_decoding import (
+    VideoIndex,
     decode,
     index_video,
     open_video,
@@ -44,11 +45,7 @@ class VideoFile:
         self.path = path
         self._threads = threads
         self._index = index_video(path)
-        self._wanted = 0
-        # of each packet, the number of its frame
-        self._shown: np.ndarray | None = None
-        if self._index.is_plain:
-            self._shown = np.argsort(self._index.packets)
+        self._passed = _Passed(self._index)
         self._restart()
 
     @property
@@ -98,7 +95,7 @@ class VideoFile:
         Those that cannot be decoded are left out.
         """
         self._restart()
-        self._wanted = 0
+        self._passed.wanted = 0
         for frame in self._frames:
             yield picture(frame)
 
@@ -136,7 +133,7 @@ class VideoFile:
         self, index: int, in_full: bool = False
     ) -> av.VideoFrame | None:
         """Decode up to a frame; None if it does not come."""
-        self._wanted = 0 if in_full else index
+        self._passed.wanted = 0 if in_full else index
         for frame in self._frames:
             number = self._index.number(frame.pts, self._next)
             if number is None:
@@ -164,12 +161,26 @@ class VideoFile:
     def _decode(
         self, landings: dict[int, int] | None = None
     ) -> Iterator[av.VideoFrame]:
-        is_passed = None if self._shown is None else self._is_passed
+        is_passed = self._passed if self._index.is_plain else None
         return decode(self._container, landings, is_passed)
 
-    def _is_passed(self, packet: int) -> bool:
+
+class _Passed:
+    """Whether a packet's frame is one on the way to the frame that is wanted.
+
+    An object of its own: a method of the file would be held by its frames, so
+    that a file that nobody needs would be closed by the garbage collector,
+    perhaps in a process that was forked since, where its threads are not.
+    """
+
+    def __init__(self, index: VideoIndex) -> None:
+        # of each packet, the number of its frame
+        self._shown = np.argsort(index.packets) if index.is_plain else ()
+        self.wanted = 0
+
+    def __call__(self, packet: int) -> bool:
         shown = self._shown
-        return packet < len(shown) and shown[packet] < self._wanted
+        return packet < len(shown) and shown[packet] < self.wanted
 
 
 class VideoCache:

@@ -1,5 +1,7 @@
+import gc
 import pickle
 import struct
+import weakref
 
 import av
 import numpy as np
@@ -119,3 +121,16 @@ def test_frames_of_which_no_other_is_made_are_passed_over(tmp_path, picture):
         frames = decode(container, is_passed=lambda n: n in packets[:20])
         shown = [frame.pts for frame in frames]
     assert set(packets[20:]) <= set(shown) and len(shown) < 15
+
+
+def test_a_file_is_closed_where_it_is_let_go(tmp_path, write_video):
+    """Not by the garbage collector, which may run in a forked process."""
+    video = VideoFile(str(write_video(tmp_path / 'a.mp4', 8, codec='mp4v')))
+    video.read(5)
+    closed = weakref.ref(video)
+    gc.disable()
+    try:
+        del video
+        assert closed() is None
+    finally:
+        gc.enable()
