@@ -1,8 +1,8 @@
-"""The encoder as a graph that runs without this package."""
+"""Encoder and flow as graphs that run without this package."""
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from mcjepa_mm.checkpoint_file import write_new
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
 
 from .fit import differences
+from .flow_graph import read_flow_graph
 
 FORMATS = ('onnx', 'torch')
-WHATS = ('encoder',)
+WHATS = ('encoder', 'flow')
 STEP = 64  # sizes are multiples of it, the stride of the coarsest level
 _PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
-_TOLERANCE = 1e-5  # relative to the largest value of a map
+# of the encoder relative to the largest value of a map, of the flow in pixels
+_TOLERANCES = dict(encoder=1e-5, flow=1e-3)
+_INPUTS = dict(encoder=('images',), flow=('image1', 'image2'))
 # The graph is traced at the first batch and size, and compared at the others
 # too. torch.export takes a batch, or a side, of 1 for one that stays 1.
 _TRACED = (2, 128, 192)
@@ -31,8 +34,9 @@ def export(
     *,
     what: str,
     to: str,
+    config: str | os.PathLike | None = None,
 ) -> dict[str, float]:
-    """Write the graph of an encoder.
+    """Write the graph of an encoder or of a flow estimator.
 
     The graph takes any batch, and sides that are multiples of 64, from 128
     on, of RGB images with the mean and deviation of the training taken off.
@@ -43,17 +47,20 @@ def export(
             another model with its encoder.
         out (str | PathLike): The file to write.
         what (str): 'encoder', from ``images`` to the six maps of the
-            pyramid, ``level0`` to ``level5``.
+            pyramid, ``level0`` to ``level5``; or 'flow', from ``image1`` and
+            ``image2`` to ``flow``, (N, 2, H, W) in pixels.
         to (str): 'onnx', or 'torch' for what ``torch.export.load`` reads.
+        config (str | PathLike, optional): See :func:`read_flow_graph`; an
+            encoder needs none.
 
     Returns:
         dict[str, float]: The largest difference from the model, by batch
-        and size such as '2 x 128 x 192', relative to the largest value of
-        each map.
+        and size such as '2 x 128 x 192'; of the encoder relative to the
+        largest value of each map, of the flow in pixels.
 
     Raises:
         FileExistsError: If ``out`` is there.
-        FileNotFoundError: If there is no such checkpoint.
+        FileNotFoundError: If there is no such checkpoint or config.
         ImportError: If ONNX's packages are missing.
         ValueError: If the checkpoint does not fit, or the graph computes
             something else than the model.
@@ -64,15 +71,27 @@ def export(
             f'expected what in {WHATS} and to in {FORMATS}, got {what!r} and '
             f'{to!r}'
         )
+    if what == 'encoder' and config is not None:
+        raise ValueError('an encoder is built without a config, leave it out')
     if out.exists():
         raise FileExistsError(
             f'{out} exists and is left as it is: remove it, or name another'
         )
     if to == 'onnx':
         _check_packages()
-    model = _encoder(checkpoint).eval().requires_grad_(False)
-    content, run = (_to_onnx if to == 'onnx' else _to_torch)(model)
-    found = _compare(model, run)
+    if what == 'encoder':
+        model = _encoder(checkpoint)
+        outs = [f'level{i}' for i in range(len(model.out_strides))]
+    else:
+        model, outs = read_flow_graph(checkpoint, config).float(), ['flow']
+    model.eval().requires_grad_(False)
+    names = _INPUTS[what]
+    program = _exported(model, len(names))
+    if to == 'onnx':
+        content, run = _to_onnx(program, names, outs)
+    else:
+        content, run = _to_torch(program)
+    found = _compare(model, run, what)
     write_new(out, content)
     return found
 
@@ -107,37 +126,37 @@ def _encoder(checkpoint: str | os.PathLike) -> nn.Module:
     return model.float()
 
 
-def _exported(model: nn.Module) -> torch.export.ExportedProgram:
+def _exported(model: nn.Module, count: int) -> torch.export.ExportedProgram:
+    """The program of a model that takes so many batches of images."""
     dim = torch.export.Dim
     sides = {0: dim('batch'), 2: STEP * dim('rows'), 3: STEP * dim('columns')}
     with torch.no_grad():
         return torch.export.export(
             model,
-            (_images(*_TRACED),),
-            dynamic_shapes=(sides,),
+            _images(count, *_TRACED),
+            dynamic_shapes=(sides,) * count,
             strict=False,
         )
 
 
-def _to_torch(
-    model: nn.Module,
-) -> tuple[bytes, Callable[..., tuple[Tensor, ...]]]:
+def _to_torch(program: torch.export.ExportedProgram) -> tuple[bytes, Callable]:
     buffer = io.BytesIO()
-    torch.export.save(_exported(model), buffer)
+    torch.export.save(program, buffer)
     buffer.seek(0)
     return buffer.getvalue(), torch.export.load(buffer).module()
 
 
 def _to_onnx(
-    model: nn.Module,
-) -> tuple[bytes, Callable[..., tuple[Tensor, ...]]]:
+    program: torch.export.ExportedProgram,
+    names: Sequence[str],
+    outs: Sequence[str],
+) -> tuple[bytes, Callable]:
     import onnxruntime
 
-    outs = [f'level{i}' for i in range(len(model.out_strides))]
     program = torch.onnx.export(
-        _exported(model),
+        program,
         dynamo=True,
-        input_names=['images'],
+        input_names=names,
         output_names=outs,
         verbose=False,
     )
@@ -146,37 +165,46 @@ def _to_onnx(
         content, providers=['CPUExecutionProvider']
     )
 
-    def run(images: Tensor) -> tuple[Tensor, ...]:
-        maps = session.run(outs, dict(images=images.numpy()))
-        return tuple(map(torch.from_numpy, maps))
+    def run(*images: Tensor) -> tuple[Tensor, ...]:
+        feed = {k: x.numpy() for k, x in zip(names, images, strict=True)}
+        return tuple(map(torch.from_numpy, session.run(outs, feed)))
 
     return content, run
 
 
-def _compare(
-    model: nn.Module,
-    run: Callable[..., tuple[Tensor, ...]],
-) -> dict[str, float]:
+def _compare(model: nn.Module, run: Callable, what: str) -> dict[str, float]:
     """The largest difference at each size; refuse one above the tolerance."""
-    found = {}
+    found, tolerance = {}, _TOLERANCES[what]
     for shape in (_TRACED, *_COMPARED):
-        images = _images(*shape)
+        images = _images(len(_INPUTS[what]), *shape)
         with torch.no_grad():
-            expected, got = model(images), run(images)
+            expected, got = _tuple(model(*images)), _tuple(run(*images))
         worst = max(
-            ((a - b).abs().max() / b.abs().max()).item()
+            _difference(a, b, relative=what == 'encoder')
             for a, b in zip(got, expected, strict=True)
         )
         size = ' x '.join(map(str, shape))
-        if not worst <= _TOLERANCE:
+        if not worst <= tolerance:
             raise ValueError(
                 f'the graph differs from the model by {worst:.1e} at {size}, '
-                f'allowed are {_TOLERANCE:.0e}; nothing was written'
+                f'allowed are {tolerance:.0e}; nothing was written'
             )
         found[size] = worst
     return found
 
 
-def _images(batch: int, rows: int, columns: int) -> Tensor:
+def _tuple(maps: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (maps,) if isinstance(maps, Tensor) else tuple(maps)
+
+
+def _difference(got: Tensor, expected: Tensor, *, relative: bool) -> float:
+    largest = (got - expected).abs().max()
+    return (largest / expected.abs().max() if relative else largest).item()
+
+
+def _images(
+    count: int, batch: int, rows: int, columns: int
+) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(batch, 3, rows, columns, generator=generator)
+    shape = (batch, 3, rows, columns)
+    return tuple(torch.randn(shape, generator=generator) for _ in range(count))

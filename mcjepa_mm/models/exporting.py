@@ -22,7 +22,20 @@ def is_exporting() -> bool:
         exporters of ``torch.onnx``; False under ``torch.compile``.
     """
     return (
-        _torch_exports()
+        is_torch_export()
         or torch.jit.is_tracing()
         or torch.onnx.is_in_onnx_export()
     )
+
+
+def is_torch_export() -> bool:
+    """Tell ``torch.export``, which reasons about sizes, from a trace.
+
+    It keeps what a decision on a size assumes, and refuses sizes that differ
+    in it. A trace keeps the outcome only, so that nothing may be decided on
+    a size there.
+
+    Returns:
+        bool: True within ``torch.export`` and the ONNX exporter built on it.
+    """
+    return _torch_exports()

@@ -1,4 +1,4 @@
-"""Write the encoder of a checkpoint as an ONNX or torch graph.
+"""Write the encoder or the flow of a checkpoint as an ONNX or torch graph.
 
 It takes any batch, and images whose sides are multiples of 64, from 128 on.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _command_line import (  # noqa: E402
+    find_config,
     prefer_checkout,
     refuse_missing,
     run,
@@ -24,9 +25,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--what',
-        choices=['encoder'],
+        choices=['encoder', 'flow'],
         required=True,
-        help='the pyramid of images',
+        help='the pyramid of images, or the flow between two images',
     )
     parser.add_argument(
         '--to',
@@ -35,8 +36,16 @@ def parse_args() -> argparse.Namespace:
         help='the format; torch is that of torch.export',
     )
     parser.add_argument('--out', required=True, help='file to write')
+    parser.add_argument(
+        '--config',
+        help='of the flow, a file or a name, where the checkpoint does not '
+        'hold it (default: as the checkpoint says)',
+    )
     args = parser.parse_args()
     refuse_missing(parser, 'checkpoint', args.checkpoint)
+    if args.config is not None:
+        args.config = find_config(args.config)
+        refuse_missing(parser, 'config', args.config)
     return args
 
 
@@ -52,11 +61,13 @@ def main() -> None:
             args.out,
             what=args.what,
             to=args.to,
+            config=args.config,
         )
     except (ValueError, OSError, ImportError) as error:
         raise SystemExit(str(error)) from error
     said = ', '.join(f'{x:.1e} at {size}' for size, x in found.items())
-    print(f'{args.out}: differs from the model by {said} of the largest value')
+    unit = 'pixels' if args.what == 'flow' else 'of the largest value'
+    print(f'{args.out}: differs from the model by {said} {unit}')
 
 
 if __name__ == '__main__':

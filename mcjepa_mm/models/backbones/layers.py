@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..exporting import is_exporting
+from ..exporting import is_torch_export
 from .depthwise_conv import DepthwiseConv
 from .pointwise_mlp import pointwise_mlp
 
@@ -117,7 +117,7 @@ class Downsample(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         padding = self.same_padding
-        if is_exporting():
+        if is_torch_export():
             padding = self._read_padding(x)
         if any(padding):
             x = F.pad(x, padding)

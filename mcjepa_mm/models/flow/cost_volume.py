@@ -113,12 +113,13 @@ def _plain_volume(
     h, w = feat1.shape[2:]
     padded = F.pad(feat2, (radius,) * 4)
     shifts = range(2 * radius + 1)
+    # All horizontal displacements are one product: a graph of every single
+    # one takes minutes to make.
+    columns = torch.stack([padded[..., dx : dx + w] for dx in shifts], dim=1)
     volume = [
-        (feat1 * padded[:, :, dy : dy + h, dx : dx + w]).sum(1)
-        for dy in shifts
-        for dx in shifts
+        (feat1[:, None] * columns[..., dy : dy + h, :]).sum(2) for dy in shifts
     ]
-    return torch.stack(volume, dim=1) / divisor
+    return torch.cat(volume, dim=1) / divisor
 
 
 class _CostVolume(torch.autograd.Function):

@@ -72,7 +72,7 @@ def warp(source: Tensor, flow: Tensor, padding_mode: str = 'border') -> Tensor:
     # grid_sample wants -1 and 1 at the centres of the corner pixels
     # (align_corners=True); in half precision it is wrong even for the
     # identity, so it runs in the coordinates' float32.
-    size = _numbers(max(w - 1, 1), max(h - 1, 1), like=target)
+    size = _numbers(w - 1, h - 1, like=target)
     sampled = F.grid_sample(
         source.to(target.dtype),
         target.permute(0, 2, 3, 1) * (2 / size) - 1,
@@ -103,18 +103,19 @@ def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
     return resized * scale.view(1, 2, 1, 1)
 
 
-def _numbers(*numbers: int, like: Tensor) -> Tensor:
-    """A tensor of sizes; new_tensor would fix them in an exported graph."""
+def _numbers(*sizes: int, like: Tensor) -> Tensor:
+    """A tensor of sizes, at least 1 each.
+
+    In an exported graph they stay those of its inputs, where new_tensor
+    would fix them, and max() its outcome.
+    """
     if not is_exporting():
-        return like.new_tensor(numbers)
-    return torch.stack(
-        [
-            # torch.jit.trace has tensors for sizes
-            number.to(like)
-            if isinstance(number, Tensor)
-            else torch.scalar_tensor(
-                number, dtype=like.dtype, device=like.device
-            )
-            for number in numbers
-        ]
-    )
+        return like.new_tensor([max(size, 1) for size in sizes])
+    numbers = [
+        # torch.jit.trace has tensors for sizes
+        size.to(like)
+        if isinstance(size, Tensor)
+        else torch.scalar_tensor(size, dtype=like.dtype, device=like.device)
+        for size in sizes
+    ]
+    return torch.stack(numbers).clamp(min=1)

@@ -190,9 +190,10 @@ class MCJEPAFlow(BaseModel):
             tuple[list[Tensor]]: Of frames t and of frames t + 1, fine to
             coarse, level l is (N, C_l, H_l, W_l).
         """
-        frames = torch.cat(inputs.chunk(2, dim=1))
-        feats = [x.chunk(2) for x in self.encode(frames, scale)]
-        return [a for a, _ in feats], [b for _, b in feats]
+        n = inputs.shape[0]
+        feats = self.encode(torch.cat(inputs.chunk(2, dim=1)), scale)
+        # chunk() would fix the batch in a traced graph
+        return [x[:n] for x in feats], [x[n:] for x in feats]
 
     def encode(self, frames: Tensor, scale: float = 1.0) -> tuple[Tensor, ...]:
         """The pyramid of frames, scaled and padded.
@@ -207,12 +208,11 @@ class MCJEPAFlow(BaseModel):
         Returns:
             tuple[Tensor]: (N, C_l, H_l, W_l), fine to coarse.
         """
-        size = scaled_size(frames.shape[-2:], scale)
         if scale != 1:
             frames = F.interpolate(
                 # The mean over an area does not alias when a frame shrinks.
                 frames,
-                size=size,
+                size=scaled_size(frames.shape[-2:], scale),
                 mode='area' if scale < 1 else 'bilinear',
             )
         return tuple(self.backbone(self._pad(frames)))
@@ -260,7 +260,8 @@ class MCJEPAFlow(BaseModel):
 
     def _padded_size(self, size: tuple[int, int]) -> tuple[int, int]:
         step = self.head.decoder.strides[-1]
-        return tuple(-(-side // step) * step for side in size)
+        # a negative side // step would be rounded to 0 in a traced graph
+        return tuple((side + step - 1) // step * step for side in size)
 
     def _pad(self, frames: Tensor) -> Tensor:
         size = frames.shape[-2:]
