@@ -12,23 +12,16 @@ Why
     torch at all.
 When it can go
     When mmflow and mmsegmentation import compiled operators only where they
-    call them, or mmcv-lite ships a ``_ext`` of its own; the operators that
-    work, when mmflow can be had beside a compiled mmcv that has them on a
-    CPU.
+    call them, or mmcv-lite ships a ``_ext`` of its own; the correlation,
+    when mmflow can be had beside a compiled mmcv that has it on a CPU.
 
 The stand-in is offered by a finder at the end of ``sys.meta_path``: it is
 asked only when there is no real ``mmcv._ext``. One that is there but cannot
 be loaded stays the error that it is.
 
-Its operators say which one was called and what to install. Those work that
-models of convolutions cannot do without:
-
-========================== ===================== ===========================
-behind                     needed by             module of this package
-========================== ===================== ===========================
-``mmcv.ops.Correlation``   mmflow's models       ``compat.mmcv_correlation``
-``mmcv.ops.PSAMask``       mmseg's ``PSAHead``   ``compat.mmcv_psamask``
-========================== ===================== ===========================
+Its operators say which one was called and what to install. One works, that
+mmflow's models cannot do without: ``mmcv.ops.Correlation``, of
+:mod:`mcjepa_mm.compat.mmcv_correlation`.
 """
 
 import sys
@@ -40,13 +33,7 @@ from importlib.util import find_spec, spec_from_loader
 from types import ModuleType
 
 _NAME = 'mmcv._ext'
-# The module in which an operator works, which has it by the same name.
-_WORKING = dict(
-    correlation_forward='mcjepa_mm.compat.mmcv_correlation',
-    correlation_backward='mcjepa_mm.compat.mmcv_correlation',
-    psamask_forward='mcjepa_mm.compat.mmcv_psamask',
-    psamask_backward='mcjepa_mm.compat.mmcv_psamask',
-)
+_WORKING = ('correlation_forward', 'correlation_backward')
 
 
 def needed() -> bool:
@@ -99,7 +86,7 @@ def _working(name: str) -> Callable:
     """The operator ``name``, whose module, with torch, a call imports."""
 
     def operator(*args, **kwargs):
-        module = import_module(_WORKING[name])
+        module = import_module('mcjepa_mm.compat.mmcv_correlation')
         return getattr(module, name)(*args, **kwargs)
 
     operator.__name__ = operator.__qualname__ = name
