@@ -148,11 +148,9 @@ def config(rank, folder, processes, strategy):
                                 type='FeatureVCLoss', max_samples=130, **level
                             ),
                             student=dict(type='SelfSupervisionLoss', border=4),
-                            velocity=dict(type='FlowConsistencyLoss'),
                         ),
                         occlusion='range_map',
                         occlusion_weight=0.7,
-                        num_frames=3,
                         **NORM,
                     ),
                 ),
@@ -177,7 +175,7 @@ def config(rank, folder, processes, strategy):
                     type='MultiTaskHook',
                     main_task='content',
                     tasks=dict(
-                        motion=dict(dataloader=task(3, processes), begin=BEGIN)
+                        motion=dict(dataloader=task(2, processes), begin=BEGIN)
                     ),
                     by_epoch=False,
                     strategy=strategy,

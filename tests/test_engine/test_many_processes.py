@@ -12,7 +12,7 @@ import torch
 WORKER = Path(__file__).with_name('many_processes_worker.py')
 STRATEGIES = ('combined', 'alternate_batches')
 MOTION = ('rec', 'reg', 'smooth', 'cycle', 'vc_variance', 'vc_covariance')
-TERMS = {f'motion.{name}' for name in (*MOTION, 'student', 'velocity')} | {
+TERMS = {f'motion.{name}' for name in (*MOTION, 'student')} | {
     f'content.{name}' for name in ('invariance', 'variance', 'covariance')
 }
 pytestmark = pytest.mark.slow

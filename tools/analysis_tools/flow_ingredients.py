@@ -30,17 +30,6 @@ INGREDIENTS = {
         ),
         'hook': dict(RAMP, target='heads.motion.losses.student.loss_weight'),
     },
-    'three frames': {
-        f'{HEAD}.num_frames': 3,
-        f'{HEAD}.losses.velocity': dict(
-            type='FlowConsistencyLoss', loss_weight=0.05
-        ),
-        'train_dataloader.dataset.num_frames': 3,
-        # As many pairs a step as the others have.
-        'train_dataloader.batch_size': 2,
-        'train_dataloader.dataset.length': 200,
-        'hook': dict(RAMP, target='heads.motion.losses.velocity.loss_weight'),
-    },
 }
 
 

@@ -119,8 +119,7 @@ def view_shapes(path: str, batch: int, resolution: int) -> dict[str, tuple]:
                 f'the config has batches of {sizes}: {batch} samples of '
                 f'{hook.main_task!r} leave no whole batch of {task!r}'
             )
-        views = cfg.model.heads[task].get('num_frames', 2)
-        shapes[task] = (number, views, 3, resolution, resolution)
+        shapes[task] = (number, 2, 3, resolution, resolution)
     return shapes
 
 

@@ -16,7 +16,7 @@ from ..flow import (
 from ..losses.gather import check_shapes
 from .base_pretext_head import BasePretextHead
 
-LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student', 'velocity')
+LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student')
 OCCLUSIONS = {
     'forward_backward': ('alpha', 'beta'),
     'range_map': ('threshold',),
@@ -24,16 +24,16 @@ OCCLUSIONS = {
 
 
 def both_ways(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Sources and targets of the motions between consecutive frames.
+    """Sources and targets of the motions between the frames of pairs.
 
     Args:
-        x (Tensor): (N, V, ...), V consecutive frames or their features.
+        x (Tensor): (N, 2, ...), pairs of frames or their features.
 
     Returns:
-        tuple[Tensor]: Each (2 * N * (V - 1), ...): first all motions from
-        frame t to t + 1, then all those back.
+        tuple[Tensor]: Each (2 * N, ...): first all motions from frame t to
+        t + 1, then all those back.
     """
-    first, second = x[:, :-1].flatten(0, 1), x[:, 1:].flatten(0, 1)
+    first, second = x[:, 0], x[:, 1]
     return torch.cat([first, second]), torch.cat([second, first])
 
 
@@ -56,19 +56,12 @@ class FlowHead(BasePretextHead):
     vc     variance and covariance of the encoder's maps, every level
     ====== ===============================================================
 
-    and, as peers of the paper have them, none of them in its recipe,
+    and one of the paper's peers, ``student``: the flow of a zoomed and
+    disturbed crop against that of the whole frame, see
+    :class:`SelfSupervisionLoss`.
 
-    ======== =============================================================
-    student  the flow of a zoomed and disturbed crop against the flow of the
-             whole frame, see :class:`SelfSupervisionLoss`
-    velocity where t + 1 does not show a pixel and t - 1 does, the motion
-             forward against the reversed motion backward: an object does not
-             change its velocity at once. Needs ``num_frames=3``.
-    ======== =============================================================
-
-    Both directions of all pairs of consecutive frames are estimated in one
-    call, as one batch: its first half goes from t to t + 1, its second half
-    back.
+    Both directions are estimated in one call, as one batch: its first half
+    goes from t to t + 1, its second half back.
 
     Args:
         decoder (dict): Config of the flow decoder.
@@ -89,8 +82,6 @@ class FlowHead(BasePretextHead):
             every pixel, 1 leaves the occluded ones out. With the full mask
             from the start, the trivial flow that calls everything occluded
             wins, so ramp it with a ``ScheduleHook``. Defaults to 1.
-        num_frames (int): Consecutive frames of a training sample. Defaults
-            to 2. Prediction always takes 2.
         bidirectional (bool): Sum the terms over both directions (mean of the
             two) and not only from t to t + 1 (?). Defaults to True.
         rec_levels (Sequence[float]): Weight for each level of the pyramid,
@@ -109,7 +100,7 @@ class FlowHead(BasePretextHead):
 
     Raises:
         ValueError: For unknown terms or occlusion; if samples do not have
-            ``num_frames`` frames; if the processes' batches differ in size.
+            two frames; if the processes' batches differ in size.
     """
 
     def __init__(
@@ -122,7 +113,6 @@ class FlowHead(BasePretextHead):
         occlusion: str = 'forward_backward',
         occlusion_cfg: dict | None = None,
         occlusion_weight: float = 1.0,
-        num_frames: int = 2,
         bidirectional: bool = True,
         rec_levels: Sequence[float] = (),
         rec_levels_weight: float = 1.0,
@@ -130,7 +120,7 @@ class FlowHead(BasePretextHead):
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(
-            num_views=num_frames, loss_weight=loss_weight, init_cfg=init_cfg
+            num_views=2, loss_weight=loss_weight, init_cfg=init_cfg
         )
         if not losses or set(losses) - set(LOSS_TERMS):
             raise ValueError(
@@ -146,11 +136,6 @@ class FlowHead(BasePretextHead):
             raise ValueError(
                 f'occlusion_cfg of {occlusion!r} may set '
                 f'{OCCLUSIONS[occlusion]}, got {tuple(occlusion_cfg)}.'
-            )
-        if num_frames < (3 if 'velocity' in losses else 2):
-            raise ValueError(
-                f'num_frames must be at least 2, and 3 for the velocity term, '
-                f'got {num_frames}.'
             )
         self.decoder = MODELS.build(decoder)
         self.losses = nn.ModuleDict(
@@ -232,8 +217,6 @@ class FlowHead(BasePretextHead):
             vc = self.losses['vc'](feats, num_views=inputs.shape[1])
             for name, term in vc.items():
                 terms[f'vc_{name}'] = term
-        if 'velocity' in self.losses:
-            terms['velocity'] = self.velocity(flow, visible)
         # Not before a schedule begins it: it costs a pass of the encoder.
         if 'student' in self.losses and self.losses['student'].loss_weight:
             views, window = self.losses['student'].views(inputs)
@@ -244,36 +227,6 @@ class FlowHead(BasePretextHead):
                 *student, flow, visible, window
             )
         return terms
-
-    def velocity(self, flow: Tensor, visible: Tensor) -> Tensor:
-        """The velocity term of the frames between the first and the last.
-
-        Args:
-            flow (Tensor): (2 * N * (V - 1), 2, H, W), as estimated.
-            visible (Tensor): (2 * N * (V - 1), 1, H, W).
-
-        Returns:
-            Tensor: Scalar.
-        """
-
-        def pairs(x: Tensor) -> Tensor:
-            return x.unflatten(0, (-1, self.num_views - 1))
-
-        ahead, back = flow.chunk(2)
-        seen_ahead, seen_back = visible.chunk(2)
-        # Frames 1 to V - 2 begin the pairs 1, ... and end the pairs 0, ...
-        ahead, seen_ahead = (
-            pairs(x)[:, 1:].flatten(0, 1) for x in (ahead, seen_ahead)
-        )
-        back, seen_back = (
-            pairs(x)[:, :-1].flatten(0, 1) for x in (back, seen_back)
-        )
-        loss = self.losses['velocity']
-        term = loss(ahead, -back.detach(), seen_back * (1 - seen_ahead))
-        if self.bidirectional:
-            reverse = loss(back, -ahead.detach(), seen_ahead * (1 - seen_back))
-            term = (term + reverse) / 2
-        return term
 
     def predict(
         self,
@@ -287,7 +240,7 @@ class FlowHead(BasePretextHead):
         input, ``pred_occ_fw`` and ``pred_occ_bw`` (1, H, W), 1 = occluded,
         the convention of mmflow's ground truth.
         """
-        self.check_views(inputs, 2)
+        self.check_views(inputs)
         _, flow, visible = self.estimate(
             self.split(feats, inputs), inputs.shape[-2:]
         )
@@ -306,12 +259,12 @@ class FlowHead(BasePretextHead):
         """The pyramids of the sources and of the targets, both directions.
 
         Args:
-            feats (Sequence[Tensor]): (N * V, C_l, H_l, W_l), sample-major.
-            inputs (Tensor): (N, V, 3, H, W).
+            feats (Sequence[Tensor]): (N * 2, C_l, H_l, W_l), sample-major.
+            inputs (Tensor): (N, 2, 3, H, W).
 
         Returns:
-            tuple[list[Tensor]]: Levels (2 * N * (V - 1), C_l, H_l, W_l), in
-            the order of :func:`both_ways`.
+            tuple[list[Tensor]]: Levels (2 * N, C_l, H_l, W_l), in the order
+            of :func:`both_ways`.
         """
         levels = [both_ways(x.unflatten(0, inputs.shape[:2])) for x in feats]
         source, target = zip(*levels)

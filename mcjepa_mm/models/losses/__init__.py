@@ -2,11 +2,10 @@
 
 from .census import census_distance, census_loss
 from .feature import CycleLoss, FeatureRegressionLoss, feature_distance
-from .flow_consistency import FlowConsistencyLoss, flow_distance
 from .gather import gather_with_grad
 from .masked import masked_mean
 from .photometric import PhotometricLoss, photometric_loss, ssim_distance
-from .self_supervision import SelfSupervisionLoss
+from .self_supervision import SelfSupervisionLoss, flow_distance
 from .smoothness import SmoothnessLoss, smoothness_loss
 from .variance_covariance import FeatureVCLoss, sample_positions
 from .vicreg import VICRegLoss, covariance, invariance, variance
@@ -15,7 +14,6 @@ __all__ = [
     'CycleLoss',
     'FeatureRegressionLoss',
     'FeatureVCLoss',
-    'FlowConsistencyLoss',
     'PhotometricLoss',
     'SelfSupervisionLoss',
     'SmoothnessLoss',

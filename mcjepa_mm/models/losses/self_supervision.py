@@ -10,11 +10,44 @@ from torch import Tensor, nn
 from mcjepa_mm.registry import MODELS
 
 from ..flow import resize_flow
-from .flow_consistency import flow_distance
+from .masked import masked_mean
+from .precision import full_precision
 from .processes import from_first_process, own_numbers
 
 # Indices of rows (h, 1) and of columns (w,).
 Window = tuple[Tensor, Tensor]
+
+
+@full_precision
+def flow_distance(
+    flow: Tensor, target: Tensor, mask: Tensor, eps: float = 1e-3
+) -> Tensor:
+    r"""Charbonnier distance of two flows, mean over the masked pixels.
+
+    .. math:: \sqrt{d^2 + \epsilon^2}
+
+    for each component d of the difference (UFlow's, arXiv 2006.04902). The
+    target has no gradient.
+
+    Args:
+        flow (Tensor): (N, 2, H, W), pixels.
+        target (Tensor): (N, 2, H, W), pixels.
+        mask (Tensor): (N, 1, H, W), weight of each pixel.
+        eps (float): Rounds the corner at 0, pixels. Defaults to 0.001.
+
+    Returns:
+        Tensor: Scalar, pixels; 0 where nothing is masked in.
+
+    Raises:
+        ValueError: If the shapes do not fit.
+    """
+    if flow.shape != target.shape:
+        raise ValueError(
+            'two flows of one shape are compared, got '
+            f'{tuple(flow.shape)} and {tuple(target.shape)}'
+        )
+    difference = flow - target.detach()
+    return masked_mean((difference**2 + eps**2).sqrt(), mask)
 
 
 @MODELS.register_module()

@@ -14,10 +14,10 @@ from mcjepa_mm.models.heads.global_batch_norm import GlobalBatchNorm1d
 from mcjepa_mm.models.losses import (
     FeatureRegressionLoss,
     FeatureVCLoss,
-    FlowConsistencyLoss,
     PhotometricLoss,
     SelfSupervisionLoss,
     VICRegLoss,
+    flow_distance,
     gather_with_grad,
 )
 
@@ -76,7 +76,7 @@ def masked_step(part: slice) -> dict:
     terms = dict(
         photometric=PhotometricLoss(census=0.5)(z, y, mask),
         feature=FeatureRegressionLoss()(levels),
-        flow=FlowConsistencyLoss()(z[:, :2], y[:, :2], mask),
+        flow=flow_distance(z[:, :2], y[:, :2], mask),
     )
     return backward(terms, shared)
 

@@ -8,7 +8,6 @@ from mcjepa_mm.models.losses import (
     CycleLoss,
     FeatureRegressionLoss,
     FeatureVCLoss,
-    FlowConsistencyLoss,
     PhotometricLoss,
     SelfSupervisionLoss,
     SmoothnessLoss,
@@ -49,10 +48,6 @@ LOSSES = {
     'smooth': lambda: (
         SmoothnessLoss(),
         [*maps(-20, channels=2), *maps(1)],
-    ),
-    'velocity': lambda: (
-        FlowConsistencyLoss(),
-        [*maps(-20, -20, channels=2), mask()],
     ),
 }
 
