@@ -43,7 +43,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        choices=['none', 'pytorch', 'slurm'],
         default='none',
         help='what started this process',
     )

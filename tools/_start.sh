@@ -6,8 +6,8 @@
 #     run it on each with NNODES, NODE_RANK, MASTER_ADDR and PORT (29500) set.
 # start_with_srun PARTITION JOB_NAME SCRIPT [options]
 #     GPUS (8) is the number of processes, GPUS_PER_NODE (8) those of a
-#     machine. Without GPUs set GPUS_PER_NODE=0 and PROCESSES. CPUS_PER_TASK
-#     (5) are the cores of each, SRUN_ARGS further options of srun.
+#     machine. CPUS_PER_TASK (5) are the cores of each, SRUN_ARGS further
+#     options of srun.
 #
 # SCRIPT is one of tools/. PYTHON names the interpreter.
 
@@ -35,17 +35,12 @@ start_with_torchrun() {
 }
 
 start_with_srun() {
-    local partition=$1 job_name=$2 script=$3 per_node=${GPUS_PER_NODE:-8} tasks
+    local partition=$1 job_name=$2 script=$3 per_node=${GPUS_PER_NODE:-8}
     local srun_args
     shift 3
-    if (( per_node > 0 )); then
-        tasks=(--gres="gpu:$per_node" --ntasks="${GPUS:-8}"
-            --ntasks-per-node="$per_node")
-    else
-        tasks=(--ntasks="${PROCESSES:?is needed with GPUS_PER_NODE=0}")
-    fi
     read -r -a srun_args <<< "${SRUN_ARGS:-}"
-    exec srun -p "$partition" --job-name="$job_name" "${tasks[@]}" \
+    exec srun -p "$partition" --job-name="$job_name" --gres="gpu:$per_node" \
+        --ntasks="${GPUS:-8}" --ntasks-per-node="$per_node" \
         --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 \
         ${srun_args[@]+"${srun_args[@]}"} \
         "${PYTHON:-python}" -u "$tools/$script" --launcher slurm "$@"

@@ -51,7 +51,7 @@ def _own_cores() -> list[int]:
 
 
 def _processes_on_these_cores() -> int:
-    # Slurm and Open MPI may give each process cores of its own, torchrun
+    # Slurm may give each process cores of its own, torchrun
     # does not: who shares is found out rather than taken from a variable.
     if not dist.is_initialized():
         return 1

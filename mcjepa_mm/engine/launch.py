@@ -47,7 +47,7 @@ def load_config(
             ``work_dir``, else ``./work_dirs/<name of the config file>``.
         cfg_options (list[str], optional): ``key=value`` settings as typed,
             the last word over the file.
-        launcher (str): ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        launcher (str): ``'none'``, ``'pytorch'`` or ``'slurm'``.
 
     Returns:
         Config: The config that a runner can be built from.

@@ -31,16 +31,10 @@ VARIABLES = dict(
         WORLD_SIZE='SLURM_NTASKS',
         LOCAL_RANK='SLURM_LOCALID',
     ),
-    mpi=dict(
-        RANK='OMPI_COMM_WORLD_RANK',
-        WORLD_SIZE='OMPI_COMM_WORLD_SIZE',
-        LOCAL_RANK='OMPI_COMM_WORLD_LOCAL_RANK',
-    ),
 )
 STARTED_BY = dict(
     pytorch='torchrun (tools/dist_train.sh)',
     slurm='srun (tools/slurm_train.sh)',
-    mpi="Open MPI's mpirun",
 )
 
 
@@ -51,11 +45,10 @@ def launched_variables(
 
     ``MASTER_ADDR`` and ``MASTER_PORT`` of the environment are kept. Without
     them slurm's first node is the address, and its job and step give a port,
-    so that jobs that share a node do not meet; Open MPI's processes meet on
-    their own machine, if they are all on one.
+    so that jobs that share a node do not meet.
 
     Args:
-        launcher (str): ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
+        launcher (str): ``'pytorch'`` or ``'slurm'``.
         environ (Mapping[str, str]): The environment of this process.
 
     Returns:
@@ -78,21 +71,18 @@ def launched_variables(
     }
     if launcher == 'pytorch':
         return found
-    address, port = dict(
-        slurm=(_slurm_address, _slurm_port), mpi=(_mpi_address, _mpi_port)
-    )[launcher]
     return dict(
         found,
-        MASTER_ADDR=environ.get('MASTER_ADDR') or address(environ),
-        MASTER_PORT=environ.get('MASTER_PORT') or port(environ),
+        MASTER_ADDR=environ.get('MASTER_ADDR') or _slurm_address(environ),
+        MASTER_PORT=environ.get('MASTER_PORT') or _slurm_port(environ),
     )
 
 
 def join_processes(cfg: Config) -> None:
     """Make the config's runner one of the launcher's processes.
 
-    Without an accelerator the processes are joined here, by gloo, and the
-    model wrapper names no device: mmengine's ``init_dist`` picks a CUDA
+    Without an accelerator torchrun's processes are joined here, by gloo, and
+    the model wrapper names no device: mmengine's ``init_dist`` picks a CUDA
     device in any case, and so does its default wrapper. With one, the
     variables are set and the rest is mmengine's.
 
@@ -106,8 +96,8 @@ def join_processes(cfg: Config) -> None:
 
     Raises:
         RuntimeError: If this process was not started by that launcher.
-        ValueError: For an unknown launcher, a timeout that is none, or
-            ``sync_bn`` on a CPU.
+        ValueError: For an unknown launcher, a timeout that is none, and on
+            a CPU for slurm's and for ``sync_bn``.
     """
     if cfg.launcher == 'none':
         return
@@ -118,6 +108,11 @@ def join_processes(cfg: Config) -> None:
     os.environ.update(launched_variables(cfg.launcher, os.environ))
     if get_device() != 'cpu':
         return
+    if cfg.launcher != 'pytorch':
+        raise ValueError(
+            f'--launcher {cfg.launcher} needs GPUs, and this machine has '
+            'none. Let srun start tools/dist_train.sh on each machine.'
+        )
     if cfg.get('sync_bn'):
         raise ValueError(
             f'sync_bn={cfg.sync_bn!r} needs GPUs, and this machine has none. '
@@ -201,21 +196,3 @@ def _slurm_port(environ: Mapping[str, str]) -> str:
     step = int(environ.get('SLURM_STEP_ID', 0))
     # Below the ports that Linux gives to outgoing connections.
     return str(20000 + (job * 16 + step) % 10000)
-
-
-def _mpi_address(environ: Mapping[str, str]) -> str:
-    here, all_of_them = (
-        _required('mpi', environ, f'OMPI_COMM_WORLD_{name}')
-        for name in ('LOCAL_SIZE', 'SIZE')
-    )
-    if here == all_of_them:
-        return '127.0.0.1'
-    raise RuntimeError(
-        f"The launcher 'mpi' has {here} of its {all_of_them} processes on "
-        'this machine, and MASTER_ADDR is not set. Give all of them the '
-        "address of process 0's machine: mpirun -x MASTER_ADDR=..."
-    )
-
-
-def _mpi_port(environ: Mapping[str, str]) -> str:
-    return '29500'

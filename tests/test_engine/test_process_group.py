@@ -19,12 +19,6 @@ SLURM = dict(
     SLURM_NODELIST='cpu[07-08]',
     SLURM_JOB_ID='1234',
 )
-MPI = dict(
-    OMPI_COMM_WORLD_RANK='1',
-    OMPI_COMM_WORLD_SIZE='2',
-    OMPI_COMM_WORLD_LOCAL_RANK='1',
-    OMPI_COMM_WORLD_LOCAL_SIZE='2',
-)
 TORCH = dict(
     RANK='1',
     WORLD_SIZE='2',
@@ -78,21 +72,9 @@ def test_slurms_step_may_have_fewer_nodes_and_needs_no_scontrol():
     assert launched_variables('slurm', SLURM | step)['MASTER_ADDR'] == 'cpu08'
 
 
-def test_open_mpi():
-    found = launched_variables('mpi', MPI)
-    assert ranks(found) == ['1', '2', '1']
-    assert place(found) == ['127.0.0.1', '29500']
-
-
-@pytest.mark.parametrize(
-    'launcher, said',
-    [('slurm', SLURM), ('mpi', MPI | dict(OMPI_COMM_WORLD_LOCAL_SIZE='1'))],
-)
-def test_the_users_meeting_place_holds(launcher, said):
-    assert place(launched_variables(launcher, said | MEETING)) == [
-        'there',
-        '9',
-    ]
+def test_the_users_meeting_place_holds():
+    found = launched_variables('slurm', SLURM | MEETING)
+    assert place(found) == ['there', '9']
 
 
 @pytest.mark.parametrize(
@@ -101,12 +83,6 @@ def test_the_users_meeting_place_holds(launcher, said):
         ('pytorch', {}, r'RANK is not set.*torchrun \(tools/dist_train'),
         ('slurm', {}, r'SLURM_PROCID is not set.*srun \(tools/slurm_train'),
         ('slurm', SLURM, r'scontrol show hostnames cpu.*Set MASTER_ADDR'),
-        ('mpi', {}, "OMPI_COMM_WORLD_RANK is not set.*Open MPI's mpirun"),
-        (
-            'mpi',
-            MPI | dict(OMPI_COMM_WORLD_LOCAL_SIZE='1'),
-            '1 of its 2 processes.*MASTER_ADDR is not set.*mpirun -x',
-        ),
     ],
 )
 def test_what_is_missing_is_named(launcher, said, message):
@@ -115,7 +91,7 @@ def test_what_is_missing_is_named(launcher, said, message):
 
 
 def test_an_unknown_launcher_is_refused():
-    with pytest.raises(ValueError, match="'mpi', 'pytorch', 'slurm'.*'ray'"):
+    with pytest.raises(ValueError, match="'pytorch', 'slurm'.*'ray'"):
         launched_variables('ray', {})
 
 
@@ -126,6 +102,15 @@ def test_a_timeout_is_a_number_of_seconds(timeout):
     )
     with pytest.raises(ValueError, match='number of seconds above 0, got'):
         join_processes(cfg)
+
+
+def test_slurm_needs_gpus(scontrol, monkeypatch):
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    for name in TORCH:
+        monkeypatch.setenv(name, '')  # put back afterwards
+    with pytest.raises(ValueError, match='launcher slurm needs GPUs'):
+        join_processes(Config(dict(launcher='slurm')))
 
 
 def test_sync_bn_needs_gpus(monkeypatch):
@@ -145,16 +130,16 @@ def test_without_a_launcher_nothing_happens():
 def share(rank, folder):
     """Be one of two processes; the second leaves the first one waiting."""
     os.environ.update(
-        OMPI_COMM_WORLD_RANK=str(rank),
-        OMPI_COMM_WORLD_LOCAL_RANK=str(rank),
-        OMPI_COMM_WORLD_SIZE='2',
-        OMPI_COMM_WORLD_LOCAL_SIZE='2',
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE='2',
+        MASTER_ADDR='127.0.0.1',
         MASTER_PORT=(folder / 'port').read_text(),
         MCJEPA_MM_SHARE_CORES='1',
     )
     cfg = Config(
         dict(
-            launcher='mpi',
+            launcher='pytorch',
             env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=TIMEOUT)),
             find_unused_parameters=True,
         )
