@@ -155,8 +155,8 @@ def test_own_data_comes_from_the_environment(
     config, tmp_path, monkeypatch, write_image, write_video
 ):
     # what no text of a config may hold
-    images = tmp_path / 'the "best"' / 'deep\\n'
-    videos = tmp_path / "Anna's videos"
+    images = tmp_path / 'the "best"\\new' / 'deep'
+    videos = tmp_path / "Anna's \\new videos"
     for number in range(3):
         write_image(images / f'{number}.png', number)
     write_video(videos / 'holiday.avi', 4)

@@ -3,9 +3,9 @@
 # Images are found at any depth. Videos likewise, and folders of frames.
 _base_ = './vicreg_views.py'
 
-# Not {{$MCJEPA_IMAGES:...}}, which pastes the path into this text, where a
-# quote in it would end it. Behind _base_: mmengine takes an import before it
-# for a config of another kind.
+# Not by mmengine's braces with a dollar: they paste the path into this text,
+# comments too, where a quote or a backslash in it means something else. Behind
+# _base_: mmengine takes an import before it for a config of another kind.
 import os  # noqa: E402
 
 content_train_dataloader = dict(
