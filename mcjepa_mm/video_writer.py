@@ -13,6 +13,8 @@ import numpy as np
 from av.container import OutputContainer
 from mmengine.logging import print_log
 
+from mcjepa_mm.whole_file import LONGEST_NAME, part_name
+
 _LONGEST = 8190
 """Most pixels of a side that MPEG-4 takes, of the even numbers."""
 
@@ -39,7 +41,8 @@ class VideoWriter:
 
     Raises:
         OSError: If the video cannot be written.
-        ValueError: If ``fps`` is no rate, or pictures differ in size.
+        ValueError: If ``fps`` is no rate, if pictures differ in size, or if
+            the name is too long.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
@@ -50,7 +53,7 @@ class VideoWriter:
         self.path = path
         self.fps = fps
         self._time_base = 1 / Fraction(fps).limit_denominator(1001)
-        self._part = path.with_name(f'{path.stem}.{os.getpid()}.part.mp4')
+        self._part = path.with_name(part_name(path.name))
         self._container: OutputContainer | None = None
         self._shape: tuple[int, ...] = ()
         self._count = 0
@@ -102,6 +105,12 @@ class VideoWriter:
             self._remove_part()
 
     def _open(self, shape: tuple[int, ...]) -> None:
+        # not when all is computed, and it is to get its name
+        if len(os.fsencode(self.path.name)) > LONGEST_NAME:
+            raise ValueError(
+                f'{self.path}: the name has more than {LONGEST_NAME} bytes, '
+                'which file systems do not take; give the input a shorter one'
+            )
         self._shape = shape
         height, width = (side + side % 2 for side in shape[:2])
         if max(height, width) > _LONGEST:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_LONGEST_NAME = 255  # bytes, on nearly every file system
+LONGEST_NAME = 255
+"""Most bytes of a file's name, on nearly every file system."""
+
 _HOST = re.sub(r'\W', '_', platform.node())
 _LEFTOVER = re.compile(rf'.+\.{_HOST}\.(\d{{1,7}})\.part')
 _cleaned: set[Path] = set()
@@ -56,7 +58,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     # processes that share a folder must not share the temporary file
-    part = path.with_name(_part_name(path.name))
+    part = path.with_name(part_name(path.name))
     disk = None
     try:
         _remove_leftovers(path.parent)
@@ -77,10 +79,11 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
-def _part_name(name: str) -> str:
+def part_name(name: str) -> str:
+    """The name of this process's temporary file for a file of this name."""
     tail = f'.{_HOST}.{os.getpid()}.part'
     whole = os.fsencode(name)
-    room = _LONGEST_NAME - len(os.fsencode(tail))
+    room = LONGEST_NAME - len(os.fsencode(tail))
     if len(whole) > room:
         # names that differ at their ends only must go on to differ
         tail = f'.{zlib.crc32(whole):08x}{tail}'

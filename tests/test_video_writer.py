@@ -82,6 +82,18 @@ def test_any_rate_is_kept(tmp_path, fps):
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
 
 
+def test_long_names(tmp_path):
+    path = tmp_path / ('é' * 125 + 'a.mp4')  # 255 bytes
+    with VideoWriter(path, 10) as video:
+        video.write(picture(64, 96))
+    assert [*tmp_path.iterdir()] == [path]
+    longer = tmp_path / ('é' * 126 + '.mp4')
+    with pytest.raises(ValueError, match='more than 255 bytes'):
+        with VideoWriter(longer, 10) as video:
+            video.write(picture(64, 96))
+    assert [*tmp_path.iterdir()] == [path]
+
+
 @pytest.mark.parametrize(
     'size, written',
     [

@@ -79,7 +79,7 @@ def test_a_name_as_long_as_names_may_be(tmp_path, letter):
 
 
 def test_what_is_left_of_a_long_name_is_removed(tmp_path, monkeypatch):
-    name = module._part_name('a' * 255)
+    name = module.part_name('a' * 255)
     assert len(name) == 255
     left = name.replace(f'.{os.getpid()}.', '.9999999.')
     (tmp_path / left[-255:]).touch()
