@@ -37,7 +37,8 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
             'a picture must be (H, W, 3) or (H, W) uint8, not empty, got '
             f'{image.shape} {image.dtype}'
         )
-    if not cv2.haveImageWriter(path.name):
+    # not the name: OpenCV crashes where it is no UTF-8
+    if not path.suffix.isascii() or not cv2.haveImageWriter(path.suffix):
         raise ValueError(
             f'{path}: OpenCV writes no pictures that end in '
             f'{path.suffix!r}; name a .png or .jpg'

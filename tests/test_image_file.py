@@ -20,6 +20,9 @@ def test_colours_and_grey(tmp_path):
     assert (cv2.imread(str(tmp_path / 'b.PNG')) == RGB).all()
     write_image(tmp_path / 'c.ppm', RGB)
     assert (np.asarray(Image.open(tmp_path / 'c.ppm')) == RGB).all()
+    # a name that is no UTF-8
+    write_image(tmp_path / '\udce9.png', RGB)
+    (tmp_path / '\udce9.png').unlink()
     write_image(tmp_path / 'd.png', RGB[..., 0])
     grey = Image.open(tmp_path / 'd.png')
     assert grey.mode == 'L' and (np.asarray(grey) == RGB[..., 0]).all()
@@ -32,6 +35,7 @@ def test_colours_and_grey(tmp_path):
     'name, picture, message',
     [
         ('a', RGB, "writes no pictures that end in ''"),
+        ('a.p\udce9g', RGB, 'writes no pictures that end in'),
         ('a.txt', RGB, "writes no pictures that end in '.txt'"),
         ('a.png', RGB / 255.0, r'got \(2, 4, 3\) float64'),
         ('a.png', RGB[:0], r'not empty, got \(0, 4, 3\)'),

@@ -16,7 +16,8 @@ def draw_text(text: str, width: int, *, bold: bool = False) -> np.ndarray:
     """Write one line of ASCII text on white.
 
     Args:
-        text (str): The text; what does not fit the width is made narrower.
+        text (str): The text; what does not fit the width is made narrower, and
+            what is not ASCII becomes a question mark.
         width (int): Width of the line, pixels.
         bold (bool): Whether to write in heavier strokes.
 
@@ -27,6 +28,8 @@ def draw_text(text: str, width: int, *, bold: bool = False) -> np.ndarray:
 
     scale, font = _FONT_SCALE, cv2.FONT_HERSHEY_SIMPLEX
     stroke = 2 if bold else 1
+    # OpenCV crashes where a text, such as a file's name, is no UTF-8
+    text = text.encode('ascii', 'replace').decode()
     (needed, _), _ = cv2.getTextSize(text, font, scale, stroke)
     line = np.full((_LINE, max(width, needed + 2), 3), _PAPER, np.uint8)
     cv2.putText(line, text, (1, 17), font, scale, _INK, stroke, cv2.LINE_AA)

@@ -41,6 +41,12 @@ def test_text_is_ink_within_its_width():
     assert draw_text('long ' * 50, 192).shape[1] == 192
 
 
+def test_text_that_is_no_utf8():
+    np.testing.assert_array_equal(
+        draw_text('caf\udce9 \xe9', 100), draw_text('caf? ?', 100)
+    )
+
+
 def test_footer():
     sheet = contact_sheet(['a'], [[RED]], [['']])
     whole = add_footer(sheet, BLUE, ['one', 'two'])
