@@ -11,9 +11,9 @@ from mmengine.logging import print_log
 
 from mcjepa_mm.datasets.clips import (
     IMAGE_SUFFIXES,
+    images_in,
     is_animation,
     printable,
-    walk,
 )
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_file import VideoFile
@@ -94,8 +94,7 @@ def open_stream(inputs: int | Picture | Sequence) -> FrameStream:
         )
     path = os.path.expanduser(os.fspath(inputs))
     if os.path.isdir(path):
-        # walk() yields the images of the folder at once, its videos singly
-        names = next((names for _, names in walk(path, False) if names), ())
+        names = images_in(path)
         if len(names) < 2:
             raise ValueError(
                 f'the folder {path} holds {len(names)} images, flow needs two '

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, walk
+from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, images_in
 
 
 def list_images(
@@ -45,8 +45,7 @@ def list_images(
 
 
 def _in_folder(folder: str) -> list[str]:
-    # walk() yields the images of the folder at once, its videos singly
-    names = next((names for _, names in walk(folder, False) if names), ())
+    names = images_in(folder)
     if not names:
         raise ValueError(
             f'the folder {folder} holds no images ({IMAGE_SUFFIXES}); '

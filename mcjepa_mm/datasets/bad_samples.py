@@ -1,6 +1,7 @@
 """What happens to samples that cannot be read: one policy for all data."""
 
 import math
+import os
 import re
 import traceback
 import weakref
@@ -31,12 +32,27 @@ class BadSampleError(ValueError):
     """
 
     def __init__(self, message: str, filename: str = '') -> None:
-        super().__init__(message)
+        # as a name that is no UTF-8 would break the log's file
+        super().__init__(printable(message))
         self.filename = filename
 
 
 class TooManyBadSamplesError(RuntimeError):
     """More samples are bad than the limit allows."""
+
+
+def check_regular(path: str) -> None:
+    """Refuse what is there and no file: reading a pipe waits for ever.
+
+    Raises:
+        BadSampleError: If it is a folder, a pipe, a socket or a device.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise BadSampleError(
+            f'{printable(path)} is no file, but a folder, a pipe, a socket or '
+            'a device; expected a file',
+            path,
+        )
 
 
 def check_size(

@@ -1,5 +1,6 @@
 """Clips below a folder: videos, folders of frames, and parts of folders."""
 
+import errno
 import glob
 import logging
 import os
@@ -54,9 +55,21 @@ def printable(path: str) -> str:
 
 
 def listing(paths: Sequence[str]) -> str:
-    """The first of some paths, in brackets, for messages."""
+    """The first five paths, in parentheses, for messages."""
     more = ', ...' * (len(paths) > 5)
     return f'({", ".join(map(printable, paths[:5]))}{more})'
+
+
+def name_unused(root: str, paths: Sequence[str], expected: str) -> None:
+    """Log the files that a search leaves out, if there are any."""
+    if not paths:
+        return
+    suffixes = sorted({os.path.splitext(path)[1] for path in paths})
+    print_log(
+        f'Not used: {len(paths)} files of {printable(root)} that are no '
+        f'{expected} ({printable(", ".join(suffixes))}): {listing(paths)}',
+        logger='current',
+    )
 
 
 def is_animation(path: str) -> bool:
@@ -124,7 +137,8 @@ def walk(
     """Videos, (path, ()), and folders of images, (folder, names), in order.
 
     Links are followed, but not to a folder above; names that begin with a dot
-    are left out. An image that moves is a video.
+    are left out. What is neither file nor folder, such as a link to nothing
+    or a pipe, is named in a warning. An image that moves is a video.
 
     Args:
         folder (str): Where to begin.
@@ -146,10 +160,14 @@ def walk(
                 key=lambda entry: natural_key(entry.name),
             )
     except PermissionError:
-        if not above:
-            raise
+        entries = None
+    if entries is None and not above:
+        raise PermissionError(
+            errno.EACCES, 'this user may not read the folder', folder
+        )
+    if entries is None:
         print_log(
-            f'Not used: {folder} may not be read by this user',
+            f'Not used: {printable(folder)} may not be read by this user',
             logger='current',
             level=logging.WARNING,
         )
@@ -158,6 +176,17 @@ def walk(
     names = [entry.name for entry in entries if os.path.isfile(entry.path)]
     images = [n for n in names if _has_suffix(n, IMAGE_SUFFIXES)]
     moving = {n for n in images if is_animation(os.path.join(folder, n))}
+    folders = [entry.path for entry in entries if os.path.isdir(entry.path)]
+    known = {*folders, *(os.path.join(folder, name) for name in names)}
+    strange = [entry.path for entry in entries if entry.path not in known]
+    if strange:
+        print_log(
+            f'Not used: {len(strange)} entries of {printable(folder)} that '
+            'are neither file nor folder, such as links to nothing and pipes, '
+            f'or that this user may not see: {listing(strange)}',
+            logger='current',
+            level=logging.WARNING,
+        )
     frames = tuple(n for n in images if n not in moving)
     if frames:
         yield folder, frames
@@ -166,9 +195,25 @@ def walk(
             yield os.path.join(folder, name), ()
         elif others is not None and not _has_suffix(name, IMAGE_SUFFIXES):
             others.append(os.path.join(folder, name))
-    for entry in entries:
-        if recursive and os.path.isdir(entry.path):
-            yield from walk(entry.path, recursive, above | {real}, others)
+    for inner in folders * recursive:
+        yield from walk(inner, recursive, above | {real}, others)
+
+
+def images_in(folder: str) -> tuple[str, ...]:
+    """Names of the still images directly in a folder, in natural order.
+
+    The other files are named in the log.
+
+    Raises:
+        OSError: If the folder cannot be read.
+    """
+    images, others = (), []
+    # the images come at once, videos singly
+    for path, names in walk(folder, recursive=False, others=others):
+        images += names
+        others += [] if names else [path]
+    name_unused(folder, others, 'still images')
+    return images
 
 
 def split_folder(

@@ -18,6 +18,7 @@ from mcjepa_mm.datasets.clips import (
     compile_frame_name,
     listing,
     match_folders,
+    name_unused,
     split_folder,
     walk,
 )
@@ -205,14 +206,8 @@ class FramePairs(Dataset):
             if names and usable:
                 self._inspect_frame(usable[0])
             self.clips += usable
-        if others and not self.frame_name:
-            suffixes = {os.path.splitext(path)[1] for path in others}
-            print_log(
-                f'Not used: {len(others)} files of {self.data_root} whose '
-                f'suffix ({", ".join(sorted(suffixes))}) is that of no image '
-                f'and no video: {listing(others)}',
-                logger='current',
-            )
+        if not self.frame_name:
+            name_unused(self.data_root, others, 'images and no videos')
         if self.truncated_files:
             print_log(
                 f'Used as far as they go: {len(self.truncated_files)} videos '

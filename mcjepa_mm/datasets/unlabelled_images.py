@@ -4,9 +4,8 @@ import os
 from collections.abc import Sequence
 
 from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
 
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, listing, walk
+from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, name_unused, walk
 from mcjepa_mm.registry import DATASETS, TRANSFORMS
 
 
@@ -16,8 +15,8 @@ class UnlabelledImages(BaseDataset):
 
     The folder is searched as :class:`FramePairs` searches its own: names that
     begin with a dot are left out, links are followed, but not to a folder
-    above, and folders that may not be read are named in a warning. The log
-    names files that are no images.
+    above, and folders that may not be read are named in a warning. Files of
+    other kinds are named in the log.
 
     A pipeline's transforms get ``img_path`` and ``sample_idx``; it ends with
     PackViews.
@@ -47,15 +46,9 @@ class UnlabelledImages(BaseDataset):
             )
         paths, others = [], []
         for path, names in walk(self.data_root, True, others=others):
-            # a video has no names
             paths += [os.path.join(path, name) for name in names]
-            others += [] if names else [path]
-        if others:
-            print_log(
-                f'Not used: {len(others)} files of {self.data_root} that are '
-                f'no images: {listing(others)}',
-                logger='current',
-            )
+            others += [] if names else [path]  # a video, or an animation
+        name_unused(self.data_root, others, 'images')
         if not paths:
             raise ValueError(
                 f'{self.data_root!r} holds no image. {self._expected()}'

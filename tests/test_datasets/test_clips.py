@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from mcjepa_mm.datasets import clips
@@ -68,8 +70,36 @@ def test_walk_names_a_folder_that_may_not_be_read(
     assert warned == [
         f'Not used: {tmp_path}/lost+found may not be read by this user'
     ]
-    with pytest.raises(PermissionError, match='lost'):
+    with pytest.raises(PermissionError, match='may not read .*lost') as error:
         found(tmp_path / 'lost+found')
+    # so that the commands take it for a refusal
+    assert error.value.__context__ is None
+
+
+def test_walk_names_what_is_neither_file_nor_folder(
+    tmp_path, touch, monkeypatch
+):
+    touch('clip/1.png', 'clip/2.png', 'clip/film.mp4', 'notes.txt')
+    (tmp_path / 'clip' / '3.png').symlink_to('nowhere.png')
+    os.mkfifo(tmp_path / 'pipe.mp4')
+    told = []
+    monkeypatch.setattr(
+        clips, 'print_log', lambda text, **_: told.append(text)
+    )
+    assert found(tmp_path) == [
+        ('clip', ('1.png', '2.png')),
+        ('clip/film.mp4', ()),
+    ]
+    assert [line.split(' that')[0] for line in told] == [
+        f'Not used: 1 entries of {tmp_path}',
+        f'Not used: 1 entries of {tmp_path}/clip',
+    ]
+    assert 'pipe.mp4)' in told[0] and '3.png)' in told[1]
+    told.clear()
+    assert clips.images_in(str(tmp_path / 'clip')) == ('1.png', '2.png')
+    assert told[1].endswith(
+        f'that are no still images (.mp4): ({tmp_path}/clip/film.mp4)'
+    )
 
 
 def test_pairs_are_a_gap_apart():

@@ -1,8 +1,9 @@
 import pickle
 
 import pytest
+from PIL import Image
 
-from mcjepa_mm.datasets import BadSampleGuard, UnlabelledImages
+from mcjepa_mm.datasets import BadSampleGuard, UnlabelledImages, clips
 
 
 def test_every_image_at_any_depth(tmp_path, write_image, number):
@@ -23,6 +24,22 @@ def test_every_image_at_any_depth(tmp_path, write_image, number):
         img_path=str(tmp_path / 'b' / 'c' / '1.bmp'), sample_idx=2
     )
     assert str(tmp_path) in data.name
+
+
+def test_what_is_left_out_is_named(
+    tmp_path, write_image, picture, monkeypatch
+):
+    write_image(tmp_path / '1.png', 1)
+    (tmp_path / '2.heic').touch()
+    first, second = (Image.fromarray(picture(i)) for i in (1, 2))
+    first.save(tmp_path / '3.gif', save_all=True, append_images=[second])
+    told = []
+    monkeypatch.setattr(
+        clips, 'print_log', lambda text, **_: told.append(text)
+    )
+    assert len(UnlabelledImages(str(tmp_path))) == 1
+    [line] = told
+    assert line.startswith('Not used: 2 files of') and '(.gif, .heic)' in line
 
 
 def test_home_is_expanded(tmp_path, monkeypatch, write_image):

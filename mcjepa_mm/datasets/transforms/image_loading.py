@@ -8,7 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image, ImageOps
 
-from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.datasets.bad_samples import BadSampleError, check_regular
 from mcjepa_mm.datasets.whole_pictures import check_png, is_jpeg, load_jpeg
 from mcjepa_mm.registry import TRANSFORMS
 
@@ -21,8 +21,7 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
     :mod:`~mcjepa_mm.datasets.whole_pictures`.
 
     Args:
-        path (str): Image file of any format that Pillow knows; of an
-            animation the first frame.
+        path (str): Image file of any format that Pillow knows.
         channel_order (str): 'bgr' or 'rgb'.
 
     Returns:
@@ -30,9 +29,11 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
 
     Raises:
         BadSampleError: If the file is missing, empty, truncated, damaged or
-            no image, or if it is grey of 32 bits, or of 16 of which it uses
-            at most 12: how bright such values are is not known.
+            no image, or an animation or a stack of pictures, or if it is grey
+            of 32 bits, or of 16 of which it uses at most 12: how bright such
+            values are is not known.
     """
+    check_regular(path)
     try:
         image = _decode(_content(path), channel_order)
     except Exception as error:
@@ -63,11 +64,26 @@ def _decode(content: bytes, channel_order: str) -> np.ndarray:
         return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     check_png(content)
     with Image.open(io.BytesIO(content)) as image:
+        _refuse_several(image)
         if image.mode[:1] in ('I', 'F'):
             return cv2.cvtColor(_eight_bits(image), cv2.COLOR_GRAY2BGR)
     return mmcv.imfrombytes(
         content, channel_order=channel_order, backend='pillow'
     )
+
+
+def _refuse_several(image: Image.Image) -> None:
+    if not getattr(image, 'is_animated', False):
+        return
+    size = image.size
+    image.seek(1)
+    # smaller pages of a TIFF are previews
+    if image.size == size:
+        raise ValueError(
+            f'it holds {image.n_frames} pictures, an animation or a stack; '
+            'expected one: write each to a file of its own'
+        )
+    image.seek(0)
 
 
 def _eight_bits(image: Image.Image) -> np.ndarray:

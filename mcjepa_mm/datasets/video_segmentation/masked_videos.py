@@ -8,7 +8,7 @@ from mcjepa_mm.datasets.clips import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     Clip,
-    walk,
+    images_in,
 )
 from mcjepa_mm.datasets.video_decoding import index_video
 from mcjepa_mm.registry import DATASETS
@@ -103,13 +103,12 @@ def _video(path: str) -> Clip:
 
 def _folder(path: str) -> Clip:
     """The pictures of a folder, by their numbers where all have one."""
-    found = [names for _, names in walk(path, recursive=False) if names]
-    if not found:
+    names = images_in(path)
+    if not names:
         raise FileNotFoundError(
             f'{path} holds no frame: expected pictures ({IMAGE_SUFFIXES}), or '
             f'a video ({VIDEO_SUFFIXES}) in the place of the folder'
         )
-    [names] = found
     stems = [Path(name).stem for name in names]
     parts = [re.fullmatch(r'(.*?)(\d+)', stem) for stem in stems]
     numbered = all(parts) and len({part[1] for part in parts}) == 1

@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -107,3 +109,26 @@ def test_empty_and_missing_files_are_errors(tmp_path):
         read_image(str(tmp_path / 'a.png'))
     with pytest.raises(BadSampleError, match='b.png .*No such file'):
         read_image(str(tmp_path / 'b.png'))
+
+
+@pytest.mark.parametrize('name', ['a.png', 'a.tif', 'a.gif', 'a.webp'])
+def test_several_pictures_in_a_file_are_refused(tmp_path, picture, name):
+    first, *others = (Image.fromarray(picture(i)) for i in range(3))
+    first.save(tmp_path / name, save_all=True, append_images=others)
+    with pytest.raises(BadSampleError, match=f'{name} .* holds 3 pictures'):
+        read_image(str(tmp_path / name))
+
+
+def test_previews_in_a_tiff_are_no_pictures(tmp_path, picture):
+    image = Image.fromarray(picture(2))
+    preview = image.resize((48, 36))
+    image.save(tmp_path / 'a.tif', save_all=True, append_images=[preview])
+    np.testing.assert_array_equal(
+        read_image(str(tmp_path / 'a.tif'), 'rgb'), picture(2)
+    )
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.png')
+    with pytest.raises(BadSampleError, match='a.png is no file, but'):
+        read_image(str(tmp_path / 'a.png'))
