@@ -6,7 +6,11 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
-from mcjepa_mm.datasets.bad_samples import BadSampleError, check_size
+from mcjepa_mm.datasets.bad_samples import (
+    BadSampleError,
+    check_regular,
+    check_size,
+)
 from mcjepa_mm.datasets.whole_pictures import check_png
 
 UNDECIDED = 255
@@ -27,6 +31,7 @@ def read_object_mask(path: str | os.PathLike) -> np.ndarray:
     - grey, of 8, 16 or 32 bits: the values are the object numbers, but where
       there are no values beside 0 and 255 it is one object, as DAVIS-2016
       writes it;
+    - grey of other depths: one object, if it is black and white;
     - one bit: one object.
 
     Args:
@@ -37,16 +42,18 @@ def read_object_mask(path: str | os.PathLike) -> np.ndarray:
 
     Raises:
         BadSampleError: If the file is missing, damaged, a JPEG or a colour
-            picture without palette, if it has numbers that are no object's,
-            or if it is grey with soft edges.
+            picture without palette, if it has numbers that are no object's
+            or a depth that does not keep them, or if it has soft edges.
     """
     path = str(path)
+    check_regular(path)
     try:
         with open(path, 'rb') as file:
             content = file.read()
         check_png(content)
         with Image.open(io.BytesIO(content)) as image:
             mode, kind = image.mode, image.format
+            is_stretched = _is_stretched(image)
             # As the frames are read
             values = np.array(ImageOps.exif_transpose(image))
     except Exception as error:
@@ -69,7 +76,10 @@ def read_object_mask(path: str | os.PathLike) -> np.ndarray:
             path,
         )
     if mode in _GREY:
-        values = _check_grey(path, values)
+        values = _check_grey(path, values, is_stretched)
+    elif mode == 'P':
+        labels = np.unique(values[values > 0])
+        _refuse_soft_edges(path, values, labels, _MANY)
     return values.astype(np.uint8)
 
 
@@ -116,9 +126,35 @@ def check_mask_size(
     check_size(path, mask.shape, frame, shape, rule)
 
 
-def _check_grey(path: str, values: np.ndarray) -> np.ndarray:
+def _is_stretched(image: Image.Image) -> bool:
+    """Whether Pillow multiplies the values of a grey picture to fill 8 bits.
+
+    It does with 2 and 4 bits, and where a PGM's highest value is another than
+    255 or 65535. To be asked before the picture is loaded.
+    """
+    for codec, *_, args in image.tile:
+        words = args if isinstance(args, tuple) else (args,)
+        if codec in ('ppm', 'ppm_plain'):
+            return words[-1] not in (255, 65535)
+        return words[0] in ('L;2', 'L;4')
+    return False  # formats that decode by themselves have 8 bits
+
+
+def _check_grey(
+    path: str, values: np.ndarray, is_stretched: bool
+) -> np.ndarray:
     """Object numbers (H, W) of a grey picture."""
     found = np.unique(values)
+    if set(found.tolist()) <= {0, UNDECIDED}:
+        return values == UNDECIDED
+    if is_stretched:
+        raise BadSampleError(
+            f'{path} is grey with fewer than 8 bits, or a PGM with another '
+            'highest value than 255, and programs stretch such values, which '
+            'changes the numbers of objects; expected 8 bits or a palette: '
+            'save it anew',
+            path,
+        )
     for value in found[[0, -1]]:
         if not 0 <= value <= UNDECIDED:
             raise BadSampleError(
@@ -128,21 +164,26 @@ def _check_grey(path: str, values: np.ndarray) -> np.ndarray:
                 f'{UNDECIDED - 1} objects: number them anew, or follow fewer',
                 path,
             )
-    if set(found.tolist()) <= {0, UNDECIDED}:
-        return values == UNDECIDED
     between = found[(found > 0) & (found < UNDECIDED)]
-    solid = _solid_values(values)
-    thin = len(between) - np.isin(between, solid).sum()
-    if 2 * thin > len(between) and (thin > _MANY or UNDECIDED in solid):
+    many = 0 if UNDECIDED in _solid_values(values) else _MANY
+    _refuse_soft_edges(path, values, between, many)
+    return values
+
+
+def _refuse_soft_edges(
+    path: str, values: np.ndarray, labels: np.ndarray, many: int
+) -> None:
+    """Refuse a mask of which most labels, and more than ``many``, are thin."""
+    thin = len(labels) - np.isin(labels, _solid_values(values)).sum()
+    if 2 * thin > len(labels) and thin > many:
         raise BadSampleError(
-            f'{path} has soft edges: of its {len(between)} values between 0 '
+            f'{path} has soft edges: of its {len(labels)} values between 0 '
             f'and {UNDECIDED}, {thin} are on edges alone, and would be as '
             'many objects; expected one value for each object: paint it '
             f'without antialiasing, or set what is above 127 to {UNDECIDED} '
             'and the rest to 0',
             path,
         )
-    return values
 
 
 def _solid_values(values: np.ndarray) -> np.ndarray:

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -100,6 +103,45 @@ def test_edges_of_few_steps_are_soft(saved):
     path = saved(Image.fromarray(soft.astype(np.uint8)))
     with pytest.raises(BadSampleError, match='soft edges: of its 3 values'):
         read_object_mask(path)
+
+
+@pytest.mark.parametrize('name', ['mask.png', 'mask.gif'])
+def test_soft_edges_with_a_palette(saved, name):
+    soft = cv2.GaussianBlur(disc(30), (0, 0), 3) * 255
+    path = saved(Image.fromarray(soft.astype(np.uint8)).convert('P'), name)
+    with pytest.raises(BadSampleError, match='soft edges'):
+        read_object_mask(path)
+
+
+def test_depths_that_do_not_keep_numbers(tmp_path):
+    labels = np.array([[0, 1, 2, 3]], np.uint8)
+    for values, expected in ((labels, None), (labels // 3, [[0, 0, 0, 1]])):
+        pgm, png = tmp_path / 'mask.pgm', tmp_path / 'mask.png'
+        highest = values.max()
+        pgm.write_bytes(b'P5 4 1 %d\n' % highest + values.tobytes())
+        # a PNG of 2 bits: a filter byte and the four values in one byte
+        packed = int((values.ravel() * (3 // highest)) @ [64, 16, 4, 1])
+        parts = (
+            (b'IHDR', struct.pack('>IIBBBBB', 4, 1, 2, 0, 0, 0, 0)),
+            (b'IDAT', zlib.compress(bytes([0, packed]))),
+            (b'IEND', b''),
+        )
+        png.write_bytes(
+            b'\x89PNG\r\n\x1a\n'
+            + b''.join(
+                struct.pack('>I', len(data))
+                + kind
+                + data
+                + struct.pack('>I', zlib.crc32(kind + data))
+                for kind, data in parts
+            )
+        )
+        for path in (pgm, png):
+            if expected:
+                assert read(str(path)) == expected
+                continue
+            with pytest.raises(BadSampleError, match='fewer than 8 bits'):
+                read_object_mask(str(path))
 
 
 def test_many_objects_with_an_undecided_rim_have_no_soft_edges(saved):
