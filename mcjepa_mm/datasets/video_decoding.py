@@ -13,7 +13,7 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
 
-from mcjepa_mm.datasets.bad_samples import BadSampleError
+from mcjepa_mm.datasets.bad_samples import BadSampleError, check_regular
 from mcjepa_mm.datasets.clips import printable
 from mcjepa_mm.datasets.video_index_cache import load_entry, save_entry
 
@@ -193,6 +193,8 @@ def decode(
 def landing(container: InputContainer, packet: av.Packet) -> int | None:
     """What tells a packet after a seek: a time stamp, or its checksum."""
     kind = container.format.name
+    if kind == 'apng':
+        return None  # all are marked as key frames, also mere changes
     if kind == 'avi':
         return packet.dts  # times of display are guessed
     return packet.pts if kind in _TIMED else zlib.crc32(memoryview(packet))
@@ -216,6 +218,7 @@ def index_video(path: str) -> VideoIndex:
         BadSampleError: If it cannot be decoded, or has no frame.
     """
     path = os.path.abspath(path)
+    check_regular(path)
     try:
         state = os.stat(path)
     except OSError as error:
@@ -255,11 +258,16 @@ def _read_index(path: str) -> VideoIndex:
             order = [first.pts, *(frame.pts for frame in frames)]
         times = [packets[i].pts for i in order]
         fps = _average_rate(stream, times)
-        missing = 0
-        if stream.frames > len(packets):  # the last one may be a part
-            hidden = sum(not packet.is_shown for packet in packets)
-            missing = stream.frames - hidden - len(order)
         kind = container.format.name
+        promised = stream.frames
+        if kind == 'avi' and packets[-1].dts is not None:
+            # a frame that is shown longer has places without data behind it
+            promised -= packets[-1].dts + 1 - len(packets)
+        missing = 0
+        # a header that was never filled in has more frames than bytes
+        if container.size >= promised > len(packets):
+            hidden = sum(not packet.is_shown for packet in packets)
+            missing = promised - hidden - len(order)
     keys, landings = [], {}
     is_known = len(set(order)) == len(order)
     if is_known:
@@ -309,6 +317,7 @@ def _from_json(values: dict) -> VideoIndex:
 
 def _packets(container: InputContainer) -> Iterator[av.Packet]:
     """Packets with data, up to the end or to where the file is cut."""
+    kind = container.format.name
     packets = container.demux(video_stream(container))
     while True:
         try:
@@ -317,7 +326,10 @@ def _packets(container: InputContainer) -> Iterator[av.Packet]:
             return
         if packet is None:
             return
-        if packet.size:
+        # A packet in which the file ends: part of a picture, the rest of which
+        # would be made up. Streams have damaged ones anywhere, and go on.
+        is_part = packet.is_corrupt and not kind.startswith('mpeg')
+        if packet.size and not is_part:
             yield packet
 
 

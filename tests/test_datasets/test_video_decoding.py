@@ -18,6 +18,7 @@ from mcjepa_mm.datasets.video_file import VideoFile
 FRAMES = 24
 X264 = dict(g='8', bf='2', sc_threshold='0')
 MPEG = dict(g='8', bf='2')
+FINE = dict(g='8', qmin='2', qmax='2')
 # name, encoder, options of the encoder, options of the container
 KINDS = [
     ('closed.mp4', 'libx264', X264, {}),
@@ -41,6 +42,7 @@ KINDS = [
     ('fragments.mov', 'libx264', X264, dict(movflags='frag_keyframe')),
     ('windows.wmv', 'wmv2', dict(g='8'), {}),
     ('animation.gif', 'gif', {}, {}),
+    ('animation.apng', 'apng', {}, {}),
 ]
 
 
@@ -57,7 +59,8 @@ def encode(picture):
         with av.open(str(path), 'w', options=container or {}) as out:
             stream = out.add_stream(codec, rate=rate, options=options or {})
             stream.width, stream.height = 96, 72
-            stream.pix_fmt = 'rgb8' if codec == 'gif' else 'yuv420p'
+            formats = dict(gif='rgb8', apng='rgb24')
+            stream.pix_fmt = formats.get(codec, 'yuv420p')
             sound = seconds_of_sound and out.add_stream('mp2', rate=16000)
             for number in range(frames):
                 image = picture(begin + number)
@@ -119,6 +122,37 @@ def test_variable_rate(tmp_path, encode, number, name):
     video = check(path, range(FRAMES), number)
     seconds = (times[-1] - times[0]) / 25
     assert video.fps == pytest.approx((FRAMES - 1) / seconds, rel=0.01)
+
+
+def test_frames_of_an_avi_that_are_shown_longer_are_not_missing(
+    tmp_path, encode, number
+):
+    times = [3 * i for i in range(FRAMES)]
+    path = encode(tmp_path / 'a.avi', 'mpeg4', FINE, times=times)
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].frames > FRAMES
+    assert check(path, range(FRAMES), number).missing == 0
+
+
+def test_a_header_that_was_never_filled_in(tmp_path, encode, number):
+    path = encode(tmp_path / 'a.avi', 'mpeg4', FINE)
+    content = bytearray(path.read_bytes())
+    # behind the name: 4 bytes of size, and 32 of what is before the number
+    at = content.index(b'strh') + 40
+    assert content[at : at + 4] == FRAMES.to_bytes(4, 'little')
+    content[at : at + 4] = (2**30).to_bytes(4, 'little')
+    path.write_bytes(content)
+    assert check(path, range(FRAMES), number).missing == 0
+
+
+@pytest.mark.parametrize('name, codec', [('a.flv', 'flv'), ('a.avi', 'mjpeg')])
+def test_part_of_a_picture_is_no_frame(tmp_path, encode, number, name, codec):
+    path = encode(tmp_path / name, codec, {**FINE, 'strict': 'unofficial'})
+    content = path.read_bytes()
+    # an AVI's index stands behind the pictures
+    end = content.find(b'idx1') if b'idx1' in content else len(content)
+    path.write_bytes(content[: end - 100])
+    check(path, range(FRAMES - 1), number)
 
 
 @pytest.mark.parametrize(

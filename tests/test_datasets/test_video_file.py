@@ -1,4 +1,5 @@
 import gc
+import os
 import pickle
 import struct
 import weakref
@@ -57,6 +58,12 @@ def test_no_video_is_named(tmp_path):
     path.touch()
     with pytest.raises(BadSampleError, match='empty.mp4 cannot be opened'):
         VideoFile(str(path))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.mp4')
+    with pytest.raises(BadSampleError, match='a.mp4 is no file, but'):
+        VideoFile(str(tmp_path / 'a.mp4'))
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
