@@ -378,7 +378,10 @@ def _order_of_packets(
         return None
     # What is shown before the first key frame, or, of a recording that begins
     # between two, before the first frame, needs one that is not in the file.
+    # Where the codec marks such frames, the decoder leaves them out itself.
+    codec = video_stream(container).codec_context.name
     begins_whole = packets[0].landing is not None and packets[0].is_shown
+    begins_whole = begins_whole and codec not in ('hevc', 'vvc')
     begin = times[0 if begins_whole else first.pts]
     return sorted((i for i in times if times[i] >= begin), key=times.get)
 

@@ -198,6 +198,29 @@ def test_cut_without_encoding_anew(tmp_path, encode, number, begin):
     check(path, range(begin, FRAMES), number)
 
 
+@pytest.mark.parametrize('leading', ['radl=2:open-gop=0', 'open-gop=1'])
+def test_frames_that_are_shown_before_the_first_key_frame(
+    tmp_path, encode, number, leading
+):
+    keys = 'keyint=8:min-keyint=8:bframes=3:b-adapt=0:scenecut=0'
+    options = {'x265-params': f'{keys}:{leading}:log-level=none'}
+    source = encode(tmp_path / 'a.mkv', 'libx265', options)
+    path = tmp_path / 'cut.mkv'
+    with av.open(str(source)) as old, av.open(str(path), 'w') as new:
+        [stream] = old.streams.video
+        copy = new.add_stream_from_template(stream)
+        key_frames = 0
+        for packet in old.demux(stream):
+            key_frames += packet.is_keyframe
+            if packet.dts is not None and key_frames > 1:
+                packet.stream = copy
+                new.mux(packet)
+    count = VideoFile(str(path)).count()
+    # RADL pictures can be decoded without what is before, RASL cannot
+    assert (count > FRAMES - 8) == ('radl' in leading)
+    check(path, range(FRAMES - count, FRAMES), number)
+
+
 @pytest.mark.parametrize('share', [0.2, 0.4, 0.6])
 def test_a_recording_that_begins_between_key_frames(
     tmp_path, encode, number, share
