@@ -10,9 +10,6 @@ from mmengine.runner import Runner
 LOADERS = [
     ('flyingchairs_train_dataloader', 'flyingchairs'),
     ('flyingchairs_test_dataloader', 'flyingchairs'),
-    ('flyingthings3d_train_dataloader', 'flyingthings3d'),
-    ('flyingthings3d_clean_test_dataloader', 'flyingthings3d'),
-    ('flyingthings3d_final_test_dataloader', 'flyingthings3d'),
     ('sintel_train_dataloader', 'sintel'),
     ('sintel_clean_test_dataloader', 'sintel'),
     ('sintel_final_test_dataloader', 'sintel'),
@@ -20,11 +17,8 @@ LOADERS = [
     ('kitti2012_test_dataloader', 'kitti2012'),
     ('kitti2015_train_dataloader', 'kitti2015'),
     ('kitti2015_test_dataloader', 'kitti2015'),
-    ('hd1k_test_dataloader', 'hd1k'),
 ]
-PAIRS = dict(
-    flyingchairs=2, sintel=6, flyingthings3d=6, kitti2012=2, kitti2015=2
-)
+PAIRS = dict(flyingchairs=2, sintel=6, kitti2012=2, kitti2015=2)
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +54,8 @@ def test_loaders_give_batches(repo, exported, name, layout):
     relocate(config, root)
     loader = Runner.build_dataloader(config, seed=0)
     batches = list(loader)
-    doubled = 4 if 'things' in name else 2 if 'sintel' in name else 1
-    expected = PAIRS.get(layout, 6) * (doubled if training else 1)
+    doubled = 2 if training and 'sintel' in name else 1
+    expected = PAIRS[layout] * doubled
     assert len(batches) == expected
     for batch in batches:
         [inputs], [sample] = batch['inputs'], batch['data_samples']
@@ -89,7 +83,7 @@ def test_configs_can_be_combined(repo, tmp_path):
 
 
 def test_training_crops_are_multiples_of_the_largest_stride(repo):
-    for name in ('flyingchairs', 'flyingthings3d', 'sintel', 'kitti2015'):
+    for name in ('flyingchairs', 'sintel', 'kitti2015'):
         path = repo / 'configs/_base_/datasets' / f'flow_{name}.py'
         steps = Config.fromfile(path)[f'{name}_train_pipeline']
         [size] = [step.crop_size for step in steps if 'crop_size' in step]
