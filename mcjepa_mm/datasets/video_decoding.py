@@ -27,6 +27,13 @@ _DISPOSABLE = {'h264', 'mpeg1video', 'mpeg2video', 'mpeg4'}
 """Codecs that say of which frames no other is made. HEVC's mark leaves out
 frames of higher temporal layers."""
 
+# Metadata of old files are in any encoding; PyAV 19 takes them as they are.
+_ANY_METADATA = (
+    {}
+    if int(av.__version__.split('.')[0]) > 18
+    else {'metadata_errors': 'ignore'}
+)
+
 _CONVERT = "convert it, as with 'ffmpeg -i OLD -c:v libx264 NEW.mp4'"
 
 
@@ -108,9 +115,8 @@ def open_video(path: str, threads: int = 1) -> InputContainer:
     """
     name = printable(path)
     try:
-        # Without the protocol, 14:05.mp4 would be one called 14. Metadata
-        # of old files are in any encoding.
-        container = av.open(f'file:{path}', metadata_errors='ignore')
+        # Without the protocol, 14:05.mp4 would be one called 14.
+        container = av.open(f'file:{path}', **_ANY_METADATA)
     except av.FFmpegError as error:
         raise BadSampleError(
             f'{name} cannot be opened as a video: it is truncated, empty, a '
@@ -202,7 +208,8 @@ def landing(container: InputContainer, packet: av.Packet) -> int | None:
 
 def picture(frame: av.VideoFrame) -> np.ndarray:
     """A frame's pixels, turned upright: (H, W, 3) uint8, RGB."""
-    image = frame.to_ndarray(format='rgb24')
+    # threads of it would not survive a fork
+    image = frame.to_ndarray(format='rgb24', threads=1)
     turns = round(frame.rotation / 90)
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
