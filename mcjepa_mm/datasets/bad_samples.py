@@ -177,7 +177,13 @@ class BadSampleGuard(Dataset):
         """The data set's class and folder, for messages."""
         root = getattr(self.dataset, 'data_root', '')
         prefix = getattr(self.dataset, 'img_prefix', '')
-        return f'{type(self.dataset).__name__}({prefix or root})'
+        # one folder may serve two data sets: the log tells them apart by this
+        gap = getattr(self.dataset, 'frame_gap', 1)
+        return (
+            f'{type(self.dataset).__name__}({prefix or root}'
+            + f', frame_gap={gap}' * (gap != 1)
+            + ')'
+        )
 
     @property
     def metainfo(self) -> dict:

@@ -1,6 +1,7 @@
 """The learning rate of a resumed run whose config has another schedule."""
 
 import copy
+import warnings
 from typing import Any
 
 from mmengine.runner import Runner
@@ -66,10 +67,13 @@ class ConfigSchedule:
         for group, values in zip(groups, self._groups):
             group.update(values)
         epoch = len(runner.train_dataloader)
-        for iteration in range(1, runner.iter + 1):
-            for schedule in schedules:
-                if not schedule.by_epoch or iteration % epoch == 0:
-                    schedule.step()
+        with warnings.catch_warnings():
+            # the optimiser has made these steps, in the run before
+            warnings.filterwarnings('ignore', r'Detected call of .*\.step')
+            for iteration in range(1, runner.iter + 1):
+                for schedule in schedules:
+                    if not schedule.by_epoch or iteration % epoch == 0:
+                        schedule.step()
         return (
             f'The schedule of the config is not that of the checkpoint '
             f'({"; ".join(changes)}). It goes on as the config says: the '

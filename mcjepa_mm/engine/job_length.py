@@ -145,6 +145,10 @@ def _scale_schedule(
             schedule[key] = [_whole(scale(x)) for x in value]
         elif value is not None:
             schedule[key] = _whole(scale(value))
+    if schedule.get('total_steps') and str(schedule.type).startswith(
+        'OneCycle'
+    ):
+        _keep_warm_up(schedule)
     for key in _TIMES:
         if schedule.get(key) is not None:
             schedule[key] = scale(schedule[key])
@@ -167,6 +171,13 @@ def _scale_schedule(
         least = schedule.get('begin', 0) + shortest
         if schedule['end'] < least:
             schedule['end'] = type(schedule['end'])(least)
+
+
+def _keep_warm_up(schedule: dict) -> None:
+    """A rise of a single step, which mmengine divides by its length, 0."""
+    share = schedule.get('pct_start', 0.3)  # mmengine's
+    if share * schedule['total_steps'] == 1:
+        schedule['pct_start'] = share * (1 + 1e-6)
 
 
 def _scale_ramp(hook: dict, scale: Scale) -> None:

@@ -304,6 +304,19 @@ def test_unopenable_video_counts_towards_the_limit(
         BadSampleGuard(config, max_bad=0)
 
 
+def test_two_gaps_in_one_folder_have_names_of_their_own(
+    tmp_path, write_image
+):
+    for number in range(4):
+        write_image(tmp_path / f'{number}.png', number)
+    next_ones, others = (
+        BadSampleGuard(FramePairs(str(tmp_path), frame_gap=gap, pipeline=PACK))
+        for gap in (1, 2)
+    )
+    assert next_ones.name == f'FramePairs({tmp_path})'
+    assert others.name == f'FramePairs({tmp_path}, frame_gap=2)'
+
+
 def test_the_frame_at_fault_is_named(tmp_path, write_image, truncate):
     for number in range(3):
         write_image(tmp_path / f'{number}.png', number)

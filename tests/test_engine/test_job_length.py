@@ -1,10 +1,13 @@
 """Other lengths of jobs, in the numbers of configs and in a run."""
 
+import math
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import PARAM_SCHEDULERS
 
 from mcjepa_mm.engine.job_length import set_job_length
 from mcjepa_mm.engine.launch import build_runner, load_config
@@ -39,6 +42,30 @@ def test_the_default_job_in_four_steps():
     assert coarse == (pytest.approx(0.4), pytest.approx(0.4))
     assert cfg.default_hooks.checkpoint.interval == 1
     assert cfg.default_hooks.logger.interval == 50
+
+
+def test_a_one_cycle_that_rises_for_a_single_step():
+    """A tenth of 10 steps; mmengine alone divides 0 by 0."""
+    cfg = config('mcjepa_convnext.py')
+    set_job_length(cfg, epochs=1, epoch_length=10)
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    schedule = PARAM_SCHEDULERS.build(
+        cfg.param_scheduler, default_args=dict(optimizer=optimizer)
+    )
+    rates = []
+    for _ in range(10):
+        rates.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        if len(rates) < 10:
+            schedule.step()
+    highest = cfg.param_scheduler.eta_max
+    # a cosine from the top over the 9 steps that are left
+    fall = [0.5 + 0.5 * math.cos(math.pi * i / 9) for i in range(10)]
+    assert rates[0] == pytest.approx(highest / 25, rel=1e-3)
+    assert rates[1:] == pytest.approx(
+        [highest * x for x in fall[1:]], rel=1e-3, abs=1e-3 * highest
+    )
 
 
 def test_the_papers_job_in_a_tenth():
