@@ -19,8 +19,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'config',
         help='config of mmsegmentation, mmpretrain, mmdetection or mmflow: a '
-        'path, or PROJECT::FILE for one that the installed project ships, '
-        'such as mmseg::pspnet_r50-d8_4xb2-40k_cityscapes-512x1024',
+        'path, the name of one of this package, or PROJECT::FILE for one that '
+        'the installed project ships, such as '
+        'mmseg::pspnet_r50-d8_4xb2-40k_cityscapes-512x1024',
     )
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mcjepa_mm.apis.model_files import find_config
+
 from .errors import SwapError, reason
 
 # default_scope of a config, and the name that MIM knows the project by.
@@ -47,8 +49,9 @@ def read_base_config(name: str | os.PathLike) -> BaseConfig:
     """Find a config and read it.
 
     Args:
-        name (str | PathLike): A path, or ``'mmseg::...'`` with the path
-            below the project's ``configs`` or the file's name alone.
+        name (str | PathLike): A path, the file's name of a config of this
+            package, or ``'mmseg::...'`` with the path below the project's
+            ``configs`` or the file's name alone.
 
     Returns:
         BaseConfig: The config.
@@ -60,12 +63,10 @@ def read_base_config(name: str | os.PathLike) -> BaseConfig:
     """
     name = os.fspath(name)
     scope, separator, inside = name.partition('::')
-    path = _in_project(scope, inside) if separator else Path(name)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'there is no config {name!r}; give a path, or PROJECT::FILE with '
-            f'PROJECT one of {", ".join(PROJECTS)}'
-        )
+    if separator:
+        path = _in_project(scope, inside)
+    else:
+        path = _file_or_own(name)
     path = path.absolute()
     try:
         content = Config.fromfile(path)
@@ -91,6 +92,16 @@ def _configs(scope: str) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0]) / '.mim' / 'configs'
+
+
+def _file_or_own(name: str) -> Path:
+    try:
+        return Path(find_config(name))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'{error}; one of another project is PROJECT::FILE with PROJECT '
+            f'one of {", ".join(PROJECTS)}'
+        ) from error
 
 
 def _in_project(scope: str, inside: str) -> Path:

@@ -304,9 +304,7 @@ def test_unopenable_video_counts_towards_the_limit(
         BadSampleGuard(config, max_bad=0)
 
 
-def test_two_gaps_in_one_folder_have_names_of_their_own(
-    tmp_path, write_image
-):
+def test_two_gaps_in_one_folder_have_names_of_their_own(tmp_path, write_image):
     for number in range(4):
         write_image(tmp_path / f'{number}.png', number)
     next_ones, others = (

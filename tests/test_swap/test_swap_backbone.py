@@ -32,6 +32,18 @@ def get(cfg, keys):
     return cfg
 
 
+def test_a_config_of_this_package_by_its_name(checkpoint, tmp_path):
+    out = tmp_path / 'swapped.py'
+    report = swap_backbone(
+        'fcn_r18_1xb8-300_camvid-192x256', checkpoint=checkpoint, out=out
+    )
+    assert 'decode_head' in str(report)
+    head = Config.fromfile(out).model.decode_head
+    assert list(head.in_channels) == [8, 16, 24, 32]
+    with pytest.raises(FileNotFoundError, match='no config .*PROJECT::FILE'):
+        swap_backbone('fcn_r19', checkpoint=checkpoint, out=f'{out}.py')
+
+
 def test_four_channels_are_refused(checkpoint, tmp_path):
     base = tmp_path / 'base.py'
     base.write_text(
