@@ -43,6 +43,8 @@ def test_it_saves_after_mim_has_ended(site, tmp_path, send, number, hooks):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # a suite that runs in the background ignores Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     said = []
     for line in mim.stdout:
