@@ -7,9 +7,12 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]  # of the checkout, or .mim
 
@@ -73,13 +76,32 @@ def add_length(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def refuse_without_training(cfg: Mapping, name: str) -> None:
-    """Exit with one line where a config is for tests only."""
+def load_training(args: argparse.Namespace) -> 'Config':
+    """Read the config of a training, of the length that is asked for.
+
+    Exits with one line where it is for tests only.
+    """
+    from mcjepa_mm.engine.job_length import set_job_length
+    from mcjepa_mm.engine.launch import load_config
+
+    cfg = load_config(
+        args.config,
+        work_dir=args.work_dir,
+        cfg_options=args.cfg_options,
+        launcher=args.launcher,
+    )
     if cfg.get('train_cfg') is None:
         sys.exit(
-            f'{name} has nothing to train: it sets no train_cfg, '
+            f'{args.config} has nothing to train: it sets no train_cfg, '
             'train_dataloader and optim_wrapper. Test with it.'
         )
+    set_job_length(
+        cfg,
+        epochs=args.epochs,
+        epoch_length=args.epoch_length,
+        iters=args.iters,
+    )
+    return cfg
 
 
 def make_table_parser(

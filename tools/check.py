@@ -11,10 +11,10 @@ import sys
 
 from _command_line import (
     add_length,
+    load_training,
     make_parser,
     parse,
     prefer_checkout,
-    refuse_without_training,
     run,
 )
 
@@ -40,22 +40,8 @@ def main() -> None:
     from mmengine.dist import is_main_process
 
     from mcjepa_mm.apis.training_check import check_training
-    from mcjepa_mm.engine.job_length import set_job_length
-    from mcjepa_mm.engine.launch import load_config
 
-    cfg = load_config(
-        args.config,
-        work_dir=args.work_dir,
-        cfg_options=args.cfg_options,
-        launcher=args.launcher,
-    )
-    refuse_without_training(cfg, args.config)
-    set_job_length(
-        cfg,
-        epochs=args.epochs,
-        epoch_length=args.epoch_length,
-        iters=args.iters,
-    )
+    cfg = load_training(args)
     try:
         report = check_training(cfg, args.steps)
     except torch.cuda.OutOfMemoryError as error:

@@ -4,10 +4,10 @@ import os
 
 from _command_line import (
     add_length,
+    load_training,
     make_parser,
     parse,
     prefer_checkout,
-    refuse_without_training,
     run,
 )
 from _mim_child import end_with, train_beside_mim
@@ -32,22 +32,9 @@ def main() -> None:
         end_with(os.getppid())  # save, if torchrun is killed
 
     prefer_checkout()
-    from mcjepa_mm.engine.job_length import set_job_length
-    from mcjepa_mm.engine.launch import build_runner, load_config
+    from mcjepa_mm.engine.launch import build_runner
 
-    cfg = load_config(
-        args.config,
-        work_dir=args.work_dir,
-        cfg_options=args.cfg_options,
-        launcher=args.launcher,
-    )
-    refuse_without_training(cfg, args.config)
-    set_job_length(
-        cfg,
-        epochs=args.epochs,
-        epoch_length=args.epoch_length,
-        iters=args.iters,
-    )
+    cfg = load_training(args)
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
