@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
-from mcjepa_mm.compat.import_hook import on_import
+from mcjepa_mm.utils.import_hook import on_import
 
 _MIM = Path(__file__).parent / '.mim'
 _INDEX = _MIM / 'configs' / 'classification' / 'metafile.yml'

@@ -68,8 +68,8 @@ def main() -> None:
     import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
     from mcjepa_mm.apis.diagnosis_report import diagnosis_table, draw_diagnosis
     from mcjepa_mm.apis.feature_diagnosis import LIMITS, diagnose, report
-    from mcjepa_mm.image_file import write_image
-    from mcjepa_mm.whole_file import write_whole
+    from mcjepa_mm.utils.atomic_write import atomic_write
+    from mcjepa_mm.utils.image_file import write_image
 
     checkpoint = Path(args.checkpoint)
     out = Path(args.out) if args.out else checkpoint.parent / 'diagnosis'
@@ -90,7 +90,7 @@ def main() -> None:
             limits=LIMITS,
             pictures=report(found),
         )
-        write_whole(
+        atomic_write(
             out / 'diagnosis.json', json.dumps(content, indent=2).encode()
         )
         write_image(

@@ -115,13 +115,12 @@ def load_trained(runner, checkpoint: Path) -> None:
 
     The runner itself refuses a checkpoint that has no key of the model.
     """
+    from mcjepa_mm.utils.checkpoint import compare_state_dict
+
     content = runner.load_checkpoint(str(checkpoint))
-    given = {
-        key.removeprefix('module.'): value.shape
-        for key, value in content.get('state_dict', content).items()
-    }
     wanted = runner.model.state_dict()
-    unfit = [key for key, x in wanted.items() if given.get(key) != x.shape]
+    given = content.get('state_dict', content)
+    unfit = compare_state_dict(given, wanted).unfilled
     if len(unfit) == len(wanted):
         raise SystemExit(
             f'{checkpoint} has the keys of the model, but no tensor of its '
@@ -138,7 +137,7 @@ def evaluate(runner, name: str, out: Path) -> dict[str, Any]:
     """Test the model as it is; draw it where there are frame pairs."""
     from mmengine.runner import set_random_seed
 
-    from mcjepa_mm.image_file import write_image
+    from mcjepa_mm.utils.image_file import write_image
     from mcjepa_mm.visualization import draw_pretraining_sheet
 
     # the same random views for both models, should the pipeline draw any
@@ -207,7 +206,7 @@ def main() -> None:
 
     prefer_checkout()
     import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
-    from mcjepa_mm.whole_file import write_whole
+    from mcjepa_mm.utils.atomic_write import atomic_write
 
     runner = make_runner(args.config, args.cfg_options, out)
     runner.model.init_weights()
@@ -226,7 +225,7 @@ def main() -> None:
         seed=runner.seed,
         **results,
     )
-    write_whole(out / 'metrics.json', json.dumps(report, indent=2).encode())
+    atomic_write(out / 'metrics.json', json.dumps(report, indent=2).encode())
     print(f'\n{table(results)}\n')
     print(f'figures: {out / "metrics.json"}')
     pictures = [x['picture'] for x in results.values() if 'picture' in x]

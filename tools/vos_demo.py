@@ -123,11 +123,11 @@ def main() -> None:
     """Follow, and say where the results are."""
     args = parse_args()
     prefer_checkout()
-    from mcjepa_mm.apis import follow_objects
+    from mcjepa_mm.apis import propagate_masks
 
     given = {name: getattr(args, name) for name in PROPAGATOR}
     try:
-        written = follow_objects(
+        written = propagate_masks(
             args.video,
             args.mask,
             args.out,

@@ -9,7 +9,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    agreement=dict(type='AgreementHook'),
+    agreement=dict(type='BatchConsistencyHook'),
     bad_samples=dict(type='BadSampleHook'),
     loss_guard=dict(type='LossGuardHook'),
     collapse_monitor=dict(type='CollapseMonitorHook', interval=50),

@@ -1,15 +1,22 @@
 """From files and arrays to results, in the form of mmpretrain's ``apis``."""
 
+from mcjepa_mm.utils.renamed import old_names
+
 from .feature_maps import draw_feature_maps
 from .flow_inferencer import FlowInferencer
 from .segmentation import Segmentor, draw_segmentations
-from .video_objects import ObjectFollower, follow_objects
+from .vos_inferencer import VOSInferencer, propagate_masks
 
 __all__ = [
     'FlowInferencer',
-    'ObjectFollower',
+    'VOSInferencer',
     'Segmentor',
     'draw_feature_maps',
     'draw_segmentations',
-    'follow_objects',
+    'propagate_masks',
 ]
+
+__getattr__ = old_names(
+    __name__,
+    {'ObjectFollower': VOSInferencer, 'follow_objects': propagate_masks},
+)

@@ -29,6 +29,7 @@ from mcjepa_mm.evaluation.functional.feature_findings import (
 )
 from mcjepa_mm.evaluation.functional.feature_moments import FeatureMoments
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
+from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 
 from .diagnosis_pictures import (
     FEWEST,
@@ -38,7 +39,6 @@ from .diagnosis_pictures import (
     world_pictures,
 )
 from .feature_maps import load_encoder
-from .model_files import MEAN, STD
 
 LIMITS = dict(
     constant=CONSTANT,

@@ -13,8 +13,9 @@ from rich.progress import track
 from torch.nn import functional as F
 
 from mcjepa_mm.datasets.transforms.image_loading import read_image
-from mcjepa_mm.image_file import write_image
-from mcjepa_mm.models.backbones import MCJEPAConvNeXt
+from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
+from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
+from mcjepa_mm.utils.image_file import write_image
 from mcjepa_mm.visualization.feature_color import (
     FeatureColors,
     FeatureStatistics,
@@ -22,7 +23,6 @@ from mcjepa_mm.visualization.feature_color import (
 from mcjepa_mm.visualization.pyramid_sheet import draw_pyramid_sheet
 
 from .image_inputs import list_images
-from .model_files import MEAN, STD, read_color_encoder
 
 LARGEST = 256  # short side that larger images are scaled down to, pixels
 
@@ -142,14 +142,15 @@ def load_encoder(
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If it holds no encoder of colour images.
     """
-    found = read_color_encoder(checkpoint)
+    found = read_backbone(checkpoint, in_channels=3)
+    if not untrained:
+        encoder = found.build(checkpoint, strides=tuple(strides))
+        return encoder.to(device).eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         encoder = MCJEPAConvNeXt(**found.settings, strides=tuple(strides))
         # not encoder.init_weights(), which logs every tensor
         initialize(encoder, encoder.init_cfg)
-    if not untrained:
-        encoder.load_state_dict(found.state_dict)
     return encoder.to(device).eval()
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from mmengine.structures import BaseDataElement
 
 from mcjepa_mm.datasets.flow_files import write_flow
-from mcjepa_mm.image_file import write_image
-from mcjepa_mm.video_writer import VideoWriter
+from mcjepa_mm.utils.image_file import write_image
+from mcjepa_mm.utils.video_writer import VideoWriter
 from mcjepa_mm.visualization import flow_legend, flow_to_rgb
 
 from .flow_inputs import Frame

@@ -16,8 +16,8 @@ from rich.progress import track
 
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.engine.inherited_scope import drop_inherited_scope
-from mcjepa_mm.image_file import write_image, write_label_map
 from mcjepa_mm.registry import DATASETS, MODELS
+from mcjepa_mm.utils.image_file import write_image, write_label_map
 from mcjepa_mm.visualization.segmentation_overlay import draw_segmentation
 
 from .image_inputs import list_images

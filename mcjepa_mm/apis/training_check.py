@@ -12,7 +12,13 @@ from mmengine.hooks import CheckpointHook
 from mmengine.optim.scheduler import OneCycleParamScheduler
 from mmengine.runner import Runner
 
-from mcjepa_mm.apis.training_report import (
+from mcjepa_mm.datasets.bad_samples import BadSampleGuard
+from mcjepa_mm.datasets.clips import listing, printable
+from mcjepa_mm.engine.launch import build_runner
+from mcjepa_mm.engine.resume import choose_checkpoint
+from mcjepa_mm.engine.trial_steps import Trial, run_trial
+
+from .training_report import (
     count,
     existing,
     inside,
@@ -20,11 +26,6 @@ from mcjepa_mm.apis.training_report import (
     training_report,
     wrapped,
 )
-from mcjepa_mm.datasets.bad_samples import BadSampleGuard
-from mcjepa_mm.datasets.clips import listing, printable
-from mcjepa_mm.engine.launch import build_runner
-from mcjepa_mm.engine.resume import choose_checkpoint
-from mcjepa_mm.engine.trial_steps import Trial, run_trial
 
 _NEVER = 10**9  # the end of a schedule to which mmengine has been told none
 

@@ -15,11 +15,12 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-from mcjepa_mm.apis.pace import duration
 from mcjepa_mm.datasets.clips import printable
 from mcjepa_mm.datasets.frame_pairs import FramePairs
 from mcjepa_mm.engine.trial_steps import Trial
 from mcjepa_mm.engine.unwrapped import unwrapped
+
+from .pace import duration
 
 _WIDTH = 88
 _INDENT = 13  # of what stands beside its heading

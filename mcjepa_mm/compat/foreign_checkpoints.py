@@ -22,7 +22,7 @@ from inspect import signature
 from types import ModuleType
 from typing import Any
 
-from mcjepa_mm.compat.import_hook import on_import
+from mcjepa_mm.utils.import_hook import on_import
 
 _applied = False
 
@@ -63,23 +63,23 @@ class _PlainTorch(ModuleType):
 
     @staticmethod
     def load(f: Any, map_location: Any = None, **kwargs) -> Any:
-        from mcjepa_mm.plain_load import load_plain
+        from mcjepa_mm.utils.safe_load import safe_load
 
-        return load_plain(f, map_location)
+        return safe_load(f, map_location)
 
 
 def _plain(upstream: Callable) -> Callable:
     @wraps(upstream)
     def load_url(url: str, *args, **kwargs) -> Any:
-        from mcjepa_mm.plain_load import unreadable
+        from mcjepa_mm.utils.safe_load import explain_load_error
 
         try:
             return upstream(url, *args, **{**kwargs, 'weights_only': True})
         except OSError:  # the network's, which name the address
             raise
-        # a stranger's file can trip over anything, as in load_plain
+        # a stranger's file can trip over anything, as in safe_load
         except Exception as error:
-            message = unreadable(url, error)
+            message = explain_load_error(url, error)
         # not from torch's error, which tells how to run it after all
         raise ValueError(message)
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from mcjepa_mm.compat.import_hook import on_import
+from mcjepa_mm.utils.import_hook import on_import
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,9 +15,10 @@ When it can go
     When mmengine writes checkpoints that load with ``weights_only=True``, and
     puts them in place when they are whole.
 
-Local files are written by :func:`mcjepa_mm.whole_file.whole_file`, without a
-second copy in memory. mmengine's other storages (``s3://`` and the like, or
-``backend_args`` that name one) get the same content by mmengine's own way.
+Local files are written by :func:`mcjepa_mm.utils.atomic_write.atomic_open`,
+without a second copy in memory. mmengine's other storages (``s3://`` and the
+like, or ``backend_args`` that name one) get the same content by mmengine's
+own way.
 
 A checkpoint from here resumes in an mmengine without this mend too, less the
 smoothed log values.
@@ -37,8 +38,8 @@ import numpy as np
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import HistoryBuffer, MessageHub, print_log
 
-from mcjepa_mm.compat.import_hook import on_import
-from mcjepa_mm.whole_file import whole_file
+from mcjepa_mm.utils.atomic_write import atomic_open
+from mcjepa_mm.utils.import_hook import on_import
 
 _BUFFER_KEYS = {'log_history', 'count_history', 'max_length'}
 
@@ -227,7 +228,7 @@ def _plain_save(upstream: Callable) -> Callable:
             upstream(plain, filename, file_client_args, backend_args)
             return
         os.makedirs(os.path.dirname(filename) or '.', exist_ok=True)
-        with whole_file(filename) as file:
+        with atomic_open(filename) as file:
             torch.save(plain, file)
 
     return save_checkpoint

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from mcjepa_mm.compat.import_hook import on_import
+from mcjepa_mm.utils.import_hook import on_import
 
 # The operators that torchvision registers without a guard, in 0.29 too.
 _SCHEMAS = {

@@ -14,8 +14,8 @@ from mmengine.logging import print_log
 from PIL import Image
 from torch.utils.data import Dataset
 
-from mcjepa_mm.random_state import seed_sample
 from mcjepa_mm.registry import DATASETS
+from mcjepa_mm.utils.random_state import seed_sample
 
 from .clips import printable
 from .seeded import SeededIndex

@@ -82,7 +82,7 @@ class EmbeddedImages(Dataset):
         """The picture, (H, W, 3) uint8, BGR."""
         if self._drawn is not None and index in self._drawn:
             return self._drawn[index].copy()
-        image = self.world.portrait(index, label).frame(0)
+        image = self.world.object_image(index, label).frame(0)
         image = np.ascontiguousarray(image[..., ::-1])
         if self._drawn is not None:
             self._drawn[index] = image.copy()

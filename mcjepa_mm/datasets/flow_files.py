@@ -23,8 +23,8 @@ import mmcv
 import numpy as np
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
-from mcjepa_mm.datasets.whole_pictures import check_png
-from mcjepa_mm.whole_file import write_whole
+from mcjepa_mm.datasets.image_integrity import check_png
+from mcjepa_mm.utils.atomic_write import atomic_write
 
 _UNKNOWN = 1e9  # Middlebury: a component as large means "not known"
 _PFM_HEADER = re.compile(rb'PF\s+(\d+)\s+(\d+)\s+([-+.\deE]+)\s')
@@ -114,7 +114,7 @@ def write_flow(
         content = _codec(path)[2](flow, valid)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
-    write_whole(path, content)
+    atomic_write(path, content)
 
 
 def _codec(path: str | os.PathLike) -> tuple[bytes, Callable, Callable]:

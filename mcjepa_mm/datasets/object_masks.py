@@ -11,7 +11,7 @@ from mcjepa_mm.datasets.bad_samples import (
     check_regular,
     check_size,
 )
-from mcjepa_mm.datasets.whole_pictures import check_png
+from mcjepa_mm.datasets.image_integrity import check_png
 
 UNDECIDED = 255
 """Label of pixels that belong to no object and not to the background."""

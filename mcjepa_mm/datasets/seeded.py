@@ -13,12 +13,12 @@ from typing import Any
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Dataset, Sampler
 
-from mcjepa_mm.random_state import (
+from mcjepa_mm.registry import DATA_SAMPLERS, DATASETS
+from mcjepa_mm.utils.random_state import (
     derive_seed,
     preserved_random_state,
     seed_sample,
 )
-from mcjepa_mm.registry import DATA_SAMPLERS, DATASETS
 
 
 class SeededIndex(int):

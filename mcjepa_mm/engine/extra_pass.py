@@ -7,7 +7,7 @@ from contextvars import ContextVar
 import torch
 from torch import nn
 
-from mcjepa_mm.random_state import preserved_random_state
+from mcjepa_mm.utils.random_state import preserved_random_state
 
 _running = ContextVar('extra pass', default=False)
 

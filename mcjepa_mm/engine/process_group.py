@@ -101,7 +101,7 @@ def join_processes(cfg: Config) -> None:
     """
     if cfg.launcher == 'none':
         return
-    timeout = patience(cfg)
+    timeout = dist_timeout(cfg)
     port = _settings(cfg).get('port')
     if cfg.launcher == 'slurm' and port:
         os.environ['MASTER_PORT'] = str(port)
@@ -130,7 +130,7 @@ def join_processes(cfg: Config) -> None:
     cfg.model_wrapper_cfg = wrapper
 
 
-def patience(cfg: Config) -> timedelta | None:
+def dist_timeout(cfg: Config) -> timedelta | None:
     """How long a process waits for the others: ``env_cfg.dist_cfg.timeout``.
 
     Args:

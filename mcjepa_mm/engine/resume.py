@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from mcjepa_mm.engine.config_schedule import ConfigSchedule
 from mcjepa_mm.engine.unwrapped import unwrapped
-from mcjepa_mm.plain_load import unreadable
+from mcjepa_mm.utils.safe_load import explain_load_error
 
 _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 
@@ -132,7 +132,7 @@ def examine(
         )
     # what is raised depends on which byte of a foreign file they trip over
     except Exception as error:
-        return unreadable(path, error), 0
+        return explain_load_error(path, error), 0
     if damaged:
         return f'{path} is damaged: {damaged} has not its checksum', 0
     misfit = _find_misfit(path, content, wanted)

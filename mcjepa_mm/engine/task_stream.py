@@ -17,7 +17,7 @@ from mcjepa_mm.engine.worker_signals import (
     protect_workers,
     starting_workers,
 )
-from mcjepa_mm.random_state import preserved_random_state
+from mcjepa_mm.utils.random_state import preserved_random_state
 
 
 class TaskStream:

@@ -8,17 +8,20 @@ from typing import Any
 
 from torch import Tensor
 
-from mcjepa_mm.checkpoint_file import (
+from mcjepa_mm.models.backbones.backbone_checkpoint import (
+    PREFIXES,
+    backbone_settings,
+)
+from mcjepa_mm.models.backbones.convnext import ARCHS, MCJEPAConvNeXt
+from mcjepa_mm.utils.checkpoint import (
     SUFFIXES,
+    compare_state_dict,
     encode_checkpoint,
     read_checkpoint,
     write_new,
 )
-from mcjepa_mm.models.backbones.convnext import ARCHS
-from mcjepa_mm.models.backbones.trained import PREFIXES, backbone_settings
 from mcjepa_mm.version import __version__
 
-from .fit import differences
 from .key_names import LIBRARIES, STEM, library_of, rename
 from .publish import origin
 
@@ -79,7 +82,7 @@ def convert_keys(
     Raises:
         FileExistsError: If ``out`` is there.
         FileNotFoundError, ImportError: As
-            :func:`~mcjepa_mm.checkpoint_file.read_checkpoint`.
+            :func:`~mcjepa_mm.utils.checkpoint.read_checkpoint`.
         ValueError: If the checkpoint holds no ConvNeXt that MCJEPAConvNeXt
             could be, or ``to`` is not for it.
     """
@@ -190,7 +193,9 @@ def _missing(
     path: str | os.PathLike,
 ) -> tuple[str, ...]:
     """Check the weights against the model, and name those of a stem."""
-    missing, wrong = differences(weights, settings)
+    wanted = MCJEPAConvNeXt(**settings).state_dict()
+    missing, wrong, unknown = compare_state_dict(weights, wanted)
+    wrong += unknown
     if STEM not in weights:
         wrong += [key for key in missing if not key.startswith(_STEM)]
     else:

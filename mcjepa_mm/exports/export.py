@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mcjepa_mm.checkpoint_file import write_new
-from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
+from mcjepa_mm.models.backbones import read_backbone
+from mcjepa_mm.utils.checkpoint import write_new
 
-from .fit import differences
 from .flow_graph import read_flow_graph
 
 FORMATS = ('onnx', 'torch')
@@ -108,21 +107,7 @@ def _check_packages() -> None:
 
 
 def _encoder(checkpoint: str | os.PathLike) -> nn.Module:
-    trained = read_backbone(checkpoint)
-    unfit = sum(differences(trained.state_dict, trained.settings), [])
-    if unfit:
-        raise ValueError(
-            f'{checkpoint} holds no whole MCJEPAConvNeXt: it differs in '
-            f'{len(unfit)} tensors, such as {unfit[:3]}'
-        )
-    channels = trained.settings.get('in_channels', 3)
-    if channels != 3:
-        raise ValueError(
-            f'{checkpoint} holds an encoder of images with {channels} '
-            'channels; colour images have 3'
-        )
-    model = MCJEPAConvNeXt(**trained.settings)
-    model.load_state_dict(trained.state_dict)
+    model = read_backbone(checkpoint, in_channels=3).build(checkpoint)
     return model.float()
 
 

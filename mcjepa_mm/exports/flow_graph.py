@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mcjepa_mm.checkpoint_file import read_checkpoint
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.models.flow import FlowDecoder, resize_flow
+from mcjepa_mm.utils.checkpoint import read_checkpoint
 
 _TASK = 'motion'
 _HEAD = f'heads.{_TASK}.decoder.'

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from mcjepa_mm.checkpoint_file import write_new
 from mcjepa_mm.compat import to_plain
+from mcjepa_mm.utils.checkpoint import write_new
 
 from .stand_ins import load_stand_ins, read_stand_ins
 

@@ -6,11 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mcjepa_mm.checkpoint_file import encode_checkpoint, write_new
 from mcjepa_mm.models.backbones import read_backbone
+from mcjepa_mm.utils.checkpoint import encode_checkpoint, write_new
 from mcjepa_mm.version import __version__
-
-from .fit import differences
 
 # What a run adds to the name of its config, and a published file to its own.
 _TIMESTAMP = re.compile(r'_\d{8}_\d{6}$')
@@ -60,12 +58,7 @@ def publish(
             f'a published file cannot be named {name!r}: use letters, digits, '
             "'_' and '-', because a hash and the ending follow"
         )
-    unfit = sum(differences(trained.state_dict, trained.settings), [])
-    if unfit:
-        raise ValueError(
-            f'{checkpoint} holds no whole MCJEPAConvNeXt: it differs in '
-            f'{len(unfit)} tensors, such as {unfit[:3]}'
-        )
+    trained.build(checkpoint)  # refuses part of an encoder
     meta = dict(
         settings=trained.settings,
         mcjepa_mm_version=__version__,

@@ -15,7 +15,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from mcjepa_mm.compat.plain_checkpoints import pack
-from mcjepa_mm.plain_load import load_plain, unreadable
+from mcjepa_mm.utils.safe_load import explain_load_error, safe_load
 
 _PLAIN_DTYPE = re.compile(r'[biuf]\d{1,2}')
 _BLOCKED = ('os', 'posix', 'nt', 'sys')
@@ -58,7 +58,7 @@ def load_stand_ins(path: str | os.PathLike) -> Any:
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except (ValueError, RuntimeError, EOFError, pickle.PickleError) as error:
-        raise ValueError(unreadable(path, error)) from error
+        raise ValueError(explain_load_error(path, error)) from error
     if not names:
         raise ValueError(
             f'{path} holds tensors, numbers, strings and containers only: it '
@@ -72,7 +72,7 @@ def load_stand_ins(path: str | os.PathLike) -> Any:
         )
     known = [(_stand_in(name), name) for name in names]
     with torch.serialization.safe_globals(known):
-        return load_plain(path)
+        return safe_load(path)
 
 
 def read_stand_ins(value: Any) -> Any:

@@ -5,12 +5,11 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
+
 from .config_text import difference, plain
 from .swapped import Swapped
 
-# What the pretraining gives the encoder: the configs in configs/_base_.
-MEAN = [123.675, 116.28, 103.53]
-STD = [58.395, 57.12, 57.375]
 # mmflow draws noise in, and clamps to, the range of normalised images.
 _RANGE = (-2.12, 2.64)
 _MEAN_STD = 57.4
@@ -99,7 +98,11 @@ def _normalisation(old: Config) -> tuple[dict[str, Any], list[str]]:
 def _wanted(given: Mapping[str, Any]) -> dict[str, Any]:
     # mmpretrain's and mmsegmentation's names for the same thing
     order = 'to_rgb' if 'to_rgb' in given else 'bgr_to_rgb'
-    wanted: dict[str, Any] = {'mean': MEAN, 'std': STD, order: True}
+    wanted: dict[str, Any] = {
+        'mean': list(MEAN),
+        'std': list(STD),
+        order: True,
+    }
     if given.get('sigma_range'):
         # Noise of the same share of an image's range. It is given in units
         # of the normalised image.

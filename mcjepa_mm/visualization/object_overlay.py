@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mcjepa_mm.image_file import pascal_palette
+from mcjepa_mm.utils.image_file import pascal_palette
 
 _OUTLINE = 1 / 240  # width of the line round an object, of the short side
 

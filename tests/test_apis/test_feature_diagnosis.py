@@ -8,8 +8,8 @@ from mcjepa_mm.apis.diagnosis_report import diagnosis_table, draw_diagnosis
 from mcjepa_mm.apis.feature_diagnosis import diagnose
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
 from mcjepa_mm.evaluation.functional.feature_moments import FeatureMoments
-from mcjepa_mm.image_file import write_image
 from mcjepa_mm.models import MCJEPAConvNeXt
+from mcjepa_mm.utils.image_file import write_image
 
 ARCH = dict(depths=(1, 1, 1, 1), channels=(16, 16, 16, 20))
 

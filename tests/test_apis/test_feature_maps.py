@@ -7,8 +7,8 @@ from PIL import Image
 from mcjepa_mm.apis import draw_feature_maps
 from mcjepa_mm.apis.feature_maps import encode, fit_image, load_encoder
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
-from mcjepa_mm.image_file import write_image
 from mcjepa_mm.models import MCJEPAConvNeXt
+from mcjepa_mm.utils.image_file import write_image
 
 ARCH = dict(depths=(1, 1, 1, 1), channels=(16, 12, 16, 20))
 STRIDES = (2, 2, 1, 2, 2, 2)

@@ -11,8 +11,8 @@ from torch import nn
 
 from mcjepa_mm.apis import Segmentor, draw_segmentations
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
-from mcjepa_mm.image_file import write_image
 from mcjepa_mm.registry import MODELS
+from mcjepa_mm.utils.image_file import write_image
 
 CONFIG = Path(__file__).parents[1] / 'toys' / 'toy_segmentation_config.py'
 pytestmark = pytest.mark.filterwarnings('ignore::UserWarning')

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mcjepa_mm.datasets.embedded_world.export import LAYOUTS, Stage, export
+from mcjepa_mm.datasets.embedded_world.export import LAYOUTS, SceneSet, export
 
 
 @pytest.fixture
@@ -99,10 +99,10 @@ def exported(tmp_path_factory):
         if name not in done:
             layout = LAYOUTS[name]
             frames = layout.num_frames if layout.fixed else 4
-            stage = Stage(2, frames, (96, 128), seed=5)
+            scene_set = SceneSet(2, frames, (96, 128), seed=5)
             root = tmp_path_factory.mktemp('exported') / name
-            export(name, root, **vars(stage))
-            done[name] = root, stage
+            export(name, root, **vars(scene_set))
+            done[name] = root, scene_set
         return done[name]
 
     return get

@@ -89,7 +89,7 @@ def test_image_has_the_form_that_mmpretrain_loads():
     assert results['ori_shape'] == results['img_shape'] == (48, 64)
     assert results['gt_label'] == 7 % 5 and results['sample_idx'] == 7
     # BGR, as OpenCV loads
-    rgb = dataset.world.portrait(7, 2).frame(0)
+    rgb = dataset.world.object_image(7, 2).frame(0)
     np.testing.assert_array_equal(image[..., ::-1], rgb)
     assert len(dataset.metainfo['classes']) == 5
 

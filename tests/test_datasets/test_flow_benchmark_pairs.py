@@ -11,8 +11,8 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets import BadSampleGuard
-from mcjepa_mm.datasets.embedded_world.export import Stage, export
-from mcjepa_mm.datasets.embedded_world.export.pictures import final_pass
+from mcjepa_mm.datasets.embedded_world.export import SceneSet, export
+from mcjepa_mm.datasets.embedded_world.export.images import final_pass
 from mcjepa_mm.registry import DATASETS
 
 
@@ -175,12 +175,12 @@ def test_frames_of_the_embedded_world_are_consecutive(
         num_frames=len(times),
         size=size,
     )
-    stage = Stage(2, len(times), size)
+    scene_set = SceneSet(2, len(times), size)
     shown = {}
     for split in ('train', 'val', 'test'):
         # A view of a stereo pair is a scene of its own there.
         for number in range(4):
-            scene = stage.world(split).scene(number)
+            scene = scene_set.world(split).scene(number)
             for t in times:
                 frame = scene.frame(t)
                 shown[frame.tobytes()] = split, number, 'clean', t

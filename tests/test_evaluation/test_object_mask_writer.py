@@ -9,8 +9,8 @@ from mmengine.evaluator import Evaluator
 from PIL import Image
 
 from mcjepa_mm.evaluation import ObjectMaskWriter
-from mcjepa_mm.image_file import pascal_palette
 from mcjepa_mm.registry import METRICS
+from mcjepa_mm.utils.image_file import pascal_palette
 from mcjepa_mm.visualization.object_overlay import draw_objects
 
 FRAMES, SIZE = 3, (60, 96)

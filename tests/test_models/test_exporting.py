@@ -44,15 +44,19 @@ def test_only_exports_are_exporting():
 @pytest.mark.parametrize('slope', [1.0, 0.1])
 @pytest.mark.parametrize('shape', [(2, 5, 6, 19), (1, 4, 2, 3)])
 def test_cost_volume(shape, slope):
-    def function(a, b, beside):
-        return joined_cost_volume(a, b, [beside], 2, negative_slope=slope)
+    def function(a, b, extra_inputs):
+        return joined_cost_volume(
+            a, b, [extra_inputs], 2, negative_slope=slope
+        )
 
     torch.manual_seed(0)
     n, _, h, w = shape
     graph = traced(function, *torch.randn(2, *shape), torch.randn(n, 3, h, w))
     a, b = torch.randn(2, *shape, requires_grad=True)
-    beside = torch.randn(n, 3, h, w)
-    torch.testing.assert_close(graph(a, b, beside), function(a, b, beside))
+    extra_inputs = torch.randn(n, 3, h, w)
+    torch.testing.assert_close(
+        graph(a, b, extra_inputs), function(a, b, extra_inputs)
+    )
 
 
 def test_half_precision_volume():

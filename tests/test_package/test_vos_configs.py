@@ -10,7 +10,7 @@ from PIL import Image
 
 from mcjepa_mm.datasets.embedded_world.export import export
 from mcjepa_mm.engine.launch import build_runner, initialize_model, load_config
-from mcjepa_mm.image_file import pascal_palette
+from mcjepa_mm.utils.image_file import pascal_palette
 
 CONFIGS = Path(__file__).parents[2] / 'configs/vos'
 NAMES = sorted(path.name for path in CONFIGS.glob('*.py'))

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
-from mcjepa_mm.image_file import write_image
 from mcjepa_mm.models import MCJEPAConvNeXt
+from mcjepa_mm.utils.image_file import write_image
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
-from mcjepa_mm.image_file import write_image
 from mcjepa_mm.registry import MODELS
+from mcjepa_mm.utils.image_file import write_image
 
 CONFIG = Path(__file__).parents[1] / 'toys' / 'toy_segmentation_config.py'
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
-from mcjepa_mm.image_file import (
+from mcjepa_mm.models.backbones import MCJEPAConvNeXt
+from mcjepa_mm.utils.image_file import (
     pascal_palette,
     write_image,
     write_label_map,
 )
-from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 
 TOY = ('clip', 'first.png', '--checkpoint', 'toy.pth')
 ARCH = dict(depths=(1, 1, 1, 1), channels=(4, 8, 12, 16))

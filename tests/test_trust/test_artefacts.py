@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from toy_pretraining import evaluation, training
 
-from mcjepa_mm.apis import FlowInferencer, draw_feature_maps, follow_objects
+from mcjepa_mm.apis import FlowInferencer, draw_feature_maps, propagate_masks
 from mcjepa_mm.datasets.embedded_world.export import LAYOUTS, export
 from mcjepa_mm.engine.launch import build_runner
 from mcjepa_mm.exports import convert_keys, plain_checkpoint, publish
@@ -154,7 +154,7 @@ def test_inference(tmp_path):
     torch.save(dict(state_dict=WEIGHTS), checkpoint)
     out = tmp_path / 'out'
     draw_feature_maps(checkpoint, folder, out / 'maps', device='cpu')
-    follow_objects(folder, mask, out / 'objects', checkpoint, device='cpu')
+    propagate_masks(folder, mask, out / 'objects', checkpoint, device='cpu')
     model = MODELS.build(Config.fromfile(TOYS / 'toy_flow_config.py').model)
     written = ('flo', 'png', 'color')
     FlowInferencer(model)(folder, out_dir=out / 'flow', save=written)

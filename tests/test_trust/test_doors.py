@@ -15,16 +15,16 @@ from toy_pretraining import evaluation, training
 
 from mcjepa_mm.apis import (
     FlowInferencer,
-    ObjectFollower,
     Segmentor,
+    VOSInferencer,
     draw_feature_maps,
 )
-from mcjepa_mm.checkpoint_file import read_checkpoint
 from mcjepa_mm.engine.launch import build_runner
 from mcjepa_mm.exports import convert_keys, plain_checkpoint, publish
-from mcjepa_mm.image_file import write_image
 from mcjepa_mm.models import MCJEPAConvNeXt
 from mcjepa_mm.swap.new_backbone import NewBackbone
+from mcjepa_mm.utils.checkpoint import read_checkpoint
+from mcjepa_mm.utils.image_file import write_image
 
 from .conftest import ARCH, STRANGERS
 
@@ -86,7 +86,7 @@ def flow(path):
 
 
 def objects(path):
-    ObjectFollower(path, device='cpu')
+    VOSInferencer(path, device='cpu')
 
 
 def segmentation(path):

@@ -179,7 +179,7 @@ def measure(cfg, number: int, images: Sequence[Path]) -> dict[str, Any]:
     Returns:
         dict: ``FIGURES``, and in ``clips`` the same by the clip's name.
     """
-    from mcjepa_mm.apis.video_objects import fit_whitening
+    from mcjepa_mm.apis.vos_inferencer import fit_whitening
     from mcjepa_mm.datasets.transforms.video_frames import ResizeShortSide
     from mcjepa_mm.engine.launch import build_runner, initialize_model
 

@@ -88,7 +88,7 @@ def main() -> None:
     """Run what is missing, print the table of what is there."""
     args = parse_args()
     prefer_checkout()
-    from mcjepa_mm.whole_file import write_whole
+    from mcjepa_mm.utils.atomic_write import atomic_write
 
     results = {}
     for seed in args.seeds:
@@ -97,7 +97,7 @@ def main() -> None:
             done = work_dir / 'metrics.json'
             if not done.is_file():
                 metrics = train(name, seed, work_dir)
-                write_whole(done, json.dumps(metrics).encode())
+                atomic_write(done, json.dumps(metrics).encode())
             results.setdefault(name, []).append(json.loads(done.read_text()))
             print(name, seed, results[name][-1], flush=True)
     print(f'\n{table(results)}')

@@ -82,7 +82,7 @@ def main() -> None:
     import numpy as np
 
     from mcjepa_mm.apis import FlowInferencer
-    from mcjepa_mm.image_file import write_image
+    from mcjepa_mm.utils.image_file import write_image
     from mcjepa_mm.visualization import flow_legend, flow_to_rgb
     from mcjepa_mm.visualization.contact_sheet import add_footer, contact_sheet
 

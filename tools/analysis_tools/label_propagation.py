@@ -304,7 +304,7 @@ class Table:
             table,
         )
 
-        from mcjepa_mm.whole_file import write_whole
+        from mcjepa_mm.utils.atomic_write import atomic_write
 
         parts = []
         if dev := self.of('dev'):
@@ -317,10 +317,10 @@ class Table:
             parts.append(difference_table(found))
         text = '\n'.join(parts)
         out = Path(self.args.out)
-        write_whole(out, text.encode())
+        atomic_write(out, text.encode())
         everything = dict(self.about, rows=self.rows, differences=found)
         content = json.dumps(everything, indent=1) + '\n'
-        write_whole(out.with_suffix('.json'), content.encode())
+        atomic_write(out.with_suffix('.json'), content.encode())
         return text
 
 

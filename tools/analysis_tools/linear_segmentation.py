@@ -124,7 +124,7 @@ def main() -> None:
     args = parse_args()
     prefer_checkout()
     from mcjepa_mm.datasets.embedded_world.export import export
-    from mcjepa_mm.whole_file import write_whole
+    from mcjepa_mm.utils.atomic_write import atomic_write
 
     out, data = Path(args.out), Path(args.data)
     try:
@@ -147,7 +147,7 @@ def main() -> None:
         scores['random'].append(probe(cfg, 'random', seed))
     scores['none: background everywhere'] = [constant] * len(configs)
     text = table(scores)
-    write_whole(out, text.encode())
+    atomic_write(out, text.encode())
     print(f'\nmIoU in per cent\n\n{text}')
 
 

@@ -136,15 +136,15 @@ def evaluate(args: argparse.Namespace) -> list[dict]:
     from mmengine.config import Config
 
     from mcjepa_mm.apis.model_files import find_config
-    from mcjepa_mm.checkpoint_file import read_checkpoint
     from mcjepa_mm.datasets import Middlebury
     from mcjepa_mm.evaluation.frozen import (
         FrozenEncoder,
         classify_folders,
-        follow_objects,
         measure_flow,
+        measure_propagation,
         segment_folder,
     )
+    from mcjepa_mm.utils.checkpoint import read_checkpoint
 
     meta = {}
     if args.checkpoint == 'none':
@@ -173,10 +173,10 @@ def evaluate(args: argparse.Namespace) -> list[dict]:
         )
     if args.davis:
         clips = open_davis(args.davis)
-        record['davis'] = timed('davis', follow_objects, clips, encoder)
+        record['davis'] = timed('davis', measure_propagation, clips, encoder)
         if args.references:
             for name in ('first mask', 'colours'):
-                scores = timed(name, follow_objects, clips, name)
+                scores = timed(name, measure_propagation, clips, name)
                 records.append(dict(arm=name, seed=0, davis=scores))
     if args.middlebury:
         inferencer = open_flow(args, meta)

@@ -118,7 +118,7 @@ def flow_figures(model, pairs: dict) -> dict[str, float]:
         errors['zero'].append(truth.norm(dim=1).mean())
         for name, maps in (('own', feats), ('exchanged', exchanged)):
             _, flow, _ = head.estimate(
-                head.split(maps, views), views.shape[-2:]
+                head.to_pair_pyramids(maps, views), views.shape[-2:]
             )
             error = (flow[: len(truth)] - truth).norm(dim=1).mean()
             errors[name].append(error)

@@ -205,7 +205,7 @@ def plot(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from mcjepa_mm.image_file import write_image
+    from mcjepa_mm.utils.image_file import write_image
 
     figure = Figure(figsize=(11, 6), dpi=110, layout='constrained')
     canvas = FigureCanvasAgg(figure)

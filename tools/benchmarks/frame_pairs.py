@@ -115,7 +115,7 @@ def write_clip(
     """A video, or one image per frame."""
     from PIL import Image
 
-    from mcjepa_mm.video_writer import VideoWriter
+    from mcjepa_mm.utils.video_writer import VideoWriter
 
     drawn = pictures(min(frames, DRAWN), size)
     clip = list(islice(cycle(drawn + drawn[::-1]), frames))

@@ -90,7 +90,7 @@ def bricks(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     )
 
 
-class Waves:
+class SpectralNoise:
     """Sum of sinusoids over several octaves: smooth noise without a grid.
 
     Args:
@@ -200,7 +200,7 @@ class Texture:
         octaves = np.maximum(
             np.multiply(self.OCTAVES, unit), self.FINEST_NOISE
         )
-        self._noise = Waves(rng, octaves, self.COUNTS, weights)
+        self._noise = SpectralNoise(rng, octaves, self.COUNTS, weights)
         first, second = colours
         self._middle = (first + second)[:, None] / 2
         tint = rng.normal(size=3)
@@ -250,7 +250,7 @@ class Palette:
         return colour(self.hue + turn, self.vividness * chroma, grey)
 
 
-def two_colours(
+def two_colors(
     rng: np.random.Generator, contrast: float, chroma: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Two random colours of different brightness, RGB float32 0-255.

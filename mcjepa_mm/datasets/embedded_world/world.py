@@ -7,7 +7,7 @@ import numpy as np
 from . import shapes, textures
 from .motion import Motion
 from .scene import Scene, Surface
-from .textures import Palette, Texture, two_colours
+from .textures import Palette, Texture, two_colors
 
 #: Class name, outline and pattern. Both are the class's own; colours, sizes
 #: and orientation are the object's.
@@ -98,7 +98,7 @@ class EmbeddedWorld:
         ]
         return Scene(self.size, ground, objects)
 
-    def portrait(self, index: int, label: int) -> Scene:
+    def object_image(self, index: int, label: int) -> Scene:
         """A still scene with one large object of class ``label``.
 
         Pictures of a class differ in hue, light, size and place: in what
@@ -140,7 +140,7 @@ class EmbeddedWorld:
             spin=rng.normal(0, 0.008),
             growth=rng.normal(0, 0.008),
         )
-        colours = two_colours(rng, contrast=0.35, chroma=(5.0, 35.0))
+        colours = two_colors(rng, contrast=0.35, chroma=(5.0, 35.0))
         return Surface(motion, Texture(rng, colours, unit=self.unit))
 
     def _draw_object(
@@ -162,7 +162,7 @@ class EmbeddedWorld:
         )
         radius = rng.uniform(*self.radius)
         label = int(rng.integers(self.num_classes))
-        colours = two_colours(rng, contrast=1.0, chroma=(15.0, 60.0))
+        colours = two_colors(rng, contrast=1.0, chroma=(15.0, 60.0))
         return self._surface(rng, radius, label, motion, colours)
 
     def _surface(

@@ -5,8 +5,8 @@ import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Dataset, Sampler
 
-from mcjepa_mm.random_state import derive_seed
 from mcjepa_mm.registry import DATA_SAMPLERS
+from mcjepa_mm.utils.random_state import derive_seed
 
 
 @DATA_SAMPLERS.register_module()

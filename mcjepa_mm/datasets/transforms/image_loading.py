@@ -9,7 +9,7 @@ from mmcv.transforms import BaseTransform
 from PIL import Image, ImageOps
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError, check_regular
-from mcjepa_mm.datasets.whole_pictures import check_png, is_jpeg, load_jpeg
+from mcjepa_mm.datasets.image_integrity import check_png, is_jpeg, load_jpeg
 from mcjepa_mm.registry import TRANSFORMS
 
 
@@ -18,7 +18,7 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
 
     Grey, palette and transparent images become three channels, and 16 bits of
     grey become their upper 8. Pillow decodes, after and with the checks of
-    :mod:`~mcjepa_mm.datasets.whole_pictures`.
+    :mod:`~mcjepa_mm.datasets.image_integrity`.
 
     Args:
         path (str): Image file of any format that Pillow knows.

@@ -1,5 +1,8 @@
-from .agreement_hook import AgreementHook
+from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.utils.renamed import register_old_name
+
 from .bad_sample_hook import BadSampleHook
+from .batch_consistency_hook import BatchConsistencyHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .feature_bank_hook import FeatureBankHook
 from .graceful_stop_hook import GracefulStopHook
@@ -12,7 +15,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule_hook import ScheduleHook
 
 __all__ = [
-    'AgreementHook',
+    'BatchConsistencyHook',
     'BadSampleHook',
     'CollapseMonitorHook',
     'FeatureBankHook',
@@ -25,3 +28,5 @@ __all__ = [
     'SafeCheckpointHook',
     'ScheduleHook',
 ]
+
+register_old_name(HOOKS, 'AgreementHook', BatchConsistencyHook)

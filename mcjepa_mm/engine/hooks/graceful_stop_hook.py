@@ -11,10 +11,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from mcjepa_mm.cpu_group import cpu_group
-from mcjepa_mm.engine.process_group import patience
+from mcjepa_mm.engine.process_group import dist_timeout
 from mcjepa_mm.engine.worker_signals import protect_workers
 from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.utils.dist import cpu_group
 
 from .safe_checkpoint_hook import between_steps, name_last_checkpoint
 
@@ -46,7 +46,7 @@ class GracefulStopHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Take over both signals."""
-        self._group = cpu_group(patience(runner.cfg))
+        self._group = cpu_group(dist_timeout(runner.cfg))
         # mmengine's own loop; MultiTaskValLoop has seen to its loaders
         loader = getattr(runner.val_loop, 'dataloader', None)
         if isinstance(loader, DataLoader):

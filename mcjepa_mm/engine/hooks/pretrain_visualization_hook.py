@@ -8,8 +8,8 @@ from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend
 from torch.utils.data import Dataset
 
-from mcjepa_mm.random_state import preserved_random_state
 from mcjepa_mm.registry import DATASETS, HOOKS
+from mcjepa_mm.utils.random_state import preserved_random_state
 from mcjepa_mm.visualization import draw_pretraining_sheet
 
 

@@ -7,7 +7,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from mcjepa_mm.registry import HOOKS
-from mcjepa_mm.whole_file import write_whole
+from mcjepa_mm.utils.atomic_write import atomic_write
 
 
 @HOOKS.register_module()
@@ -145,4 +145,4 @@ def between_steps(runner: Runner) -> bool:
 
 def name_last_checkpoint(runner: Runner, path: str) -> None:
     """Write which checkpoint is the last one, for ``--resume``."""
-    write_whole(Path(runner.work_dir) / 'last_checkpoint', path.encode())
+    atomic_write(Path(runner.work_dir) / 'last_checkpoint', path.encode())

@@ -9,8 +9,8 @@ from torch import nn
 from mcjepa_mm.engine.hooks.end_workers_hook import end_workers_of
 from mcjepa_mm.engine.hooks.stream_position_hook import StreamPositionHook
 from mcjepa_mm.engine.task_stream import TaskStream
-from mcjepa_mm.random_state import seed_step
 from mcjepa_mm.registry import LOOPS
+from mcjepa_mm.utils.random_state import seed_step
 
 
 @LOOPS.register_module()

@@ -6,13 +6,13 @@ Nothing is trained by steps: neighbours, and regressions in closed form.
 from .classification import classify_folders
 from .encoder import FrozenEncoder
 from .flow import measure_flow
-from .objects import follow_objects
+from .propagation import measure_propagation
 from .segmentation import segment_folder
 
 __all__ = [
     'FrozenEncoder',
     'classify_folders',
-    'follow_objects',
+    'measure_propagation',
     'measure_flow',
     'segment_folder',
 ]

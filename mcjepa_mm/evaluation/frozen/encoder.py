@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from mmengine.model import initialize
 from torch import Tensor
 
-from mcjepa_mm.apis.model_files import MEAN, STD, read_color_encoder
-from mcjepa_mm.models.backbones import MCJEPAConvNeXt
+from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
+from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 
 
 class FrozenEncoder:
@@ -33,10 +33,7 @@ class FrozenEncoder:
             FileNotFoundError: If there is no such file.
             ValueError: If it holds no encoder of colour images.
         """
-        found = read_color_encoder(path)
-        backbone = MCJEPAConvNeXt(**found.settings)
-        backbone.load_state_dict(found.state_dict)
-        return cls(backbone)
+        return cls(read_backbone(path, in_channels=3).build(path))
 
     @classmethod
     def untrained(

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from mcjepa_mm.image_file import pascal_palette, write_label_map
 from mcjepa_mm.registry import METRICS
-from mcjepa_mm.video_writer import VideoWriter
+from mcjepa_mm.utils.image_file import pascal_palette, write_label_map
+from mcjepa_mm.utils.video_writer import VideoWriter
 from mcjepa_mm.visualization.object_overlay import draw_objects
 
 from .sequence_metric import SequenceMetric

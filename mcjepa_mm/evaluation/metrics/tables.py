@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mcjepa_mm.whole_file import write_whole
+from mcjepa_mm.utils.atomic_write import atomic_write
 
 
 def render_table(sections: Sequence[Sequence[dict[str, Any]]]) -> str:
@@ -57,7 +57,7 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.getvalue().encode())
+    atomic_write(path, text.getvalue().encode())
 
 
 def _cell(value: Any) -> str:

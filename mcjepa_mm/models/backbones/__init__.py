@@ -1,5 +1,14 @@
+from mcjepa_mm.utils.renamed import old_names
+
+from .backbone_checkpoint import BackboneCheckpoint, read_backbone
 from .convnext import MCJEPAConvNeXt
 from .split_stem import SplitStem
-from .trained import TrainedBackbone, read_backbone
 
-__all__ = ['MCJEPAConvNeXt', 'SplitStem', 'TrainedBackbone', 'read_backbone']
+__all__ = [
+    'MCJEPAConvNeXt',
+    'SplitStem',
+    'BackboneCheckpoint',
+    'read_backbone',
+]
+
+__getattr__ = old_names(__name__, {'TrainedBackbone': BackboneCheckpoint})

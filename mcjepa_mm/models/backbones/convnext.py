@@ -338,7 +338,7 @@ def _fit_state_dict(
 
 def _say_settings(state_dict: dict, prefix: str) -> str:
     """The settings of the encoder that a checkpoint does hold, if any."""
-    from .trained import backbone_settings  # which knows the archs of here
+    from .backbone_checkpoint import backbone_settings
 
     keys = {
         key.removeprefix(prefix): value

@@ -49,7 +49,7 @@ def cost_volume(feat1: Tensor, feat2: Tensor, radius: int = 4) -> Tensor:
 def joined_cost_volume(
     feat1: Tensor,
     feat2: Tensor,
-    beside: Sequence[Tensor],
+    extra_inputs: Sequence[Tensor],
     radius: int = 4,
     *,
     divisor: float | None = None,
@@ -57,7 +57,7 @@ def joined_cost_volume(
 ) -> Tensor:
     """Leaky ReLU of the cost volume, with other maps beside it.
 
-    The same as ``torch.cat([F.leaky_relu(volume, negative_slope), *beside],
+    ``torch.cat([F.leaky_relu(volume, negative_slope), *extra_inputs],
     dim=1)``, but everything is written once, to where a convolution of
     channels-last maps reads it. Of a level, the volume is among the largest
     maps there are. An exported graph has the plain form.
@@ -65,8 +65,8 @@ def joined_cost_volume(
     Args:
         feat1 (Tensor): (N, C, H, W).
         feat2 (Tensor): (N, C, H, W).
-        beside (Sequence[Tensor]): Maps (N, K, H, W); they come to the dtype
-            of the volume.
+        extra_inputs (Sequence[Tensor]): Maps (N, K, H, W); they come to the
+            dtype of the volume.
         radius (int): As of :func:`cost_volume`. Defaults to 4.
         divisor (float, optional): What the sum over channels is divided by.
             Defaults to C.
@@ -94,12 +94,14 @@ def joined_cost_volume(
         volume = F.leaky_relu(
             _plain_volume(feat1, feat2, radius, divisor), negative_slope
         )
-        return torch.cat([volume, *(x.to(volume.dtype) for x in beside)], 1)
+        return torch.cat(
+            [volume, *(x.to(volume.dtype) for x in extra_inputs)], 1
+        )
     # A feature may lie beside its own volume, and torch.compile takes no
     # tensor twice.
-    beside = [x.view_as(x) for x in beside]
+    extra_inputs = [x.view_as(x) for x in extra_inputs]
     return _CostVolume.apply(
-        feat1, feat2, radius, divisor, negative_slope, *beside
+        feat1, feat2, radius, divisor, negative_slope, *extra_inputs
     )
 
 
@@ -131,12 +133,12 @@ class _CostVolume(torch.autograd.Function):
         radius: int,
         divisor: float,
         negative_slope: float,
-        *beside: Tensor,
+        *extra_inputs: Tensor,
     ) -> Tensor:
         ctx.radius, ctx.divisor = radius, divisor
         ctx.negative_slope = negative_slope
-        ctx.widths = [x.shape[1] for x in beside]
-        ctx.dtypes = [x.dtype for x in beside]
+        ctx.widths = [x.shape[1] for x in extra_inputs]
+        ctx.dtypes = [x.dtype for x in extra_inputs]
         n, _, h, w = feat1.shape
         d = 2 * radius + 1
         tiles, windows = _tiles(feat1), _windows(feat2, radius)
@@ -164,7 +166,7 @@ class _CostVolume(torch.autograd.Function):
         # The last tile may be wider than the map.
         joined = joined[:, :, :w].contiguous()
         at = d * d
-        for x in beside:
+        for x in extra_inputs:
             joined[..., at : at + x.shape[1]] = x.permute(0, 2, 3, 1)
             at += x.shape[1]
         joined = joined.permute(0, 3, 1, 2)
@@ -181,8 +183,10 @@ class _CostVolume(torch.autograd.Function):
         radius = ctx.radius
         n, c, h, w = feat1.shape
         d = 2 * radius + 1
-        grad, *beside = grad.split([d * d, *ctx.widths], dim=1)
-        beside = [x.to(dtype) for x, dtype in zip(beside, ctx.dtypes)]
+        grad, *extra_inputs = grad.split([d * d, *ctx.widths], dim=1)
+        extra_inputs = [
+            x.to(dtype) for x, dtype in zip(extra_inputs, ctx.dtypes)
+        ]
         for joined in kept:
             grad = torch.ops.aten.leaky_relu_backward(
                 grad, joined[:, : d * d], ctx.negative_slope, True
@@ -209,7 +213,7 @@ class _CostVolume(torch.autograd.Function):
             None,
             None,
             None,
-            *beside,
+            *extra_inputs,
         )
 
 

@@ -276,9 +276,9 @@ class FlowDecoder(BaseModule):
     ) -> tuple[Tensor, Tensor]:
         """One step of the recursion: hidden feature and flow of a level."""
         warped = warp(feat2, flow, padding_mode='zeros')
-        beside = feat1
+        extra_inputs = feat1
         if self.shared:
-            beside = self.project[str(level)](feat1)
+            extra_inputs = self.project[str(level)](feat1)
             estimator = self.estimator
         else:
             estimator = self.estimators[str(level)]
@@ -289,7 +289,7 @@ class FlowDecoder(BaseModule):
             joined_cost_volume(
                 feat1,
                 warped,
-                (beside, flow),
+                (extra_inputs, flow),
                 self.radius,
                 divisor=channels**0.5
                 if self.volume_scale == 'sqrt'

@@ -23,7 +23,7 @@ OCCLUSIONS = {
 }
 
 
-def both_ways(x: Tensor) -> tuple[Tensor, Tensor]:
+def bidirectional_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
     """Sources and targets of the motions between the frames of pairs.
 
     Args:
@@ -164,8 +164,8 @@ class FlowHead(BasePretextHead):
         self.check_views(inputs)
         if not ('vc' in self.losses and self.losses['vc'].gather):
             check_shapes([inputs])  # vc would do it
-        frames, others = both_ways(inputs * self.std + self.mean)
-        pyramids = self.split(feats, inputs)
+        frames, others = bidirectional_pairs(inputs * self.std + self.mean)
+        pyramids = self.to_pair_pyramids(feats, inputs)
         flows, flow, visible = self.estimate(pyramids, frames.shape[-2:])
         self.visible = visible  # of the last step, for hooks
         n = len(flow) if self.bidirectional else len(flow) // 2
@@ -221,7 +221,7 @@ class FlowHead(BasePretextHead):
         if 'student' in self.losses and self.losses['student'].loss_weight:
             views, window = self.losses['student'].views(inputs)
             _, *student = self.estimate(
-                self.split(encode(views), views), frames.shape[-2:]
+                self.to_pair_pyramids(encode(views), views), frames.shape[-2:]
             )
             terms['student'] = self.losses['student'](
                 *student, flow, visible, window
@@ -242,7 +242,7 @@ class FlowHead(BasePretextHead):
         """
         self.check_views(inputs)
         _, flow, visible = self.estimate(
-            self.split(feats, inputs), inputs.shape[-2:]
+            self.to_pair_pyramids(feats, inputs), inputs.shape[-2:]
         )
         for name, value in (('flow', flow), ('occ', 1 - visible)):
             for way, half in zip(('fw', 'bw'), value.chunk(2), strict=True):
@@ -253,7 +253,7 @@ class FlowHead(BasePretextHead):
         return data_samples
 
     @staticmethod
-    def split(
+    def to_pair_pyramids(
         feats: Sequence[Tensor], inputs: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
         """The pyramids of the sources and of the targets, both directions.
@@ -264,9 +264,12 @@ class FlowHead(BasePretextHead):
 
         Returns:
             tuple[list[Tensor]]: Levels (2 * N, C_l, H_l, W_l), in the order
-            of :func:`both_ways`.
+            of :func:`bidirectional_pairs`.
         """
-        levels = [both_ways(x.unflatten(0, inputs.shape[:2])) for x in feats]
+        levels = [
+            bidirectional_pairs(x.unflatten(0, inputs.shape[:2]))
+            for x in feats
+        ]
         source, target = zip(*levels)
         return list(source), list(target)
 

@@ -1,5 +1,7 @@
 """Losses: pure functions and the registered modules around them."""
 
+from mcjepa_mm.utils.renamed import old_names
+
 from .census import census_distance, census_loss
 from .feature import CycleLoss, FeatureRegressionLoss, feature_distance
 from .gather import gather_with_grad
@@ -8,7 +10,12 @@ from .photometric import PhotometricLoss, photometric_loss, ssim_distance
 from .self_supervision import SelfSupervisionLoss, flow_distance
 from .smoothness import SmoothnessLoss, smoothness_loss
 from .variance_covariance import FeatureVCLoss, sample_positions
-from .vicreg import VICRegLoss, covariance, invariance, variance
+from .vicreg import (
+    VICRegLoss,
+    covariance_loss,
+    invariance_loss,
+    variance_loss,
+)
 
 __all__ = [
     'CycleLoss',
@@ -20,15 +27,24 @@ __all__ = [
     'VICRegLoss',
     'census_distance',
     'census_loss',
-    'covariance',
+    'covariance_loss',
     'feature_distance',
     'flow_distance',
     'gather_with_grad',
-    'invariance',
+    'invariance_loss',
     'masked_mean',
     'photometric_loss',
     'sample_positions',
     'smoothness_loss',
     'ssim_distance',
-    'variance',
+    'variance_loss',
 ]
+
+__getattr__ = old_names(
+    __name__,
+    {
+        'covariance': covariance_loss,
+        'invariance': invariance_loss,
+        'variance': variance_loss,
+    },
+)

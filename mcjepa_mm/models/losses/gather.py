@@ -7,7 +7,7 @@ import torch.distributed as dist
 from mmengine.dist import get_world_size
 from torch import Tensor
 
-from mcjepa_mm.cpu_group import cpu_group
+from mcjepa_mm.utils.dist import cpu_group
 
 
 class _Gather(torch.autograd.Function):

@@ -26,7 +26,7 @@ def mean_over_processes(x: Tensor) -> Tensor:
     return x
 
 
-def from_first_process(drawn: Tensor) -> Tensor:
+def broadcast_from_rank0(drawn: Tensor) -> Tensor:
     """What process 0 drew, on every process.
 
     Processes may have different random states. Each of them draws, and the
@@ -43,7 +43,7 @@ def from_first_process(drawn: Tensor) -> Tensor:
     return drawn
 
 
-def own_numbers(count: int, device: torch.device) -> Tensor:
+def global_indices(count: int, device: torch.device) -> Tensor:
     """Which samples of the global batch are this process's.
 
     Args:

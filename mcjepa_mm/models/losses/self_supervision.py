@@ -12,7 +12,7 @@ from mcjepa_mm.registry import MODELS
 from ..flow import resize_flow
 from .masked import masked_mean
 from .precision import full_precision
-from .processes import from_first_process, own_numbers
+from .processes import broadcast_from_rank0, global_indices
 
 # Indices of rows (h, 1) and of columns (w,).
 Window = tuple[Tensor, Tensor]
@@ -115,7 +115,7 @@ class SelfSupervisionLoss(nn.Module):
         # One window for the batch: flow is then cropped by one index. It
         # stays on the device, where the host need not wait for process 0.
         device = inputs.device
-        first = from_first_process(
+        first = broadcast_from_rank0(
             torch.randint(2 * self.border + 1, (2,), device=device)
         )
         rows, columns = (
@@ -138,12 +138,12 @@ class SelfSupervisionLoss(nn.Module):
     @staticmethod
     def _normal(shape: Sequence[int], inputs: Tensor) -> Tensor:
         """Of each sample its own normal numbers, (N, *shape)."""
-        drawn = from_first_process(
+        drawn = broadcast_from_rank0(
             torch.randn(
                 len(inputs) * get_world_size(), *shape, device=inputs.device
             )
         )
-        return drawn[own_numbers(len(inputs), inputs.device)]
+        return drawn[global_indices(len(inputs), inputs.device)]
 
     def forward(
         self,

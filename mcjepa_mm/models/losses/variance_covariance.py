@@ -10,8 +10,8 @@ from mcjepa_mm.registry import MODELS
 
 from .gather import check_shapes, gather_packed
 from .precision import raise_precision
-from .processes import from_first_process, own_numbers
-from .vicreg import covariance, variance
+from .processes import broadcast_from_rank0, global_indices
+from .vicreg import covariance_loss, variance_loss
 
 
 def sample_positions(
@@ -150,18 +150,20 @@ class FeatureVCLoss(nn.Module):
         samples = [raise_precision(x) for x in samples]
         if self.gather:
             samples = [x.flatten(0, 1) for x in gather_packed(samples)]
-        spread = correlation = constant = samples[0].new_zeros(())
+        std_loss = cov_loss = constant = samples[0].new_zeros(())
         active = [weight for weight in weights if any(weight)]
         for z, (of_variance, of_covariance, of_mean) in zip(samples, active):
             if of_mean:
                 constant = constant + of_mean * z.mean(0).square().mean()
             if of_variance:
-                spread = spread + of_variance * variance(z, gamma=self.gamma)
+                std_loss = std_loss + of_variance * variance_loss(
+                    z, gamma=self.gamma
+                )
             if of_covariance:
-                correlation = correlation + of_covariance * covariance(z)
+                cov_loss = cov_loss + of_covariance * covariance_loss(z)
         terms = dict(
-            variance=self.loss_weight * spread,
-            covariance=self.loss_weight * correlation,
+            variance=self.loss_weight * std_loss,
+            covariance=self.loss_weight * cov_loss,
         )
         if any(self.mean):
             terms['mean'] = self.loss_weight * constant
@@ -177,8 +179,8 @@ class FeatureVCLoss(nn.Module):
         device = feats[0].device
         orders = torch.cat([torch.randperm(x, device=device) for x in sizes])
         if self.gather:
-            orders = from_first_process(orders)
-        numbers = own_numbers(len(feats[0]) // num_views, device)
+            orders = broadcast_from_rank0(orders)
+        numbers = global_indices(len(feats[0]) // num_views, device)
         views = torch.arange(num_views, device=device)
         numbers = (numbers[:, None] * num_views + views).flatten()
         return [

@@ -22,7 +22,7 @@ def _check_samples(z: Tensor) -> None:
 
 
 @full_precision
-def invariance(z1: Tensor, z2: Tensor) -> Tensor:
+def invariance_loss(z1: Tensor, z2: Tensor) -> Tensor:
     """Mean squared difference of two views over samples and dimensions.
 
     Args:
@@ -36,7 +36,9 @@ def invariance(z1: Tensor, z2: Tensor) -> Tensor:
 
 
 @full_precision
-def variance(z: Tensor, *, gamma: float = 1.0, eps: float = 1e-4) -> Tensor:
+def variance_loss(
+    z: Tensor, *, gamma: float = 1.0, eps: float = 1e-4
+) -> Tensor:
     """Hinge on the standard deviation: mean of relu(gamma - sqrt(var + eps)).
 
     Args:
@@ -55,7 +57,7 @@ def variance(z: Tensor, *, gamma: float = 1.0, eps: float = 1e-4) -> Tensor:
 
 
 @full_precision
-def covariance(z: Tensor) -> Tensor:
+def covariance_loss(z: Tensor) -> Tensor:
     """Sum of the squared off-diagonal covariances, divided by D.
 
     Args:
@@ -105,27 +107,27 @@ class _VarianceCovariance(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         n, dims = z.shape
         z = z - z.mean(dim=0)
-        scatters = torch.linalg.vector_norm(z, dim=0).square()
+        sum_sq = torch.linalg.vector_norm(z, dim=0).square()
         products = z @ z.T if n < dims else z.T @ z
-        squares = products.square().sum() - scatters.square().sum()
-        spread, deviation = _hinge(scatters / (n - 1), gamma, eps)
-        ctx.save_for_backward(z, products, scatters, deviation)
+        squares = products.square().sum() - sum_sq.square().sum()
+        std_loss, deviation = _hinge(sum_sq / (n - 1), gamma, eps)
+        ctx.save_for_backward(z, products, sum_sq, deviation)
         ctx.gamma = gamma
-        return spread, squares / ((n - 1) ** 2 * dims)
+        return std_loss, squares / ((n - 1) ** 2 * dims)
 
     @staticmethod
     @once_differentiable
     @without_autocast
     def backward(
-        ctx, grad_spread: Tensor, grad_covariance: Tensor
+        ctx, grad_std_loss: Tensor, grad_covariance: Tensor
     ) -> tuple[Tensor, None, None]:
-        z, products, scatters, deviation = ctx.saved_tensors
+        z, products, sum_sq, deviation = ctx.saved_tensors
         n, dims = z.shape
         slope = (deviation < ctx.gamma) / (deviation * dims * (n - 1))
         factor = 4 / ((n - 1) ** 2 * dims) * grad_covariance
         # The gradient of the mean that was taken off is 0: the columns of
         # the centred z, and of its products, have no sum.
-        grad = z * -(factor * scatters + grad_spread * slope)
+        grad = z * -(factor * sum_sq + grad_std_loss * slope)
         products = products * factor
         if n < dims:
             grad.addmm_(products, z)
@@ -198,12 +200,12 @@ class VICRegLoss(nn.Module):
         all1, all2 = gather_with_grad(
             [raise_precision(z1), raise_precision(z2)]
         )
-        (spread1, covariance1), (spread2, covariance2) = (
+        (std_loss1, cov_loss1), (std_loss2, cov_loss2) = (
             variance_covariance(z, gamma=self.gamma, eps=self.eps)
             for z in (all1, all2)
         )
         return dict(
-            invariance=self.invariance * invariance(z1, z2),
-            variance=self.variance * (spread1 + spread2) / 2,
-            covariance=self.covariance * (covariance1 + covariance2),
+            invariance=self.invariance * invariance_loss(z1, z2),
+            variance=self.variance * (std_loss1 + std_loss2) / 2,
+            covariance=self.covariance * (cov_loss1 + cov_loss2),
         )

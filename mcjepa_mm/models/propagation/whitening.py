@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mcjepa_mm.checkpoint_file import encode_checkpoint, read_checkpoint
-from mcjepa_mm.whole_file import write_whole
+from mcjepa_mm.utils.atomic_write import atomic_write
+from mcjepa_mm.utils.checkpoint import encode_checkpoint, read_checkpoint
 
 
 class Whitening(NamedTuple):
@@ -158,7 +158,7 @@ def write_whitening(
         for name, value in one._asdict().items()
     }
     path = Path(path)
-    write_whole(path, encode_checkpoint(tensors, {}, suffix=path.suffix))
+    atomic_write(path, encode_checkpoint(tensors, {}, suffix=path.suffix))
 
 
 def read_whitening(path: str | os.PathLike) -> list[Whitening]:

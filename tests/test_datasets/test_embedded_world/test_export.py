@@ -188,8 +188,8 @@ def test_passes_and_cameras_differ(exported):
 
 
 def test_sintel_masks_are_255_where_occluded_or_invalid(exported):
-    root, stage = exported('sintel')
-    for number, scene in stage.scenes('train'):
+    root, scene_set = exported('sintel')
+    for number, scene in scene_set.scenes('train'):
         for t in range(3):
             name = f'world_{number + 1}/frame_{t + 1:04d}'
             masks = [
@@ -205,8 +205,8 @@ def test_sintel_masks_are_255_where_occluded_or_invalid(exported):
 
 @pytest.mark.parametrize('layout', ['kitti2012', 'kitti2015_multiview'])
 def test_kitti_is_sparse_and_noc_misses_the_occluded(exported, layout):
-    root, stage = exported(layout)
-    for number, scene in stage.scenes('train'):
+    root, scene_set = exported(layout)
+    for number, scene in scene_set.scenes('train'):
         name = f'{number:06d}_10.png'
         (flow, occ), (flow2, noc) = (
             read_flow(root / 'training' / kind / name)
@@ -222,8 +222,8 @@ def test_kitti_is_sparse_and_noc_misses_the_occluded(exported, layout):
 
 
 def test_kitti_2015_has_objects_from_1(exported):
-    root, stage = exported('kitti2015')
-    for number, scene in stage.scenes('train'):
+    root, scene_set = exported('kitti2015')
+    for number, scene in scene_set.scenes('train'):
         path = root / 'training' / 'obj_map' / f'{number:06d}_10.png'
         objects = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(objects, scene.instance_mask(0))
@@ -270,7 +270,7 @@ def test_a_folder_with_content_is_refused(tmp_path):
 
 
 def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(root, stage):
+    def interrupted(root, scene_set):
         (root / 'data').mkdir()
         (root / 'data' / '00001_img1.ppm').write_bytes(b'P6')
         raise KeyboardInterrupt

@@ -35,11 +35,13 @@ def test_both_forms_name_the_same_pictures(tmp_path):
 
 
 def test_a_picture_is_the_portrait_of_its_class(exported):
-    root, stage = exported('imagenet')
+    root, scene_set = exported('imagenet')
     for split in ('train', 'val'):
         for label, folder in enumerate(sorted((root / split).iterdir())):
             (file,) = folder.iterdir()
             bgr = read_image(str(file))
-            portrait = stage.world(split).portrait(label, label).frame(0)
+            portrait = (
+                scene_set.world(split).object_image(label, label).frame(0)
+            )
             difference = np.abs(bgr[..., ::-1].astype(int) - portrait)
             assert difference.mean() < 4  # JPEG

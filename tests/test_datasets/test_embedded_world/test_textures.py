@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
 
-from mcjepa_mm.datasets.embedded_world.textures import BAND, Texture, Waves
+from mcjepa_mm.datasets.embedded_world.textures import (
+    BAND,
+    SpectralNoise,
+    Texture,
+)
 
 
 @pytest.fixture
 def waves():
     rng = np.random.default_rng(0)
-    return Waves(rng, Texture.OCTAVES, Texture.COUNTS, Texture.FIELDS)
+    return SpectralNoise(rng, Texture.OCTAVES, Texture.COUNTS, Texture.FIELDS)
 
 
 @pytest.mark.parametrize('count', [0, 1, BAND - 1, BAND, 3 * BAND + 7])

@@ -75,7 +75,7 @@ def test_every_class_occurs_and_colour_does_not_tell_it():
     labels = np.arange(300) % 10
     colours = []
     for index, label in enumerate(labels):
-        scene = world.portrait(index, label)
+        scene = world.object_image(index, label)
         mask = scene.class_mask(0) == label + 1
         assert mask.mean() > 0.05
         # Also the object's own colour, cut out by its mask.

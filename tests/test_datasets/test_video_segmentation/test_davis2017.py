@@ -38,12 +38,12 @@ def build(build):
 
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_samples_are_the_frames_of_the_world(build, exported, split):
-    root, stage = exported('davis2017')
+    root, scene_set = exported('davis2017')
     dataset = build(root / 'DAVIS', split=split)
     assert len(dataset) == 8
     assert dataset.sequences == [range(4), range(4, 8)]
     objects = set()
-    for number, scene in stage.scenes(split):
+    for number, scene in scene_set.scenes(split):
         masks = expected_masks(scene, range(4), 64 * 0.75**2)
         for t in range(4):
             sample = dataset[4 * number + t]

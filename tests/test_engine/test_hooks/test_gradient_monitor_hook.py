@@ -17,8 +17,8 @@ from torch.utils.data import Dataset
 
 from mcjepa_mm.engine.hooks import GradientMonitorHook
 from mcjepa_mm.engine.unwrapped import unwrapped
-from mcjepa_mm.random_state import preserved_random_state
 from mcjepa_mm.registry import DATASETS, MODELS
+from mcjepa_mm.utils.random_state import preserved_random_state
 
 LEVELS = [f'level{i}' for i in range(6)]
 NORM = dict(mean=(0.0, 0.0, 0.0), std=(255.0, 255.0, 255.0))

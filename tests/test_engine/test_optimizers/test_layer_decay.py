@@ -39,7 +39,7 @@ def groups_by_name(model, wrapper):
 
 
 def test_rates_by_hand():
-    """Stage 2 has 7 blocks, so three groups; with the head 8 groups."""
+    """SceneSet 2 has 7 blocks, so three groups; with the head 8 groups."""
     model = Model()
     found = groups_by_name(
         model, build(model, layer_decay_rate=RATE, flat_decay_mult=0.0)

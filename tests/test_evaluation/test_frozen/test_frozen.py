@@ -10,12 +10,12 @@ from mcjepa_mm.datasets import DAVIS2016, BadSampleError
 from mcjepa_mm.evaluation.frozen import (
     FrozenEncoder,
     classify_folders,
-    follow_objects,
+    measure_propagation,
     segment_folder,
 )
 from mcjepa_mm.evaluation.frozen.classification import list_class_folders
 from mcjepa_mm.evaluation.frozen.encoder import map_cells
-from mcjepa_mm.evaluation.frozen.objects import READOUTS
+from mcjepa_mm.evaluation.frozen.propagation import READOUTS
 from mcjepa_mm.evaluation.frozen.segmentation import (
     WEIGHTINGS,
     _add,
@@ -177,7 +177,7 @@ def clips(tmp_path):
 
 
 def test_objects_are_followed(clips):
-    first = follow_objects(clips, 'first mask', frames=7, step=2)
+    first = measure_propagation(clips, 'first mask', frames=7, step=2)
     assert list(first) == list(READOUTS)
     assert all(scores == first['stride8'] for scores in first.values())
     assert first['stride8']['rests'] == dict(JF=100, J=100, F=100)
@@ -190,11 +190,11 @@ def test_objects_are_followed(clips):
     expected = dict(JF=(region + outline) / 2, J=region, F=outline)
     assert first['stride8']['moves'] == pytest.approx(expected)
     for encoder in ('colours', Colours()):
-        found = follow_objects(clips, encoder, frames=7, step=2)
+        found = measure_propagation(clips, encoder, frames=7, step=2)
         for name in ('all_stride4', 'white_all_stride4'):
             assert found[name]['moves']['J'] > 85
     with pytest.raises(ValueError, match="'moves' has 8 frames, of which 2"):
-        follow_objects(clips, 'first mask', frames=2, step=1)
+        measure_propagation(clips, 'first mask', frames=2, step=1)
 
 
 def test_whitened_by_the_first_frame_alone(clips):
@@ -212,7 +212,7 @@ def test_whitened_by_the_first_frame_alone(clips):
                 for x in super().maps(images)
             ]
 
-    found = follow_objects(clips, Noisy(), frames=7, step=2)
+    found = measure_propagation(clips, Noisy(), frames=7, step=2)
     assert len(asked) == 2 * 4  # once a frame, for all read-outs
     cells = Noisy().maps(clips[0]['inputs'][None])[2]
     white = whitening(cells.flatten(2)[0].T)

@@ -141,12 +141,12 @@ def test_shapes_must_agree():
         cost_volume(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 5))
 
 
-def joined_by_cat(feat1, feat2, beside, radius, divisor, slope):
+def joined_by_cat(feat1, feat2, extra_inputs, radius, divisor, slope):
     """The formula of the docstring."""
     volume = cost_volume_by_unfold(feat1, feat2, radius)
     volume = volume * feat1.shape[1] / divisor
     volume = torch.nn.functional.leaky_relu(volume, slope)
-    return torch.cat([volume, *beside], dim=1)
+    return torch.cat([volume, *extra_inputs], dim=1)
 
 
 @pytest.mark.parametrize('width', [6, 16, 19, 32])
@@ -176,15 +176,15 @@ def test_joined_volume_equals_a_concatenation(width):
 
 def test_gradcheck_of_the_joined_volume():
     torch.manual_seed(0)
-    a, b, beside = (
+    a, b, extra_inputs = (
         torch.randn(1, 2, 2, 18, dtype=torch.float64, requires_grad=True)
         for _ in range(3)
     )
     assert torch.autograd.gradcheck(
-        lambda a, b, beside: joined_cost_volume(
-            a, b, (beside, a), 1, negative_slope=0.1
+        lambda a, b, extra_inputs: joined_cost_volume(
+            a, b, (extra_inputs, a), 1, negative_slope=0.1
         ),
-        (a, b, beside),
+        (a, b, extra_inputs),
     )
 
 

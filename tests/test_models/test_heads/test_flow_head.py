@@ -8,7 +8,7 @@ from torch import nn
 
 from mcjepa_mm.models.flow import warp
 from mcjepa_mm.models.heads import FlowHead
-from mcjepa_mm.models.heads.flow_head import both_ways
+from mcjepa_mm.models.heads.flow_head import bidirectional_pairs
 from mcjepa_mm.registry import MODELS
 
 MEAN, STD = (120.0, 110.0, 100.0), (60.0, 50.0, 40.0)
@@ -241,7 +241,7 @@ def test_one_frame_is_refused():
 
 
 def test_both_ways_pairs_the_two_frames():
-    source, target = both_ways(torch.arange(4).view(2, 2))
+    source, target = bidirectional_pairs(torch.arange(4).view(2, 2))
     assert source.tolist() == [0, 2, 1, 3]
     assert target.tolist() == [1, 3, 0, 2]
 

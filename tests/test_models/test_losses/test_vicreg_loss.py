@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from mcjepa_mm.models.losses import covariance, invariance, variance
+from mcjepa_mm.models.losses import (
+    covariance_loss,
+    invariance_loss,
+    variance_loss,
+)
 from mcjepa_mm.registry import MODELS
 
 
@@ -55,13 +59,13 @@ def test_loss_equals_loops(n, dims):
 def test_hand_worked():
     # Two samples, two dimensions: variances 2 and 0.02, covariance 0.2.
     z = torch.tensor([[0.0, 0.0], [2.0, 0.2]], dtype=torch.float64)
-    assert covariance(z).item() == pytest.approx(2 * 0.2**2 / 2)
+    assert covariance_loss(z).item() == pytest.approx(2 * 0.2**2 / 2)
     expected = (1 - (0.02 + 1e-4) ** 0.5) / 2
-    assert variance(z).item() == pytest.approx(expected)
-    assert variance(z, gamma=2.0, eps=0.0).item() == pytest.approx(
+    assert variance_loss(z).item() == pytest.approx(expected)
+    assert variance_loss(z, gamma=2.0, eps=0.0).item() == pytest.approx(
         (2 - 2**0.5 + 2 - 0.02**0.5) / 2
     )
-    assert invariance(z, z + 3).item() == pytest.approx(9)
+    assert invariance_loss(z, z + 3).item() == pytest.approx(9)
 
 
 @pytest.mark.parametrize('n, dims', [(6, 3), (3, 6)])
@@ -78,7 +82,7 @@ def test_gram_equals_full_covariance_in_value_and_gradient():
     centred = z - z.mean(0)
     cov = centred.T @ centred / 5
     full = (cov.square().sum() - cov.diagonal().square().sum()) / 11
-    out = covariance(z)
+    out = covariance_loss(z)
     assert out.item() == pytest.approx(full.item(), rel=1e-12)
     grads = [torch.autograd.grad(loss, z)[0] for loss in (out, full)]
     torch.testing.assert_close(*grads, rtol=1e-10, atol=1e-12)
@@ -86,8 +90,8 @@ def test_gram_equals_full_covariance_in_value_and_gradient():
 
 def test_gram_is_accurate_in_float32():
     z = views(32, 2048)[0]
-    assert covariance(z.float()).item() == pytest.approx(
-        covariance(z).item(), rel=1e-4
+    assert covariance_loss(z.float()).item() == pytest.approx(
+        covariance_loss(z).item(), rel=1e-4
     )
 
 

@@ -1,6 +1,6 @@
 """The embedded world as files, in the layouts of real data sets."""
 
 from .exporter import LAYOUTS, Layout, export
-from .stage import Stage
+from .scene_set import SceneSet
 
-__all__ = ['LAYOUTS', 'Layout', 'Stage', 'export']
+__all__ = ['LAYOUTS', 'Layout', 'SceneSet', 'export']

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .pictures import VOID, outlined, write_image
-from .stage import Stage
+from .images import VOID, outlined, write_image
+from .scene_set import SceneSet
 
 
-def ade20k(root: Path, stage: Stage) -> None:
+def ade20k(root: Path, scene_set: SceneSet) -> None:
     """ADE20K, the scene parsing benchmark.
 
     As in ADEChallengeData2016: ``images/training/ADE_train_00000001.jpg``,
@@ -17,8 +17,8 @@ def ade20k(root: Path, stage: Stage) -> None:
     base = root / 'ADEChallengeData2016'
     for folder, split in (('training', 'train'), ('validation', 'val')):
         number = 0
-        for _, scene in stage.scenes(split):
-            for t in range(stage.num_frames):
+        for _, scene in scene_set.scenes(split):
+            for t in range(scene_set.num_frames):
                 number += 1
                 name = f'ADE_{split}_{number:08d}'
                 write_image(

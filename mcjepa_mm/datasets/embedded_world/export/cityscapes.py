@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .pictures import VOID, outlined, write_image
-from .stage import Stage
+from .images import VOID, outlined, write_image
+from .scene_set import SceneSet
 
 # fmt: off
 _LABEL_IDS = (
@@ -14,7 +14,7 @@ _SPLITS = dict(train='aachen', val='frankfurt', test='berlin')
 _FIRST = 19  # the annotated frame of the data set's clips
 
 
-def cityscapes(root: Path, stage: Stage) -> None:
+def cityscapes(root: Path, scene_set: SceneSet) -> None:
     """Cityscapes with fine annotations, one city for each split.
 
     As leftImg8bit_trainvaltest, gtFine_trainvaltest and cityscapesScripts
@@ -27,8 +27,8 @@ def cityscapes(root: Path, stage: Stage) -> None:
     table = np.zeros(256, np.uint8)
     table[: len(_LABEL_IDS)] = _LABEL_IDS
     for split, city in _SPLITS.items():
-        for number, scene in stage.scenes(split):
-            for t in range(stage.num_frames):
+        for number, scene in scene_set.scenes(split):
+            for t in range(scene_set.num_frames):
                 stem = f'{split}/{city}/{city}_{number:06d}_{_FIRST + t:06d}'
                 write_image(
                     root / 'leftImg8bit' / f'{stem}_leftImg8bit.png',

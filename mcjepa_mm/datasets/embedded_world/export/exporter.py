@@ -16,7 +16,7 @@ from . import (
     sintel,
     voc2012_aug,
 )
-from .stage import Stage
+from .scene_set import SceneSet
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Layout:
     """How a data set lays its files out.
 
     Attributes:
-        write (callable): Writes the scenes of a :class:`Stage` below a
-            folder that exists and is empty: ``write(root, stage)``.
+        write (callable): Writes the scenes of a :class:`SceneSet` below a
+            folder that exists and is empty: ``write(root, scene_set)``.
         num_frames (int): Frames of a scene, unless the user wants others.
         fixed (bool): Whether the data set always has this many.
         fewest (int): Frames that a scene must have: 2 where pairs are read,
             3 where the first and the last do not count.
     """
 
-    write: Callable[[Path, Stage], None]
+    write: Callable[[Path, SceneSet], None]
     num_frames: int
     fixed: bool = False
     fewest: int = 2
@@ -99,7 +99,7 @@ def export(
             f'num_frames must be at least {chosen.fewest}, the fewest that a '
             f'scene of {layout} can have, got {frames}'
         )
-    stage = Stage(num_scenes, frames, tuple(size), seed)
+    scene_set = SceneSet(num_scenes, frames, tuple(size), seed)
 
     out = Path(out_dir).expanduser().absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -110,7 +110,7 @@ def export(
     part = out.with_name(f'.{out.name}.{os.getpid()}.part')
     try:
         part.mkdir()
-        chosen.write(part, stage)
+        chosen.write(part, scene_set)
         os.replace(part, out)
     except BaseException:  # also when the user interrupts
         shutil.rmtree(part, ignore_errors=True)

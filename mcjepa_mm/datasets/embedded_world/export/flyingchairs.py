@@ -2,11 +2,11 @@ from pathlib import Path
 
 from mcjepa_mm.datasets.flow_files import write_flow
 
-from .pictures import write_image
-from .stage import Stage
+from .images import write_image
+from .scene_set import SceneSet
 
 
-def flyingchairs(root: Path, stage: Stage) -> None:
+def flyingchairs(root: Path, scene_set: SceneSet) -> None:
     """FlyingChairs: unrelated pairs in one folder, and a list of splits.
 
     As in FlyingChairs_release: ``data/00001_img1.ppm``, ``_img2.ppm``,
@@ -15,7 +15,7 @@ def flyingchairs(root: Path, stage: Stage) -> None:
     """
     codes = []
     for code, split in ((1, 'train'), (2, 'val')):
-        for number, scene in stage.scenes(split):
+        for number, scene in scene_set.scenes(split):
             stem = f'{2 * number + code:05d}'
             for t in (0, 1):
                 write_image(

@@ -3,13 +3,13 @@ from pathlib import Path
 from mcjepa_mm.datasets.flow_files import write_flow
 
 from ..scene import Scene
-from .pictures import final_pass, write_image
-from .stage import Stage
+from .images import final_pass, write_image
+from .scene_set import SceneSet
 
 _FIRST = 6  # number of the first frame in the archives
 
 
-def flyingthings3d(root: Path, stage: Stage) -> None:
+def flyingthings3d(root: Path, scene_set: SceneSet) -> None:
     """FlyingThings3D: two views, two passes, flow to both sides.
 
     Frames ``frames_{clean,final}pass/TRAIN/A/0000/left/0006.png`` and flow
@@ -19,12 +19,12 @@ def flyingthings3d(root: Path, stage: Stage) -> None:
     different scenes, so that mixing them up cannot go unseen.
     """
     for subset, split in (('TRAIN', 'train'), ('TEST', 'test')):
-        world = stage.world(split)
-        for number in range(stage.num_scenes):
+        world = scene_set.world(split)
+        for number in range(scene_set.num_scenes):
             clip = Path(subset, 'A', f'{number:04d}')
             for view, name in enumerate(('left', 'right')):
                 scene = world.scene(2 * number + view)
-                _write_view(root, clip, name, scene, stage.num_frames)
+                _write_view(root, clip, name, scene, scene_set.num_frames)
 
 
 def _write_view(

@@ -2,11 +2,11 @@ from pathlib import Path
 
 from mcjepa_mm.datasets.flow_files import write_flow
 
-from .pictures import sparse, write_image
-from .stage import Stage
+from .images import sparse, write_image
+from .scene_set import SceneSet
 
 
-def hd1k(root: Path, stage: Stage) -> None:
+def hd1k(root: Path, scene_set: SceneSet) -> None:
     """HD1K: sequences with sparse flow, and pairs without.
 
     As in hd1k_full_package: ``hd1k_input/image_2/000000_0000.png``,
@@ -16,13 +16,13 @@ def hd1k(root: Path, stage: Stage) -> None:
     """
     flows = root / 'hd1k_flow_gt' / 'flow_occ'
     flows.mkdir(parents=True)
-    for number, scene in stage.scenes('train'):
-        for t in range(stage.num_frames):
+    for number, scene in scene_set.scenes('train'):
+        for t in range(scene_set.num_frames):
             name = f'{number:06d}_{t:04d}.png'
             write_image(root / 'hd1k_input/image_2' / name, scene.frame(t))
-            valid = sparse(stage.rng(number, t), stage.size)
+            valid = sparse(scene_set.rng(number, t), scene_set.size)
             write_flow(flows / name, scene.flow(t, t + 1), valid)
-    for number, scene in stage.scenes('test'):
+    for number, scene in scene_set.scenes('test'):
         for t in (0, 1):
             name = f'{number:06d}_{10 + t}.png'
             write_image(root / 'hd1k_challenge/image_2' / name, scene.frame(t))

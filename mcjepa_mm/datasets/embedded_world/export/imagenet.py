@@ -1,10 +1,10 @@
 from pathlib import Path
 
-from .pictures import write_image
-from .stage import Stage
+from .images import write_image
+from .scene_set import SceneSet
 
 
-def imagenet(root: Path, stage: Stage) -> None:
+def imagenet(root: Path, scene_set: SceneSet) -> None:
     """ImageNet: pictures of one thing each, in a folder per class.
 
     As ILSVRC2012 when its validation pictures are sorted into folders:
@@ -15,13 +15,13 @@ def imagenet(root: Path, stage: Stage) -> None:
     """
     (root / 'meta').mkdir()
     for split in ('train', 'val'):
-        world = stage.world(split)
+        world = scene_set.world(split)
         lines = []
-        for number in range(stage.num_scenes):
+        for number in range(scene_set.num_scenes):
             label = number % world.num_classes
             name = folder(label, world.classes[label])
             file = f'{name}/{name}_{number:08d}.JPEG'
-            image = world.portrait(number, label).frame(0)
+            image = world.object_image(number, label).frame(0)
             write_image(root / split / file, image)
             lines.append(f'{file} {label}\n')
         (root / 'meta' / f'{split}.txt').write_text(''.join(lines))

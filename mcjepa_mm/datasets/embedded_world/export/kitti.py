@@ -6,13 +6,15 @@ from pathlib import Path
 from mcjepa_mm.datasets.flow_files import write_flow
 
 from ..scene import Scene
-from .pictures import sparse, write_image
-from .stage import Stage
+from .images import sparse, write_image
+from .scene_set import SceneSet
 
 _REFERENCE = 10  # number of the frame that has ground truth
 
 
-def _benchmark(root: Path, stage: Stage, *, images: str, year: int) -> None:
+def _benchmark(
+    root: Path, scene_set: SceneSet, *, images: str, year: int
+) -> None:
     """Frames up to 20 around the annotated pair, 10 and 11.
 
     As in data_stereo_flow and data_scene_flow: ``{training,testing}/IMAGES/
@@ -21,25 +23,25 @@ def _benchmark(root: Path, stage: Stage, *, images: str, year: int) -> None:
     without the occluded pixels; in 2015 also ``training/obj_map``, objects
     from 1. Frame 10 is the time 0, where the world is fastest.
     """
-    first = _REFERENCE if stage.num_frames == 2 else 0
+    first = _REFERENCE if scene_set.num_frames == 2 else 0
     for folder, split in (('training', 'train'), ('testing', 'test')):
-        for number, scene in stage.scenes(split):
-            for frame in range(first, first + stage.num_frames):
+        for number, scene in scene_set.scenes(split):
+            for frame in range(first, first + scene_set.num_frames):
                 name = f'{number:06d}_{frame:02d}.png'
                 image = scene.frame(frame - _REFERENCE)
                 write_image(root / folder / images / name, image)
-    for number, scene in stage.scenes('train'):
+    for number, scene in scene_set.scenes('train'):
         name = f'{number:06d}_{_REFERENCE}.png'
-        _write_flows(root / 'training', name, stage, number, scene)
+        _write_flows(root / 'training', name, scene_set, number, scene)
         if year == 2015:
             objects = scene.instance_mask(0)
             write_image(root / 'training' / 'obj_map' / name, objects)
 
 
 def _write_flows(
-    root: Path, name: str, stage: Stage, number: int, scene: Scene
+    root: Path, name: str, scene_set: SceneSet, number: int, scene: Scene
 ) -> None:
-    measured = sparse(stage.rng(number, _REFERENCE), stage.size)
+    measured = sparse(scene_set.rng(number, _REFERENCE), scene_set.size)
     visible = measured & ~scene.occlusion(0, 1)
     for folder, valid in (('flow_occ', measured), ('flow_noc', visible)):
         (root / folder).mkdir(exist_ok=True)
@@ -50,18 +52,18 @@ kitti2012 = partial(_benchmark, images='colored_0', year=2012)
 kitti2015 = partial(_benchmark, images='image_2', year=2015)
 
 
-def kitti_raw(root: Path, stage: Stage) -> None:
+def kitti_raw(root: Path, scene_set: SceneSet) -> None:
     """KITTI's raw recordings, synchronised: frames of two cameras.
 
     ``2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png``.
     Here the cameras show different scenes.
     """
     day = '2011_09_26'
-    world = stage.world('train')
-    for number in range(stage.num_scenes):
+    world = scene_set.world('train')
+    for number in range(scene_set.num_scenes):
         drive = root / day / f'{day}_drive_{number + 1:04d}_sync'
         for view in (0, 1):
             scene = world.scene(2 * number + view)
-            for t in range(stage.num_frames):
+            for t in range(scene_set.num_frames):
                 name = f'image_{view + 2:02d}/data/{t:010d}.png'
                 write_image(drive / name, scene.frame(t))

@@ -4,11 +4,11 @@ import numpy as np
 
 from mcjepa_mm.datasets.flow_files import write_flow
 
-from .pictures import final_pass, write_image, write_mask
-from .stage import Stage
+from .images import final_pass, write_image, write_mask
+from .scene_set import SceneSet
 
 
-def sintel(root: Path, stage: Stage) -> None:
+def sintel(root: Path, scene_set: SceneSet) -> None:
     """MPI Sintel: two passes, flow, masks of occluded and invalid pixels.
 
     As in MPI-Sintel-complete: ``training/{clean,final,invalid}/SCENE/
@@ -18,18 +18,18 @@ def sintel(root: Path, stage: Stage) -> None:
     invalid pixels is 0: whoever does not read the mask learns it wrong.
     """
     for folder, split in (('training', 'train'), ('test', 'test')):
-        for number, scene in stage.scenes(split):
-            for t in range(stage.num_frames):
+        for number, scene in scene_set.scenes(split):
+            for t in range(scene_set.num_frames):
                 frame = scene.frame(t)
                 name = f'world_{number + 1}/frame_{t + 1:04d}.png'
                 write_image(root / folder / 'clean' / name, frame)
                 write_image(root / folder / 'final' / name, final_pass(frame))
-    for number, scene in stage.scenes('train'):
-        for t in range(stage.num_frames):
+    for number, scene in scene_set.scenes('train'):
+        for t in range(scene_set.num_frames):
             name = f'world_{number + 1}/frame_{t + 1:04d}.png'
-            invalid = _patch(stage.rng(number, t), stage.size)
+            invalid = _patch(scene_set.rng(number, t), scene_set.size)
             write_mask(root / 'training' / 'invalid' / name, invalid)
-            if t + 1 == stage.num_frames:
+            if t + 1 == scene_set.num_frames:
                 continue
             occluded = scene.occlusion(t, t + 1)
             write_mask(root / 'training' / 'occlusions' / name, occluded)

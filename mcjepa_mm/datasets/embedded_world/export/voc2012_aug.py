@@ -2,11 +2,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..scene import Scene
-from .pictures import outlined, write_image, write_indexed
-from .stage import Stage
+from .images import outlined, write_image, write_indexed
+from .scene_set import SceneSet
 
 
-def voc2012_aug(root: Path, stage: Stage) -> None:
+def voc2012_aug(root: Path, scene_set: SceneSet) -> None:
     """Pascal VOC 2012 with the additional annotations of SBD.
 
     As VOCtrainval_11-May-2012 and mmsegmentation's converter of SBD leave
@@ -19,8 +19,8 @@ def voc2012_aug(root: Path, stage: Stage) -> None:
     """
     base = root / 'VOCdevkit' / 'VOC2012'
     names = dict(train=[], aug=[], val=[])
-    for split, scene in _scenes(stage):
-        for t in range(stage.num_frames):
+    for split, scene in _scenes(scene_set):
+        for t in range(scene_set.num_frames):
             name = f'2012_{sum(map(len, names.values())) + 1:06d}'
             names[split].append(name)
             write_image(base / 'JPEGImages' / f'{name}.jpg', scene.frame(t))
@@ -42,11 +42,11 @@ def voc2012_aug(root: Path, stage: Stage) -> None:
         (lists / f'{split}.txt').write_text(lines)
 
 
-def _scenes(stage: Stage) -> Iterator[tuple[str, Scene]]:
-    for _, scene in stage.scenes('train'):
+def _scenes(scene_set: SceneSet) -> Iterator[tuple[str, Scene]]:
+    for _, scene in scene_set.scenes('train'):
         yield 'train', scene
-    world = stage.world('train')
-    for number in range(stage.num_scenes):
-        yield 'aug', world.scene(stage.num_scenes + number)
-    for _, scene in stage.scenes('val'):
+    world = scene_set.world('train')
+    for number in range(scene_set.num_scenes):
+        yield 'aug', world.scene(scene_set.num_scenes + number)
+    for _, scene in scene_set.scenes('val'):
         yield 'val', scene

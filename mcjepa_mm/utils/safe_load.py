@@ -22,7 +22,7 @@ _ADVICE = re.compile(
 )
 
 
-def load_plain(
+def safe_load(
     path: str | os.PathLike,
     map_location: str | torch.device | Callable | dict | None = 'cpu',
 ) -> Any:
@@ -42,12 +42,12 @@ def load_plain(
         return torch.load(path, map_location=map_location, weights_only=True)
     # what is raised depends on which byte of a foreign file it trips over
     except Exception as error:
-        message = unreadable(path, error)
+        message = explain_load_error(path, error)
     # Not from torch's error, which tells how to run the file's code after all.
     raise ValueError(message)
 
 
-def unreadable(name: str | os.PathLike, error: Exception) -> str:
+def explain_load_error(name: str | os.PathLike, error: Exception) -> str:
     """Say in one line why a file is no checkpoint.
 
     Args:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from mcjepa_mm.plain_load import load_plain, unreadable
-from mcjepa_mm.whole_file import write_whole
+from .atomic_write import atomic_write
+from .safe_load import explain_load_error, safe_load
 
 SUFFIXES = ('.pth', '.safetensors')
 
@@ -42,7 +42,7 @@ def read_checkpoint(
     if path.suffix == '.safetensors':
         content = _load_safetensors(path)
     else:
-        content = load_plain(path)
+        content = safe_load(path)
     tensors = content
     if isinstance(content, dict):
         tensors = content.get('state_dict', content)
@@ -61,7 +61,57 @@ def _load_safetensors(path: Path) -> dict[str, dict]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
             return dict(state_dict=tensors, meta=file.metadata())
     except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(unreadable(path, error)) from error
+        raise ValueError(explain_load_error(path, error)) from error
+
+
+class StateDictDifference(NamedTuple):
+    """Where weights are not those of a model.
+
+    Attributes:
+        missing (list[str]): Names of the model that are not given.
+        wrong (list[str]): Names that are given in another shape.
+        unknown (list[str]): Names that are given and not the model's.
+    """
+
+    missing: list[str]
+    wrong: list[str]
+    unknown: list[str]
+
+    @property
+    def unfilled(self) -> list[str]:
+        """list[str]: What of the model these weights leave as it is."""
+        return self.missing + self.wrong
+
+    def __str__(self) -> str:
+        return '; '.join(
+            f'{len(names)} {word}, such as {names[0]!r}'
+            for word, names in zip(self._fields, self, strict=True)
+            if names
+        )
+
+
+def compare_state_dict(
+    given: Mapping[str, Any], wanted: Mapping[str, Tensor]
+) -> StateDictDifference:
+    """Compare weights with those of a model, by name and shape.
+
+    Args:
+        given (Mapping[str, Any]): Weights of any origin. The prefix
+            ``module.``, which a wrapped model leaves, is taken off.
+        wanted (Mapping[str, Tensor]): The model's ``state_dict()``.
+
+    Returns:
+        StateDictDifference: All empty if the weights are the model's.
+    """
+    shapes = {
+        str(key).removeprefix('module.'): getattr(value, 'shape', None)
+        for key, value in given.items()
+    }
+    return StateDictDifference(
+        [key for key in wanted if key not in shapes],
+        [k for k, x in wanted.items() if k in shapes and shapes[k] != x.shape],
+        [key for key in shapes if key not in wanted],
+    )
 
 
 def encode_checkpoint(
@@ -145,7 +195,7 @@ def write_new(path: Path, content: bytes) -> None:
             f'{path} exists and is left as it is: remove it, or name another'
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content)
+    atomic_write(path, content)
 
 
 def import_safetensors() -> ModuleType:

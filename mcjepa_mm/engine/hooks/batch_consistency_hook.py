@@ -6,15 +6,15 @@ import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mcjepa_mm.cpu_group import cpu_group
-from mcjepa_mm.engine.process_group import patience
+from mcjepa_mm.engine.process_group import dist_timeout
 from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.utils.dist import cpu_group
 
 from .stream_position_hook import StreamPositionHook
 
 
 @HOOKS.register_module()
-class AgreementHook(Hook):
+class BatchConsistencyHook(Hook):
     """Refuse a step for which the processes bring batches that do not fit.
 
     A process that lacks a task, or has fewer samples of it than the others,
@@ -33,7 +33,7 @@ class AgreementHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Compare the lengths of an epoch and of the passes of each task."""
-        self._group = cpu_group(patience(runner.cfg))
+        self._group = cpu_group(dist_timeout(runner.cfg))
         # Passes that differ would drift apart, and a checkpoint holds the
         # position of one process only.
         passes = [

@@ -5,11 +5,16 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from mcjepa_mm.checkpoint_file import read_checkpoint
+from mcjepa_mm.utils.checkpoint import compare_state_dict, read_checkpoint
 
-from .convnext import ARCHS
+from .convnext import ARCHS, MCJEPAConvNeXt
+
+# ImageNet's statistics of RGB, 0 to 255, as the pretraining normalises
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
 
 # Where a run of this package and of OpenMMLab's others leaves an encoder, and
 # where its own file has it. The first one that fits is taken.
@@ -20,7 +25,7 @@ _NORM = 'stem.0.1.running_mean'
 
 
 @dataclass(frozen=True)
-class TrainedBackbone:
+class BackboneCheckpoint:
     """The encoder of a checkpoint.
 
     Attributes:
@@ -38,21 +43,46 @@ class TrainedBackbone:
     settings: dict[str, Any]
     meta: dict[str, Any] = field(default_factory=dict)
 
+    def build(self, path: str | os.PathLike, **settings) -> MCJEPAConvNeXt:
+        """Build the encoder, filled with these weights.
 
-def read_backbone(path: str | os.PathLike) -> TrainedBackbone:
+        Args:
+            path (str | PathLike): Where they come from, for the error.
+            **settings: Arguments of :class:`MCJEPAConvNeXt` that the weights
+                do not decide, such as ``strides``.
+
+        Raises:
+            ValueError: If the encoder is not whole.
+        """
+        with torch.random.fork_rng(devices=[]):  # what is drawn is replaced
+            encoder = MCJEPAConvNeXt(**self.settings, **settings)
+        difference = compare_state_dict(self.state_dict, encoder.state_dict())
+        if any(difference):
+            raise ValueError(
+                f'{path} holds no whole MCJEPAConvNeXt: {difference}'
+            )
+        encoder.load_state_dict(self.state_dict)
+        return encoder
+
+
+def read_backbone(
+    path: str | os.PathLike, *, in_channels: int | None = None
+) -> BackboneCheckpoint:
     """Read the encoder out of a checkpoint of any of its users.
 
     Args:
         path (str | PathLike): Checkpoint of a pretraining, of a model with
             this backbone, or of the backbone alone; ``.safetensors`` files
             hold the last.
+        in_channels (int, optional): Channels that the images to come have.
 
     Returns:
-        TrainedBackbone: The encoder and the settings that fit it.
+        BackboneCheckpoint: The encoder and the settings that fit it.
 
     Raises:
         FileNotFoundError, ImportError: As :func:`read_checkpoint`.
-        ValueError: If it is no checkpoint, or holds no MCJEPAConvNeXt.
+        ValueError: If it is no checkpoint, or holds no MCJEPAConvNeXt, or
+            one of images with other channels.
     """
     keys, meta = read_checkpoint(path)
     for prefix in PREFIXES:
@@ -64,7 +94,13 @@ def read_backbone(path: str | os.PathLike) -> TrainedBackbone:
             if key.startswith(prefix)
         }
         settings = backbone_settings(state_dict, path)
-        return TrainedBackbone(state_dict, prefix, settings, meta)
+        found = settings.get('in_channels', 3)
+        if in_channels not in (None, found):
+            raise ValueError(
+                f'{path} holds an encoder of images with {found} channels; '
+                f'expected {in_channels}'
+            )
+        return BackboneCheckpoint(state_dict, prefix, settings, meta)
     raise ValueError(
         f'{path} holds no MCJEPAConvNeXt: expected keys like '
         f'{PREFIXES[0] + _FIRST!r} or {_FIRST!r}, it has '
@@ -84,7 +120,7 @@ def backbone_settings(
         path (str | PathLike): Where they come from, for the error.
 
     Returns:
-        dict: See :attr:`TrainedBackbone.settings`.
+        dict: See :attr:`BackboneCheckpoint.settings`.
 
     Raises:
         ValueError: If a stage has no block.

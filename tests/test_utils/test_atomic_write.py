@@ -9,25 +9,25 @@ import sys
 import pytest
 import torch
 
-from mcjepa_mm import whole_file as module
-from mcjepa_mm.whole_file import whole_file, write_whole
+from mcjepa_mm.utils import atomic_write as module
+from mcjepa_mm.utils.atomic_write import atomic_open, atomic_write
 
 LIMITED = """
 import errno, resource, sys
 from pathlib import Path
 import torch
-from mcjepa_mm.whole_file import whole_file, write_whole
+from mcjepa_mm.utils.atomic_write import atomic_open, atomic_write
 
 path, how, is_limited = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == 'yes'
 if is_limited:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     if how == 'bytes':
-        write_whole(path, bytes(3_000_000))
+        atomic_write(path, bytes(3_000_000))
     else:
         # several tensors: one fails, and torch goes on to close its archive
         content = {str(i): torch.zeros(100_000) for i in range(8)}
-        with whole_file(path) as file:
+        with atomic_open(path) as file:
             torch.save(content, file)
 except OSError as error:
     print(errno.errorcode[error.errno], error)
@@ -51,14 +51,14 @@ def names(folder):
 
 
 def test_in_place_at_the_end_only(mine):
-    with whole_file(mine) as file:
+    with atomic_open(mine) as file:
         file.write(b'new')
         file.flush()
         assert mine.read_bytes() == b'old'
         assert len(names(mine.parent)) == 2
     assert mine.read_bytes() == b'new'
     assert names(mine.parent) == ['mine.bin']
-    write_whole(mine, b'newer')
+    atomic_write(mine, b'newer')
     assert mine.read_bytes() == b'newer'
     assert mine.stat().st_mode & 0o777 == 0o666 & ~_umask()
 
@@ -71,7 +71,7 @@ def test_a_name_as_long_as_names_may_be(tmp_path, letter):
         for end in ('1.png', '2.png')
     )
     # that the two have one beginning does not mix them up
-    with whole_file(one) as first, whole_file(two) as second:
+    with atomic_open(one) as first, atomic_open(two) as second:
         first.write(b'one')
         second.write(b'two')
     assert (one.read_bytes(), two.read_bytes()) == (b'one', b'two')
@@ -83,7 +83,7 @@ def test_what_is_left_of_a_long_name_is_removed(tmp_path, monkeypatch):
     assert len(name) == 255
     left = name.replace(f'.{os.getpid()}.', '.9999999.')
     (tmp_path / left[-255:]).touch()
-    write_whole(tmp_path / 'mine', b'new')
+    atomic_write(tmp_path / 'mine', b'new')
     assert names(tmp_path) == ['mine']
 
 
@@ -95,7 +95,7 @@ def _umask():
 
 @pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
 def test_an_error_leaves_what_was_there(mine, error):
-    with pytest.raises(error, match='^mine$'), whole_file(mine) as file:
+    with pytest.raises(error, match='^mine$'), atomic_open(mine) as file:
         file.write(b'half')
         raise error('mine')
     assert mine.read_bytes() == b'old'
@@ -118,7 +118,7 @@ def test_content_and_name_are_forced_to_the_disk(mine, monkeypatch):
 
     monkeypatch.setattr(os, 'fsync', see_fsync)
     monkeypatch.setattr(os, 'replace', see_replace)
-    write_whole(mine, b'12345')
+    atomic_write(mine, b'12345')
     (part, size), middle, (folder, _) = calls
     assert part.startswith(f'{mine}.') and part.endswith('.part')
     assert size == 5 and middle == 'replace' and folder == str(mine.parent)
@@ -165,25 +165,25 @@ def test_a_full_disk(tmp_path, run, how):
 
 def test_no_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match='see that its folder') as it:
-        write_whole(tmp_path / 'none' / 'x', b'')
+        atomic_write(tmp_path / 'none' / 'x', b'')
     assert f'{tmp_path}/none/x could not be written: No such' in str(it.value)
     (tmp_path / 'file').touch()
     with pytest.raises(NotADirectoryError, match='file/x could not'):
-        write_whole(tmp_path / 'file' / 'x', b'')
+        atomic_write(tmp_path / 'file' / 'x', b'')
 
 
 def test_an_unwritten_name_that_is_a_folder(tmp_path):
     (tmp_path / 'x').mkdir()
     with pytest.raises(IsADirectoryError, match='x could not be written'):
-        write_whole(tmp_path / 'x', b'')
+        atomic_write(tmp_path / 'x', b'')
     assert names(tmp_path) == ['x']
 
 
 def test_what_a_killed_process_leaves_is_removed(tmp_path):
     script = (
         'import sys\n'
-        'from mcjepa_mm.whole_file import whole_file\n'
-        'with whole_file(sys.argv[1]) as file:\n'
+        'from mcjepa_mm.utils.atomic_write import atomic_open\n'
+        'with atomic_open(sys.argv[1]) as file:\n'
         '    print(flush=True)\n'
         '    sys.stdin.read()\n'
     )
@@ -206,7 +206,7 @@ def test_what_a_killed_process_leaves_is_removed(tmp_path):
     before = [name for name in names(tmp_path) if name.endswith('.part')]
     assert len(before) == 5
 
-    write_whole(tmp_path / 'other', b'')
+    atomic_write(tmp_path / 'other', b'')
     parts = [name for name in names(tmp_path) if name.startswith('busy')]
     assert len(parts) == 1
     assert names(tmp_path) == sorted([*kept, *parts, 'other'])
@@ -229,7 +229,7 @@ def test_leftovers_that_may_not_be_removed_are_no_obstacle(
         unlink(path, missing_ok)
 
     monkeypatch.setattr(module.Path, 'unlink', refuse)
-    write_whole(tmp_path / 'mine', b'new')
+    atomic_write(tmp_path / 'mine', b'new')
     assert names(tmp_path) == ['mine', left.name]
 
 
@@ -237,13 +237,13 @@ def test_a_stream_gives_the_bytes_of_a_buffer(tmp_path):
     content = dict(state_dict=dict(a=torch.arange(5.0)), meta=dict(epoch=1))
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    with whole_file(tmp_path / 'a.pth') as file:
+    with atomic_open(tmp_path / 'a.pth') as file:
         torch.save(content, file)
     assert (tmp_path / 'a.pth').read_bytes() == buffer.getvalue()
 
 
 def test_an_own_error_without_number_stays_its_own(mine):
     with pytest.raises(OSError, match='^no picture$') as raised:
-        with whole_file(mine):
+        with atomic_open(mine):
             raise OSError('no picture')
     assert raised.value.errno is None

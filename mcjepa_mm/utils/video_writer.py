@@ -13,7 +13,7 @@ import numpy as np
 from av.container import OutputContainer
 from mmengine.logging import print_log
 
-from mcjepa_mm.whole_file import LONGEST_NAME, part_name
+from .atomic_write import LONGEST_NAME, part_name
 
 _LONGEST = 8190
 """Most pixels of a side that MPEG-4 takes, of the even numbers."""

@@ -5,7 +5,7 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from mcjepa_mm.datasets.whole_pictures import (
+from mcjepa_mm.datasets.image_integrity import (
     check_png,
     is_jpeg,
     is_png,

@@ -5,16 +5,16 @@ import collections
 import pytest
 import torch
 
-from mcjepa_mm.plain_load import load_plain, unreadable
+from mcjepa_mm.utils.safe_load import explain_load_error, safe_load
 
 
 def test_plain_files_load_where_they_are_asked_to(tmp_path):
     content = dict(state_dict=dict(a=torch.ones(2)), meta=dict(epoch=1))
     torch.save(content, tmp_path / 'a.pth')
-    got = load_plain(tmp_path / 'a.pth')
+    got = safe_load(tmp_path / 'a.pth')
     assert got['meta'] == content['meta']
     assert torch.equal(got['state_dict']['a'], torch.ones(2))
-    got = load_plain(str(tmp_path / 'a.pth'), 'meta')
+    got = safe_load(str(tmp_path / 'a.pth'), 'meta')
     assert got['state_dict']['a'].device.type == 'meta'
 
 
@@ -49,7 +49,7 @@ def test_the_reason(tmp_path, kind):
     path = tmp_path / 'mine.pth'
     reason = kind(path)
     with pytest.raises(ValueError) as raised:
-        load_plain(path)
+        safe_load(path)
     message = str(raised.value)
     assert message.startswith(f'{path} ') and reason in message
     assert '\n' not in message and 'code execution' not in message
@@ -60,4 +60,4 @@ def test_the_reason(tmp_path, kind):
 def test_an_error_of_several_lines_is_its_first():
     error = RuntimeError('first\nsecond')
     expected = 'a.pth cannot be read as a checkpoint: first'
-    assert unreadable('a.pth', error) == expected
+    assert explain_load_error('a.pth', error) == expected

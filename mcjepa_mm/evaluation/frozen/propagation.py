@@ -30,7 +30,7 @@ Whitened ones know the first frame of the clip and no other.
 FIRST_MASK, COLOURS = 'first mask', 'colours'
 
 
-def follow_objects(
+def measure_propagation(
     dataset: VideoSegmentation,
     encoder: FrozenEncoder | str,
     *,

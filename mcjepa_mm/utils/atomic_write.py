@@ -20,7 +20,7 @@ _LEFTOVER = re.compile(rf'.+\.{_HOST}\.(\d{{1,7}})\.part')
 _cleaned: set[Path] = set()
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def atomic_write(path: Path, content: bytes) -> None:
     """Write a file, or leave what was there before.
 
     Args:
@@ -28,14 +28,14 @@ def write_whole(path: Path, content: bytes) -> None:
         content (bytes): All of it.
 
     Raises:
-        OSError: As :func:`whole_file`.
+        OSError: As :func:`atomic_open`.
     """
-    with whole_file(path) as file:
+    with atomic_open(path) as file:
         file.write(content)
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open a file to write it bit by bit; it is in place once all is on disk.
 
     The content goes to a file beside it, ``NAME.HOST.PROCESS.part`` (of a long

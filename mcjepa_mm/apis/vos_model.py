@@ -8,11 +8,12 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
-from mcjepa_mm.models.backbones import TrainedBackbone
+from mcjepa_mm.models.backbones import BackboneCheckpoint, read_backbone
+from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 from mcjepa_mm.models.propagation import LabelPropagation
 from mcjepa_mm.registry import MODELS
 
-from .model_files import MEAN, STD, fill_model, read_color_encoder
+from .model_files import fill_model
 
 _STRIDES = (2, 4, 8, 16, 32, 64)  # of the pyramid, as pretrained
 
@@ -73,7 +74,7 @@ def get_propagation_model(
         settings = _settings_of(config)
         scope = config.get('default_scope') or scope
     elif checkpoint is not None:
-        found = read_color_encoder(checkpoint)
+        found = read_backbone(checkpoint, in_channels=3)
         settings = _settings_around(found, _indices(levels, stride or 8))
         levels = 'all'  # that it returns
     else:
@@ -122,7 +123,7 @@ def _settings_of(config: Config) -> dict[str, Any]:
 
 
 def _settings_around(
-    found: TrainedBackbone, out_indices: Sequence[int]
+    found: BackboneCheckpoint, out_indices: Sequence[int]
 ) -> dict[str, Any]:
     """A model around the encoder of a checkpoint, with DINO's protocol."""
     return dict(

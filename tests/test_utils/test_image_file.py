@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mcjepa_mm.image_file import (
+from mcjepa_mm.utils.image_file import (
     pascal_palette,
     write_image,
     write_label_map,

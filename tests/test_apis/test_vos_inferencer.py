@@ -11,12 +11,12 @@ from mmengine.config import Config
 from PIL import Image
 from torch import nn
 
-from mcjepa_mm.apis import ObjectFollower, follow_objects
+from mcjepa_mm.apis import VOSInferencer, propagate_masks
 from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.engine.launch import build_runner, load_config
-from mcjepa_mm.image_file import pascal_palette, write_label_map
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.registry import MODELS
+from mcjepa_mm.utils.image_file import pascal_palette, write_label_map
 
 SIZE = (64, 128)
 ARCH = dict(depths=(1, 1, 1, 1), channels=(4, 8, 12, 16))
@@ -117,7 +117,7 @@ def read_video(path):
 
 @pytest.mark.parametrize('name, fps', [('walk', 24), ('walk.avi', 12.5)])
 def test_stripes_are_followed_and_written(clip, config, tmp_path, name, fps):
-    written = follow_objects(
+    written = propagate_masks(
         *(clip / name, clip / 'first.png', tmp_path / 'new' / 'out'),
         config=config,
         device='cpu',
@@ -143,7 +143,7 @@ def test_stripes_are_followed_and_written(clip, config, tmp_path, name, fps):
 def test_frames_come_one_by_one(clip, config, tmp_path):
     shutil.copytree(clip / 'walk', tmp_path / 'walk')
     (tmp_path / 'walk' / '00003.png').write_bytes(b'no picture')
-    follow = ObjectFollower(config=config, device='cpu')
+    follow = VOSInferencer(config=config, device='cpu')
     frames = follow(tmp_path / 'walk', clip / 'first.png')
     for t, frame in enumerate(itertools.islice(frames, 3)):
         assert frame.name == f'{t:05d}' and frame.image.shape == (*SIZE, 3)
@@ -162,7 +162,7 @@ def test_a_damaged_frame_leaves_whole_files_only(clip, config, tmp_path):
         str(tmp_path / 'walk' / '00002.png'), np.zeros((32, 64, 3), np.uint8)
     )
     with pytest.raises(BadSampleError, match='is 32 x 64 pixels .* 64 x 128'):
-        follow_objects(
+        propagate_masks(
             *(tmp_path / 'walk', clip / 'first.png', tmp_path / 'out'),
             config=config,
             device='cpu',
@@ -178,7 +178,7 @@ def test_a_cut_recording_is_followed_as_far_as_it_goes(clip, config, tmp_path):
     # chunks of frames have this name, which the header lists before them
     starts = [match.start() for match in re.finditer(b'00dc', content)]
     (tmp_path / 'cut.avi').write_bytes(content[: starts[4]])
-    written = follow_objects(
+    written = propagate_masks(
         *(tmp_path / 'cut.avi', clip / 'first.png', tmp_path / 'out'),
         config=config,
         device='cpu',
@@ -212,7 +212,7 @@ def test_the_files_are_those_of_the_test(clip, checkpoint, tmp_path):
     options = dict(device='cpu', short_side=96)
     # by the config, and by the checkpoint alone
     for out, given in (('a', cfg), ('b', None)):
-        follow_objects(
+        propagate_masks(
             video, mask, tmp_path / out, checkpoint, given, **options
         )
         assert len(files(tmp_path / out)) == 6
@@ -228,7 +228,7 @@ def test_options_reach_the_model(clip, checkpoint, config):
         short_side=128,
         device='cpu',
     )
-    follow = ObjectFollower(checkpoint, levels=(1, 3), stride=4, **options)
+    follow = VOSInferencer(checkpoint, levels=(1, 3), stride=4, **options)
     model = follow.model
     assert model.backbone.out_indices == (1, 3) and model.stride == 4
     assert model.dtype is torch.bfloat16 and not model.training
@@ -238,11 +238,11 @@ def test_options_reach_the_model(clip, checkpoint, config):
     *_, last = follow(clip / 'walk', clip / 'first.png')
     assert last.objects.shape == SIZE
 
-    model = ObjectFollower(checkpoint, levels='all', device='cpu').model
+    model = VOSInferencer(checkpoint, levels='all', device='cpu').model
     assert len(model.backbone.out_indices) == 6 and model.stride == 8
-    model = ObjectFollower(checkpoint, stride=16, device='cpu').model
+    model = VOSInferencer(checkpoint, stride=16, device='cpu').model
     assert model.backbone.out_indices == (3,)
-    model = ObjectFollower(config=config, **options).model
+    model = VOSInferencer(config=config, **options).model
     assert model.propagator.options['radius'] == 3  # the config's
     assert model.propagator.options['topk'] == 1
 
@@ -253,7 +253,7 @@ def test_whitening_by_the_first_frame_or_by_pictures(
     options = dict(levels=(0, 1), stride=4, short_side=64, device='cpu')
 
     def follow(**more):
-        follower = ObjectFollower(checkpoint, **options, **more)
+        follower = VOSInferencer(checkpoint, **options, **more)
         return follower, list(follower(clip / 'walk', clip / 'first.png'))
 
     first, frames = follow(whiten='first_frame', shrinkage=0.01)
@@ -274,7 +274,7 @@ def test_whitening_by_the_first_frame_or_by_pictures(
 
 
 def test_a_video_may_be_cut_short(clip, config, tmp_path):
-    written = follow_objects(
+    written = propagate_masks(
         *(clip / 'walk', clip / 'first.png', tmp_path),
         config=config,
         device='cpu',
@@ -314,7 +314,7 @@ def wrong_mask(kind, folder):
 def test_a_wrong_mask_writes_nothing(clip, config, tmp_path, kind, match):
     mask = wrong_mask(kind, tmp_path)
     with pytest.raises(BadSampleError, match=match):
-        follow_objects(clip / 'walk', mask, tmp_path / 'out', config=config)
+        propagate_masks(clip / 'walk', mask, tmp_path / 'out', config=config)
     assert not (tmp_path / 'out').exists()
 
 
@@ -346,7 +346,7 @@ def wrong_video(kind, clip, folder):
 def test_a_wrong_video_writes_nothing(clip, config, tmp_path, kind, match):
     video, out = wrong_video(kind, clip, tmp_path), tmp_path / 'out'
     with pytest.raises((ValueError, FileNotFoundError), match=match):
-        follow_objects(video, clip / 'first.png', out, config=config)
+        propagate_masks(video, clip / 'first.png', out, config=config)
     assert not out.exists()
 
 
@@ -354,7 +354,7 @@ def test_a_mask_among_the_frames_is_refused(clip, config, tmp_path):
     shutil.copytree(clip / 'walk', tmp_path / 'walk')
     mask = shutil.copy(clip / 'first.png', tmp_path / 'walk' / '00009.png')
     with pytest.raises(ValueError, match='00009.png is in the folder of the'):
-        follow_objects(tmp_path / 'walk', mask, tmp_path, config=config)
+        propagate_masks(tmp_path / 'walk', mask, tmp_path, config=config)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_wrong_options_write_nothing(
 ):
     given = dict(checkpoint=checkpoint) | options
     with pytest.raises((ValueError, FileNotFoundError), match=match):
-        follow_objects(
+        propagate_masks(
             clip / 'walk', clip / 'first.png', tmp_path / 'out', **given
         )
     assert not (tmp_path / 'out').exists()

@@ -25,23 +25,23 @@ from mcjepa_mm.datasets.transforms.video_frames import (
 )
 from mcjepa_mm.datasets.video_decoding import index_video
 from mcjepa_mm.datasets.video_segmentation import MaskedVideos
-from mcjepa_mm.image_file import pascal_palette, write_label_map
 from mcjepa_mm.models.propagation import (
     LabelPropagation,
     Whitening,
     write_whitening,
 )
-from mcjepa_mm.video_writer import VideoWriter
+from mcjepa_mm.utils.image_file import pascal_palette, write_label_map
+from mcjepa_mm.utils.video_writer import VideoWriter
 from mcjepa_mm.visualization.object_overlay import draw_objects
 
 from .model_files import find_config
 from .pace import say_pace
-from .propagation_model import get_propagation_model
+from .vos_model import get_propagation_model
 
 _FPS = 24.0  # of frames that do not say theirs, as DAVIS
 
 
-class FollowedFrame(NamedTuple):
+class VOSFrame(NamedTuple):
     """A frame and the objects in it.
 
     Attributes:
@@ -55,12 +55,12 @@ class FollowedFrame(NamedTuple):
     objects: np.ndarray
 
 
-class ObjectFollower:
+class VOSInferencer:
     """Follow objects by the likeness of features.
 
     Args:
         checkpoint (str | PathLike, optional): See
-            :func:`~mcjepa_mm.apis.propagation_model.get_propagation_model`,
+            :func:`~mcjepa_mm.apis.vos_model.get_propagation_model`,
             as of ``levels``, ``stride``, ``whiten``, ``shrinkage``,
             ``propagator`` and ``dtype``.
         config (str | PathLike | Config, optional): Config with a
@@ -89,7 +89,7 @@ class ObjectFollower:
 
     Example::
 
-        follower = ObjectFollower('work/epoch_8.pth')
+        follower = VOSInferencer('work/epoch_8.pth')
         for frame in follower('dog.mp4', 'dog.png'):
             print(frame.name, frame.objects.max())
     """
@@ -127,7 +127,7 @@ class ObjectFollower:
 
     def __call__(
         self, video: str | os.PathLike, mask: str | os.PathLike
-    ) -> Iterator[FollowedFrame]:
+    ) -> Iterator[VOSFrame]:
         """Follow the objects of a mask, frame by frame.
 
         Args:
@@ -135,7 +135,7 @@ class ObjectFollower:
             mask (str | PathLike): See :func:`open_masked_video`.
 
         Returns:
-            Iterator[FollowedFrame]: Every frame in order, the first one with
+            Iterator[VOSFrame]: Every frame in order, the first one with
             the given mask. Frames are read as they are asked for.
 
         Raises:
@@ -145,7 +145,7 @@ class ObjectFollower:
         """
         return self.follow(open_masked_video(video, mask))
 
-    def follow(self, frames: MaskedVideos) -> Iterator[FollowedFrame]:
+    def follow(self, frames: MaskedVideos) -> Iterator[VOSFrame]:
         """The same of a video that is open already."""
         for index in range(len(frames)):
             try:
@@ -162,7 +162,7 @@ class ObjectFollower:
             data = pseudo_collate([self._prepare(results)])
             (sample,) = self.model.test_step(data)
             objects = sample.pred_objects.data[0].cpu().numpy()
-            yield FollowedFrame(sample.frame_name, image, objects)
+            yield VOSFrame(sample.frame_name, image, objects)
 
     def fit_whitening(
         self,
@@ -199,7 +199,7 @@ def fit_whitening(
     Args:
         model (LabelPropagation): From now on it does.
         images (Iterable[str | PathLike]): See
-            :meth:`ObjectFollower.fit_whitening`.
+            :meth:`VOSInferencer.fit_whitening`.
         resize (ResizeShortSide): As frames are resized.
 
     Returns:
@@ -207,7 +207,7 @@ def fit_whitening(
 
     Raises:
         BadSampleError, FileNotFoundError, ValueError: See
-            :meth:`ObjectFollower.fit_whitening`.
+            :meth:`VOSInferencer.fit_whitening`.
     """
     load = LoadVideoFrame()
 
@@ -221,7 +221,7 @@ def fit_whitening(
     return model.fit_whitening(batches())
 
 
-def follow_objects(
+def propagate_masks(
     video: str | os.PathLike,
     mask: str | os.PathLike,
     out_dir: str | os.PathLike,
@@ -246,23 +246,23 @@ def follow_objects(
         mask (str | PathLike): See :func:`open_masked_video`.
         out_dir (str | PathLike): Folder to write to; made if needed. Files
             that exist are replaced.
-        checkpoint (str | PathLike, optional): See :class:`ObjectFollower`.
+        checkpoint (str | PathLike, optional): See :class:`VOSInferencer`.
         config (str | PathLike | Config, optional): See
-            :class:`ObjectFollower`.
+            :class:`VOSInferencer`.
         opacity (float): Of the colours over the frames, 0 to 1.
         fps (float, optional): Frames in a second of the video that is
             written. Defaults to None: as the source has it, else 24.
         max_frames (int, optional): Stop after so many.
         show_progress (bool): Whether to draw a progress bar, and to say the
             time of a frame and of all before the third.
-        **options: See :class:`ObjectFollower`.
+        **options: See :class:`VOSInferencer`.
 
     Returns:
         list[Path]: The masks.
 
     Raises:
         BadSampleError, FileNotFoundError, ValueError: See
-            :func:`open_masked_video` and :class:`ObjectFollower`: nothing is
+            :func:`open_masked_video` and :class:`VOSInferencer`: nothing is
             written. If a later frame is damaged, the masks before it stay.
         OSError: If a file cannot be written.
     """
@@ -275,7 +275,7 @@ def follow_objects(
     entry = frames.get_data_info(0)
     if fps is None and 'video_frame' in entry:
         fps = index_video(entry['img_path']).fps
-    follower = ObjectFollower(checkpoint, config, **options)
+    follower = VOSInferencer(checkpoint, config, **options)
     count = min(len(frames), max_frames or len(frames))
     name = entry['sequence']
     masks, overlays = Path(out_dir, 'masks', name), Path(out_dir, 'overlays')

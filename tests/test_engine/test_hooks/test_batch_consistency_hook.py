@@ -12,7 +12,7 @@ import torch.distributed as dist
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 
-from mcjepa_mm.engine.hooks import AgreementHook
+from mcjepa_mm.engine.hooks import BatchConsistencyHook
 from mcjepa_mm.registry import MODELS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'toys'))
@@ -124,7 +124,7 @@ def train_share(rank, folder):
             model=dict(type='Means'),
             train_dataloader=dataloader(content, 2),
             custom_hooks=[
-                dict(type='AgreementHook'),
+                dict(type='BatchConsistencyHook'),
                 dict(type='MultiTaskHook', main_task='content', tasks=task),
             ],
         )
@@ -168,7 +168,7 @@ class Untouched:
 
 
 def test_one_process_does_nothing(tmp_path):
-    runner, hook = job(tmp_path), AgreementHook()
+    runner, hook = job(tmp_path), BatchConsistencyHook()
     hook.before_train(runner)
     hook.before_train_iter(runner, 0, Untouched())
 

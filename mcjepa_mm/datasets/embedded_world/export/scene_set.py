@@ -4,15 +4,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mcjepa_mm.datasets.embedded_pairs import split_number
-
-from ..scene import Scene
-from ..world import EmbeddedWorld
+from mcjepa_mm.datasets.embedded_world.scene import Scene
+from mcjepa_mm.datasets.embedded_world.world import EmbeddedWorld
 
 _KIND = 2  # keeps the scenes apart from those of the embedded data sets
 
 
 @dataclass(frozen=True)
-class Stage:
+class SceneSet:
     """The scenes that a layout writes.
 
     Attributes:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mcjepa_mm.whole_file import write_whole
+from .atomic_write import atomic_write
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
@@ -54,7 +54,7 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
             f'{path}: OpenCV cannot encode a picture of {image.shape}'
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content.tobytes())
+    atomic_write(path, content.tobytes())
 
 
 def write_label_map(
@@ -92,7 +92,7 @@ def write_label_map(
     content = io.BytesIO()
     image.save(content, 'PNG')
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content.getvalue())
+    atomic_write(path, content.getvalue())
 
 
 def pascal_palette() -> np.ndarray:

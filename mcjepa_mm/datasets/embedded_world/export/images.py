@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mcjepa_mm.image_file import (
+from mcjepa_mm.utils.image_file import (
     pascal_palette,
     write_image,
     write_label_map,

@@ -4,7 +4,7 @@ import re
 import pytest
 import torch
 
-from mcjepa_mm.checkpoint_file import (
+from mcjepa_mm.utils.checkpoint import (
     encode_checkpoint,
     read_checkpoint,
     write_new,

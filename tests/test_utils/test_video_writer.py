@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mcjepa_mm.video_writer import VideoWriter
+from mcjepa_mm.utils.video_writer import VideoWriter
 
 
 def picture(height, width):

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mcjepa_mm.compat import import_hook
+from mcjepa_mm.utils import import_hook
 
 
 @pytest.fixture
