@@ -28,9 +28,10 @@ class EmbeddedImages(Dataset):
         split (str): 'train', 'val' or 'test'; splits share no picture.
         seed (int): Seed of the world.
         size (tuple[int, int]): Height and width in pixels.
-        num_classes (int): How many of the world's 10 classes occur.
         cache (bool): Keep the pictures that were drawn, 3 * H * W bytes each,
             in each dataloader worker: later epochs cost no drawing.
+        **world: Further arguments of
+            :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
 
     Raises:
         ValueError: For an unknown split, or as EmbeddedWorld does.
@@ -44,15 +45,13 @@ class EmbeddedImages(Dataset):
         split: str = 'train',
         seed: int = 0,
         size: tuple[int, int] = (96, 96),
-        num_classes: int = 10,
         cache: bool = False,
+        **world,
     ) -> None:
         self.length = length
         self._drawn: dict[int, np.ndarray] | None = {} if cache else None
         self.world = EmbeddedWorld(
-            size,
-            seed=(seed, _KIND, split_number(split)),
-            num_classes=num_classes,
+            size, seed=(seed, _KIND, split_number(split)), **world
         )
         self.pipeline = Compose([TRANSFORMS.build(t) for t in pipeline])
         self.metainfo = dict(

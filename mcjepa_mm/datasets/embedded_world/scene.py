@@ -29,6 +29,8 @@ class Surface:
             radii; None for the background, which has no end.
         radius (float): Radius in pixels at scale 1.
         label (int): Class from 1; 0 for the background and for clutter.
+        camouflaged (bool): Whether its texture is a sample of the
+            background's, so that motion alone sets it apart.
     """
 
     motion: Motion
@@ -36,6 +38,7 @@ class Surface:
     outline: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     radius: float = 1.0
     label: int = 0
+    camouflaged: bool = False
 
     def locate(self, pixels: np.ndarray, t: float) -> np.ndarray:
         """Object coordinates (3, N) of ``pixels`` (3, N) at time ``t``."""

@@ -9,6 +9,7 @@ more coefficient, and all sinusoids together are one matrix product.
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 
 import numpy as np
 
@@ -196,11 +197,11 @@ class Texture:
         self._pattern = pattern
         self._wavelength = np.float32(max(wavelength, self.FINEST_PATTERN))
         self._radius = radius
-        weights = self.FIELDS * np.array([coarse] * 3 + [1, 1])[:, None]
-        octaves = np.maximum(
+        self._weights = self.FIELDS * np.array([coarse] * 3 + [1, 1])[:, None]
+        self._octaves = np.maximum(
             np.multiply(self.OCTAVES, unit), self.FINEST_NOISE
         )
-        self._noise = SpectralNoise(rng, octaves, self.COUNTS, weights)
+        self._noise = self._draw_noise(rng)
         first, second = colours
         self._middle = (first + second)[:, None] / 2
         tint = rng.normal(size=3)
@@ -210,6 +211,19 @@ class Texture:
         self._mixer = np.stack(
             [(second - first) / 2, np.ones(3), tint], -1
         ).astype(np.float32)
+
+    def _draw_noise(self, rng: np.random.Generator) -> SpectralNoise:
+        return SpectralNoise(rng, self._octaves, self.COUNTS, self._weights)
+
+    def resample(self, rng: np.random.Generator) -> 'Texture':
+        """Another sample of this texture: same colours, contrast, spectrum.
+
+        Args:
+            rng (np.random.Generator): Source of its noise.
+        """
+        other = copy(self)
+        other._noise = self._draw_noise(rng)
+        return other
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Colours at homogeneous ``points`` (3, N).

@@ -1,6 +1,7 @@
 """The embedded world: scenes drawn from a seed and an index."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,6 +48,17 @@ class EmbeddedWorld:
         max_displacement (float): Longest way of an object's centre between
             consecutive frames. Rotation and scaling come on top.
         max_background (float): The same for the background.
+        camouflage (float): Share of a scene's objects whose texture is a
+            sample of the background's: palette, contrast and spectrum tell
+            them apart in no frame, their motion does. Their class is their
+            outline's.
+        distractors (float): Share of a scene's objects, and of the other
+            things in a picture of one object, that have the outline of one
+            class and the pattern of another, and no class.
+        static (float): Share of scenes in which nothing moves.
+        scene_law (bool): Whether pictures of one object have the radius, the
+            angle and the number of objects of scenes, rather than one large
+            and upright object.
     """
 
     def __init__(
@@ -59,6 +71,10 @@ class EmbeddedWorld:
         radius: tuple[float, float] = (18.0, 36.0),
         max_displacement: float = 8.0,
         max_background: float = 5.0,
+        camouflage: float = 0.0,
+        distractors: float = 0.0,
+        static: float = 0.0,
+        scene_law: bool = False,
     ) -> None:
         if min(size) < 16:
             raise ValueError(
@@ -73,6 +89,15 @@ class EmbeddedWorld:
             raise ValueError(
                 f'num_objects must be (fewest, most), got {tuple(num_objects)}'
             )
+        for name, share in (
+            ('camouflage', camouflage),
+            ('distractors', distractors),
+            ('static', static),
+        ):
+            if not 0 <= share <= 1:
+                raise ValueError(f'{name} must be 0 to 1, got {share}')
+        if distractors and num_classes < 2:
+            raise ValueError('distractors join two classes, got num_classes=1')
         self.size = tuple(size)
         self.seed = (seed,) if isinstance(seed, int) else tuple(seed)
         self.num_classes = num_classes
@@ -80,6 +105,10 @@ class EmbeddedWorld:
         self.radius = tuple(radius)
         self.max_displacement = max_displacement
         self.max_background = max_background
+        self.camouflage = camouflage
+        self.distractors = distractors
+        self.static = static
+        self.scene_law = scene_law
         self.unit = min(size) / DESIGN_SIZE
 
     @property
@@ -92,10 +121,10 @@ class EmbeddedWorld:
         rng = np.random.default_rng((*self.seed, index))
         ground = self._draw_background(rng)
         count = rng.integers(self.num_objects[0], self.num_objects[1] + 1)
-        objects = [
-            self._draw_object(rng, ground.motion.velocity)
-            for _ in range(count)
-        ]
+        objects = [self._draw_object(rng, ground) for _ in range(count)]
+        if _chance(rng, self.static):
+            ground = _at_rest(ground)
+            objects = [_at_rest(surface) for surface in objects]
         return Scene(self.size, ground, objects)
 
     def object_image(self, index: int, label: int) -> Scene:
@@ -106,11 +135,16 @@ class EmbeddedWorld:
         apart would be an easier way to match views than the class. Their
         colours belong together by one hue, which is random.
 
+        With ``scene_law`` it is a scene at rest, whose front-most object has
+        this class and lies near the middle. The others are distractors.
+
         Args:
             index (int): Number of the scene.
             label (int): Class from 0.
         """
         rng = np.random.default_rng((*self.seed, index))
+        if self.scene_law:
+            return self._draw_still(rng, label)
         palette = Palette(rng)
         middle = np.array(self.size[::-1]) / 2
         texture = Texture(
@@ -132,6 +166,21 @@ class EmbeddedWorld:
             objects.append(self._clutter(rng, palette))
         return Scene(self.size, ground, objects)
 
+    def _draw_still(self, rng: np.random.Generator, label: int) -> Scene:
+        ground = _at_rest(self._draw_background(rng))
+        count = rng.integers(self.num_objects[0], self.num_objects[1] + 1)
+        radius = rng.uniform(*self.radius)
+        motion = Motion(
+            tuple(np.array(self.size[::-1]) * rng.uniform(0.36, 0.64, 2)),
+            angle=rng.uniform(0, 2 * np.pi),
+        )
+        colours = two_colors(rng, contrast=1.0, chroma=(15.0, 60.0))
+        objects = [self._surface(rng, radius, label, motion, colours)]
+        for _ in range(count - 1):
+            drawn = self._draw_object(rng, ground, distractor=True)
+            objects.append(_at_rest(drawn))
+        return Scene(self.size, ground, objects)
+
     def _draw_background(self, rng: np.random.Generator) -> Surface:
         height, width = self.size
         motion = Motion(
@@ -144,12 +193,15 @@ class EmbeddedWorld:
         return Surface(motion, Texture(rng, colours, unit=self.unit))
 
     def _draw_object(
-        self, rng: np.random.Generator, carried: tuple[float, float]
+        self,
+        rng: np.random.Generator,
+        ground: Surface,
+        distractor: bool = False,
     ) -> Surface:
-        """An object that the camera's motion ``carried`` moves as well."""
+        """An object that the camera's motion, the ground's, moves as well."""
         height, width = self.size
         own = self._velocity(rng, self.max_displacement)
-        velocity = np.add(own, carried)
+        velocity = np.add(own, ground.motion.velocity)
         limit = self.max_displacement * self.unit
         velocity *= min(1.0, limit / max(np.hypot(*velocity), 1e-9))
         motion = Motion(
@@ -163,7 +215,17 @@ class EmbeddedWorld:
         radius = rng.uniform(*self.radius)
         label = int(rng.integers(self.num_classes))
         colours = two_colors(rng, contrast=1.0, chroma=(15.0, 60.0))
-        return self._surface(rng, radius, label, motion, colours)
+        surface = self._surface(rng, radius, label, motion, colours)
+        if distractor or _chance(rng, self.distractors):
+            other = (label + rng.integers(1, len(CLASSES))) % len(CLASSES)
+            surface = replace(surface, outline=CLASSES[other][1], label=0)
+        if _chance(rng, self.camouflage):
+            return replace(
+                surface,
+                texture=ground.texture.resample(rng),
+                camouflaged=True,
+            )
+        return surface
 
     def _surface(
         self,
@@ -205,3 +267,19 @@ class EmbeddedWorld:
         speed = self.unit * rng.uniform(0, limit)
         turn = rng.uniform(0, 2 * np.pi)
         return (speed * np.cos(turn), speed * np.sin(turn))
+
+
+def _chance(rng: np.random.Generator, share: float) -> bool:
+    """Draw, but nothing for a share of 0: worlds without it stay as they are.
+
+    Args:
+        rng (np.random.Generator): Source of the draw.
+        share (float): How often it is True.
+    """
+    return share > 0 and rng.uniform() < share
+
+
+def _at_rest(surface: Surface) -> Surface:
+    """The surface as it is at t = 0, at all times."""
+    motion = Motion(surface.motion.centre, angle=surface.motion.angle)
+    return replace(surface, motion=motion)

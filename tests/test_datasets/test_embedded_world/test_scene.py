@@ -70,6 +70,19 @@ def test_warped_frame_equals_the_other_where_both_see_the_surface(size, times):
     assert np.abs(scene.frame(t2) - scene.frame(t).astype(float)).mean() > 10
 
 
+def test_a_camouflaged_scene_is_as_exact():
+    world = EmbeddedWorld(
+        seed=7, camouflage=1.0, max_displacement=20, max_background=12
+    )
+    for index in range(4):
+        scene = world.scene(index)
+        assert all(surface.camouflaged for surface in scene.objects)
+        x, y = positions(scene.flow(0, 1))
+        warped = bilinear(scene.frame(1).astype(float), x, y)
+        error = np.abs(warped - scene.frame(0)).mean(-1)
+        assert error[~scene.occlusion(0, 1)].mean() < 2.5
+
+
 def test_forward_and_backward_flow_cancel_where_visible():
     world = EmbeddedWorld(seed=3)
     for index in range(4):

@@ -88,12 +88,80 @@ def test_every_class_occurs_and_colour_does_not_tell_it():
     assert accuracy < 0.25
 
 
+def test_camouflage_is_of_the_grounds_colours_and_contrast():
+    """Mean and deviation over many objects, inside and outside of them."""
+    world = EmbeddedWorld(seed=3, camouflage=1.0)
+    inside, outside = [], []
+    for index in range(40):
+        scene = world.scene(index)
+        frame, mask = scene.frame(0) / 255, scene.instance_mask(0) > 0
+        if not 0.1 < mask.mean() < 0.9:
+            continue
+        for side, pixels in ((inside, frame[mask]), (outside, frame[~mask])):
+            side.append([*pixels.mean(0), *pixels.std(0)])
+    difference = np.array(inside) - np.array(outside)
+    error = difference.std(0) / len(difference) ** 0.5
+    assert (np.abs(difference.mean(0)) < 3 * error + 0.005).all()
+    # a window of noise is never as it is on average: compare with easy objects
+    easy = EmbeddedWorld(seed=3).scene(0)
+    mask = easy.instance_mask(0) > 0
+    frame = easy.frame(0) / 255
+    apart = np.abs(frame[mask].mean(0) - frame[~mask].mean(0)).max()
+    assert apart > np.abs(difference).mean()
+
+
+def test_distractors_have_a_pattern_and_an_outline_of_two_classes():
+    world = EmbeddedWorld(seed=1, distractors=1.0)
+    outlines = {outline: pattern for _, outline, pattern in CLASSES}
+    for index in range(10):
+        for surface in world.scene(index).objects:
+            assert surface.label == 0
+            assert surface.texture._pattern is not outlines[surface.outline]
+
+
+def test_static_scenes_do_not_move():
+    scene = EmbeddedWorld((64, 64), seed=1, static=1.0).scene(0)
+    assert np.abs(scene.flow(0, 3)).max() < 1e-9
+    assert not scene.occlusion(0, 3).any()
+    np.testing.assert_array_equal(scene.frame(0), scene.frame(3))
+    world = EmbeddedWorld((16, 16), seed=2, static=0.3)
+    shares = [
+        np.abs(world.scene(i).flow(0, 1)).max() < 1e-9 for i in range(100)
+    ]
+    assert 0.15 < np.mean(shares) < 0.45
+
+
+def test_pictures_by_the_law_of_scenes():
+    world = EmbeddedWorld(seed=5, scene_law=True, camouflage=0.5)
+    angles = []
+    for index in range(40):
+        scene = world.object_image(index, label=3)
+        first, *others = scene.objects
+        assert first.label == 4 and not first.camouflaged
+        assert 18 <= first.radius <= 36
+        assert not any(surface.label for surface in others)
+        angles.append(first.motion.angle)
+    assert max(angles) > np.pi > min(angles)
+
+
+def test_a_world_without_these_options_is_as_it_was():
+    """The numbers are of the version before they came."""
+    world = EmbeddedWorld((64, 64), seed=4)
+    scene, still = world.scene(2), world.object_image(3, 1)
+    values = [*scene.objects[0].motion.centre, *still.objects[0].motion.centre]
+    before = [52.251704525516985, 12.924347706860704]
+    before += [23.737689583195234, 35.62817504190548]
+    np.testing.assert_allclose(values, before, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     'kwargs, message',
     [
         (dict(size=(8, 128)), r'at least 16 x 16 pixels, got size=\(8, 128\)'),
         (dict(num_classes=11), 'num_classes must be 1 to 10, got 11'),
         (dict(num_objects=(5, 2)), r'\(fewest, most\), got \(5, 2\)'),
+        (dict(camouflage=1.5), 'camouflage.* 1.5'),
+        (dict(distractors=0.5, num_classes=1), 'num_classes=1'),
     ],
 )
 def test_wrong_arguments_are_named(kwargs, message):
