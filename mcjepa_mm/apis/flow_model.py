@@ -9,6 +9,7 @@ from mmengine.device import get_device
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 
+from mcjepa_mm.engine.inherited_scope import read_config
 from mcjepa_mm.registry import MODELS
 
 from .model_files import fill_model, find_config
@@ -45,7 +46,7 @@ def get_flow_model(
     """
     if not isinstance(model, torch.nn.Module):
         if not isinstance(model, Config):
-            model = Config.fromfile(find_config(model))
+            model = read_config(find_config(model))
         if pretrained is None:
             warnings.warn(
                 'No checkpoint is given: the weights are random, and so is '

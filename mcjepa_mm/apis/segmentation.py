@@ -15,7 +15,7 @@ from mmengine.registry import DefaultScope
 from rich.progress import track
 
 from mcjepa_mm.datasets.transforms.image_loading import read_image
-from mcjepa_mm.engine.inherited_scope import drop_inherited_scope
+from mcjepa_mm.engine.inherited_scope import read_config
 from mcjepa_mm.registry import DATASETS, MODELS
 from mcjepa_mm.utils.image_file import write_image, write_label_map
 from mcjepa_mm.visualization.segmentation_overlay import draw_segmentation
@@ -63,8 +63,7 @@ class Segmentor:
         device: str | torch.device | None = None,
     ) -> None:
         if not isinstance(config, Config):
-            config = Config.fromfile(find_config(config))
-            drop_inherited_scope(config)
+            config = read_config(find_config(config))
         self._scope = config.get('default_scope') or 'mmseg'
         dataset = _test_dataset(config)
         with DefaultScope.overwrite_default_scope(self._scope):

@@ -25,6 +25,7 @@ from mcjepa_mm.datasets.transforms.video_frames import (
 )
 from mcjepa_mm.datasets.video_decoding import index_video
 from mcjepa_mm.datasets.video_segmentation import MaskedVideos
+from mcjepa_mm.engine.inherited_scope import read_config
 from mcjepa_mm.models.propagation import (
     LabelPropagation,
     Whitening,
@@ -109,7 +110,7 @@ class VOSInferencer:
         device: str | torch.device | None = None,
     ) -> None:
         if config is not None and not isinstance(config, Config):
-            config = Config.fromfile(find_config(config))
+            config = read_config(find_config(config))
         resize = _resize_of(config)
         if short_side is not None:
             resize['short_side'] = short_side

@@ -1,5 +1,6 @@
 """Configs for models of other projects that inherit one of this package."""
 
+import os
 from typing import Any
 
 from mmengine.config import Config
@@ -7,8 +8,8 @@ from mmengine.config import Config
 _OWN = 'mcjepa_mm'
 
 
-def drop_inherited_scope(cfg: Config) -> None:
-    """Let inherited parts mean what they mean in their own file, in place.
+def read_config(path: str | os.PathLike) -> Config:
+    """Read a config; inherited parts mean what they mean in their own file.
 
     ``_base_ = 'mcjepa_mm::...'`` has mmengine write this package's scope
     into each part, and then look only here for ``EncoderDecoder``. The configs
@@ -16,10 +17,12 @@ def drop_inherited_scope(cfg: Config) -> None:
     package by its prefix.
 
     Args:
-        cfg (Config): A config as it was read from a file.
+        path (str | PathLike): The file.
     """
+    cfg = Config.fromfile(path)
     if cfg.get('default_scope') not in (None, _OWN):
         _drop(cfg._cfg_dict)
+    return cfg
 
 
 def _drop(part: Any) -> None:

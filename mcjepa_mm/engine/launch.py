@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from .cores import share_cores
 from .hooks.end_workers_hook import EndWorkersHook
-from .inherited_scope import drop_inherited_scope
+from .inherited_scope import read_config
 from .process_group import join_processes
 from .resume import ResumeHook
 from .short_log_runner import ShortLogRunner
@@ -56,8 +56,7 @@ def load_config(
     Raises:
         ValueError: If an option sets what no runner reads.
     """
-    cfg = Config.fromfile(path)
-    drop_inherited_scope(cfg)
+    cfg = read_config(path)
     if cfg_options:
         options = _parse_options(cfg_options)
         _refuse_without_effect(cfg, options)

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mcjepa_mm.apis.model_files import find_config
+from mcjepa_mm.engine.inherited_scope import read_config
 
 from .errors import SwapError, reason
 
@@ -69,7 +70,7 @@ def read_base_config(name: str | os.PathLike) -> BaseConfig:
         path = _file_or_own(name)
     path = path.absolute()
     try:
-        content = Config.fromfile(path)
+        content = read_config(path)
     # a config is code: whatever it raises is the reason to tell
     except Exception as error:
         raise SwapError(

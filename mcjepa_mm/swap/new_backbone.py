@@ -64,7 +64,7 @@ class NewBackbone:
                 reads images of another number of channels.
         """
         own = self.settings.get('in_channels', 3)
-        given = old.get('in_channels', own)
+        given = old.get('in_channels', 3)
         if given != own:
             raise SwapError(
                 f'{old.get("type")} reads images of {given} channels '

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 
 from .config_text import difference, plain
+from .errors import SwapError
 from .swapped import Swapped
 
 # mmflow draws noise in, and clamps to, the range of normalised images.
@@ -26,6 +27,9 @@ def swapped_settings(
     Args:
         old (Config): The base.
         swapped (Swapped): Its model after the swap.
+
+    Raises:
+        SwapError: If images are normalised that are not of three channels.
     """
     notes = list(swapped.notes)
     settings: dict[str, Any] = dict(
@@ -82,6 +86,13 @@ def _normalisation(old: Config) -> tuple[dict[str, Any], list[str]]:
     given = old.model.get('data_preprocessor') or old.get(
         'data_preprocessor', {}
     )
+    channels = len(given.get('mean') or MEAN)
+    if channels not in (1, len(MEAN)):
+        raise SwapError(
+            f'the data_preprocessor normalises images of {channels} channels '
+            f'(mean={plain(given["mean"])}), and the encoder reads '
+            f'{len(MEAN)}; take a config of {len(MEAN)} channels'
+        )
     changed = {
         key: value
         for key, value in _wanted(given).items()

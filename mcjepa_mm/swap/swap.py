@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from mmengine.config import Config
 from torch import nn
 
+from mcjepa_mm.engine.inherited_scope import read_config
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 
 from .base_config import read_base_config
@@ -143,7 +143,7 @@ def swap_backbone(
             changes['optim_wrapper'] = change
         notes += words
         trial.write_text(write_config(reference, changes, notes))
-        Config.fromfile(trial)
+        read_config(trial)
         os.replace(trial, out)
     finally:
         trial.unlink(missing_ok=True)
@@ -172,7 +172,7 @@ def _build(path: Path, scope: str) -> nn.Module:
     logging.disable(logging.INFO)
     try:
         with redirect_stdout(StringIO()):
-            model = build(Config.fromfile(path).model, scope)
+            model = build(read_config(path).model, scope)
             for module in model.modules():
                 if isinstance(module, MCJEPAConvNeXt):
                     module.init_weights()

@@ -10,9 +10,12 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.structures import SegDataSample
 
+from mcjepa_mm.engine.inherited_scope import read_config
+from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.registry import MODELS
 from mcjepa_mm.swap import SwapError, swap_backbone
 
+ARCH = dict(depths=(1, 1, 1, 1), channels=(8, 16, 24, 32))
 PSPNET = 'mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py'
 UPERNET = 'mmseg::convnext/convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512'
 
@@ -44,16 +47,37 @@ def test_a_config_of_this_package_by_its_name(checkpoint, tmp_path):
         swap_backbone('fcn_r19', checkpoint=checkpoint, out=f'{out}.py')
 
 
-def test_four_channels_are_refused(checkpoint, tmp_path):
-    base = tmp_path / 'base.py'
-    base.write_text(
-        f"_base_ = '{PSPNET}'\n"
-        'model = dict(pretrained=None, backbone=dict(in_channels=4))\n'
-    )
+def test_a_config_that_inherits_one_of_this_package(checkpoint, tmp_path):
+    """Its parts are mmseg's, though mmengine marks them as this package's."""
+    name = 'segmentation/fcn_r18_1xb8-300_camvid-192x256.py'
+    base = write(tmp_path, f"_base_ = 'mcjepa_mm::{name}'\n")
+    models = []
+    for config in (base, name.rpartition('/')[2]):
+        out = tmp_path / f'swapped{len(models)}.py'
+        swap_backbone(config, checkpoint=checkpoint, out=out)
+        models.append(read_config(out).model.to_dict())
+    assert models[0] == models[1]
+
+
+@pytest.mark.parametrize(
+    'change',
+    ['backbone=dict(in_channels=4)', 'data_preprocessor=dict(mean=[1.0] * 4)'],
+)
+def test_four_channels_are_refused(change, checkpoint, tmp_path):
+    base = write(tmp_path, f"_base_ = '{PSPNET}'\nmodel = dict({change})\n")
     out = tmp_path / 'swapped.py'
     with pytest.raises(SwapError, match='4 channels .* encoder reads 3'):
         swap_backbone(base, checkpoint=checkpoint, out=out)
     assert not out.exists()
+
+
+def test_an_encoder_of_four_channels_is_refused(tmp_path):
+    state = MCJEPAConvNeXt(ARCH, in_channels=4).state_dict()
+    torch.save(state, tmp_path / 'four.pth')
+    with pytest.raises(SwapError, match='3 channels .* encoder reads 4'):
+        swap_backbone(
+            PSPNET, checkpoint=tmp_path / 'four.pth', out=tmp_path / 'x.py'
+        )
 
 
 def test_dilated_resnet(checkpoint, tmp_path):
