@@ -75,6 +75,20 @@ def set_job_length(
     _scale_all(cfg, by_epoch, by_iter, in_epochs, epoch_length)
 
 
+def keep_warm_up(cfg: Config) -> None:
+    """Let one-cycles rise in a single step, in place.
+
+    mmengine divides by the length of that rise, 0.
+
+    Args:
+        cfg (Config): With or without ``param_scheduler``.
+    """
+    for schedule in _list(cfg.get('param_scheduler')):
+        share = schedule.get('pct_start', 0.3)  # mmengine's
+        if share * (schedule.get('total_steps') or 0) == 1:
+            schedule['pct_start'] = share * (1 + 1e-6)
+
+
 def _scale(old: int, new: int) -> Scale:
     # multiplied first: what was all of the job is all of it again
     return lambda number: number * new / old
@@ -145,10 +159,6 @@ def _scale_schedule(
             schedule[key] = [_whole(scale(x)) for x in value]
         elif value is not None:
             schedule[key] = _whole(scale(value))
-    if schedule.get('total_steps') and str(schedule.type).startswith(
-        'OneCycle'
-    ):
-        _keep_warm_up(schedule)
     for key in _TIMES:
         if schedule.get(key) is not None:
             schedule[key] = scale(schedule[key])
@@ -171,13 +181,6 @@ def _scale_schedule(
         least = schedule.get('begin', 0) + shortest
         if schedule['end'] < least:
             schedule['end'] = type(schedule['end'])(least)
-
-
-def _keep_warm_up(schedule: dict) -> None:
-    """A rise of a single step, which mmengine divides by its length, 0."""
-    share = schedule.get('pct_start', 0.3)  # mmengine's
-    if share * schedule['total_steps'] == 1:
-        schedule['pct_start'] = share * (1 + 1e-6)
 
 
 def _scale_ramp(hook: dict, scale: Scale) -> None:

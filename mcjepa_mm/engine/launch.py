@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from .cores import share_cores
 from .hooks.end_workers_hook import EndWorkersHook
 from .inherited_scope import read_config
+from .job_length import keep_warm_up
 from .process_group import join_processes
 from .resume import ResumeHook
 from .short_log_runner import ShortLogRunner
@@ -92,6 +93,7 @@ def build_runner(cfg: Config) -> Runner:
     """
     join_processes(cfg)
     _let_workers_be_none(list(cfg.values()))
+    keep_warm_up(cfg)
     if get_device() == 'cpu':
         share_cores(cfg)
     resume, path = cfg.get('resume'), cfg.get('load_from')

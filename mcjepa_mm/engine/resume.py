@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mcjepa_mm.engine.config_schedule import ConfigSchedule
 from mcjepa_mm.engine.unwrapped import unwrapped
@@ -56,11 +56,22 @@ class ResumeHook(Hook):
         self._schedule = ConfigSchedule(runner)
 
     def before_train(self, runner: Runner) -> None:
-        """Follow the config's schedule, also if the checkpoint's was other."""
+        """Follow the config's schedule, and say if nothing is left to do."""
         if runner.iter:
             change = self._schedule.go_on(runner)
             if change:
                 runner.logger.warning(change)
+        loop = runner.train_loop
+        if isinstance(loop, EpochBasedTrainLoop):
+            what, done, wanted = 'epochs', loop.epoch, loop.max_epochs
+        else:
+            what, done, wanted = 'iters', loop.iter, loop.max_iters
+        if done >= wanted:
+            runner.logger.warning(
+                f'The training is finished: {runner._load_from} is after '
+                f'{done} {what} of {wanted}. To prolong it, give --{what} a '
+                'larger number.'
+            )
 
 
 def choose_checkpoint(

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
-from mcjepa_mm.engine.job_length import set_job_length
+from mcjepa_mm.engine.job_length import keep_warm_up, set_job_length
 from mcjepa_mm.engine.launch import build_runner, load_config
 
 REPO = Path(__file__).resolve().parents[2]
@@ -47,7 +47,8 @@ def test_the_default_job_in_four_steps():
 def test_a_one_cycle_that_rises_for_a_single_step():
     """A tenth of 10 steps; mmengine alone divides 0 by 0."""
     cfg = config('mcjepa_convnext.py')
-    set_job_length(cfg, epochs=1, epoch_length=10)
+    cfg.param_scheduler.total_steps = 10
+    keep_warm_up(cfg)
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
     schedule = PARAM_SCHEDULERS.build(

@@ -1,9 +1,11 @@
 """A run that is resumed with another schedule follows that one."""
 
+import re
 import warnings
+from math import cos, pi
 
 import pytest
-from toy_job import job, log
+from toy_job import At, job, log
 
 ONE_CYCLE = dict(type='OneCycleLR', eta_max=0.1, total_steps=8, by_epoch=False)
 WARM_UP = dict(type='LinearLR', start_factor=0.1, end=3, by_epoch=False)
@@ -54,6 +56,19 @@ def test_the_longer_schedule_goes_on(tmp_path, short, long, change):
     assert change in said
 
 
+def test_a_one_cycle_may_rise_in_one_step(tmp_path):
+    """mmengine divides by the length of that rise, 0."""
+    schedule = dict(ONE_CYCLE, total_steps=10, pct_start=0.1)
+    runner = job(tmp_path, param_scheduler=[schedule])
+    rates = []
+    runner.register_hook(
+        At(1, lambda r: rates.append(r.optim_wrapper.param_groups[0]['lr']))
+    )
+    runner.train()
+    # a cosine from 0.1 at step 0 to about 0 at step 9
+    assert rates == pytest.approx([0.05 * (1 + cos(pi / 9))], rel=1e-3)
+
+
 def test_another_learning_rate(tmp_path):
     """The one of the config counts, and the schedule is of it."""
 
@@ -67,6 +82,17 @@ def test_another_learning_rate(tmp_path):
     group = rates(tmp_path, 3, long, resume=True, **settings(0.01))
     assert group['lr'] == pytest.approx(0.01)
     assert 'base_values 0.1 -> 0.01' in log(tmp_path)
+
+
+def test_a_finished_training_says_so(tmp_path):
+    checkpoint = dict(by_epoch=True, interval=2)
+    job(tmp_path, checkpoint=checkpoint).train()
+    before = (tmp_path / 'losses.jsonl').read_text()
+    assert 'is finished' not in log(tmp_path)
+    job(tmp_path, checkpoint=checkpoint, resume=True).train()
+    assert (tmp_path / 'losses.jsonl').read_text() == before
+    (line,) = re.findall('.*is finished.*', log(tmp_path))
+    assert f'{tmp_path}/epoch_2.pth' in line and '--epochs' in line
 
 
 @pytest.mark.parametrize(
