@@ -124,16 +124,15 @@ def open_video(path: str, threads: int = 1) -> InputContainer:
             path,
         ) from error
     kind = container.format.name
-    stream = container.streams.best('video') or next(
-        iter(container.streams.video), None
-    )
-    if kind in _NO_VIDEOS or kind.endswith('_pipe') or stream is None:
+    has_video = len(container.streams.video) > 0
+    if kind in _NO_VIDEOS or kind.endswith('_pipe') or not has_video:
         container.close()
         raise BadSampleError(
             f'{name} cannot be opened as a video: it is a picture, or holds '
             f'no video (its format is {kind})',
             path,
         )
+    stream = video_stream(container)
     if stream.codec_context is None:
         container.close()
         raise NoDecoderError(
@@ -151,8 +150,19 @@ def open_video(path: str, threads: int = 1) -> InputContainer:
 
 
 def video_stream(container: InputContainer) -> av.VideoStream:
-    """The stream that is decoded: the first, or what is marked as main."""
-    return container.streams.best('video') or container.streams.video[0]
+    """The stream that is decoded: the first of those that are marked as main.
+
+    FFmpeg's own choice is the one of the most bits.
+    """
+
+    def rank(stream: av.VideoStream) -> tuple[bool, bool]:
+        marks = stream.disposition
+        return (
+            not marks & Disposition.attached_pic,
+            Disposition.default in marks,
+        )
+
+    return max(container.streams.video, key=rank)
 
 
 def decode(

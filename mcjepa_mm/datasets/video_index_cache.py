@@ -18,7 +18,7 @@ from typing import Any
 from av import library_versions
 from mmengine.logging import print_log
 
-_FORMAT = 2
+_FORMAT = 3
 _DIGEST = hashlib.sha256().digest_size
 
 

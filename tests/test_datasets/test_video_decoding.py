@@ -6,6 +6,7 @@ import shutil
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from mcjepa_mm.datasets import BadSampleError, FramePairs
 from mcjepa_mm.datasets.video_decoding import (
@@ -113,6 +114,33 @@ def test_longer_sound_adds_no_frames(tmp_path, encode, number, name):
     path = encode(tmp_path / name, 'libx264', X264, seconds_of_sound=3)
     assert check(path, range(FRAMES), number).fps == 25
     assert len(FramePairs(str(tmp_path))) == FRAMES - 1
+
+
+@pytest.mark.parametrize(
+    'name, main, taken',
+    [('a.ts', (), 0), ('a.mkv', (1,), 1), ('a.mp4', (0, 1), 0)],
+)
+def test_of_two_videos_the_first_or_main_one(
+    tmp_path, picture, number, name, main, taken
+):
+    """FFmpeg would take the second of the MP4, which has more bits."""
+    path = tmp_path / name
+    with av.open(str(path), 'w') as out:
+        streams = [
+            out.add_stream('mpeg4', 25, dict(qmin=q, qmax=q)) for q in '21'
+        ]
+        for index, stream in enumerate(streams):
+            stream.width, stream.height = 96, 72
+            if index in main:
+                stream.disposition = Disposition.default
+        for index, stream in enumerate(streams):
+            for time in range(12):
+                image = picture(12 * index + time)
+                frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+                frame.pts = time
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    check(path, range(12 * taken, 12 * taken + 12), number)
 
 
 @pytest.mark.parametrize('name', ['a.mkv', 'a.mp4', 'a.ts'])
