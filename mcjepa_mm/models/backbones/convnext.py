@@ -181,6 +181,11 @@ class MCJEPAConvNeXt(BaseModule):
         self.register_load_state_dict_pre_hook(_fit_state_dict)
         self._freeze()
 
+    def init_weights(self) -> None:
+        """Fill it as ``init_cfg`` says; a checkpoint must fill all of it."""
+        with self.register_load_state_dict_pre_hook(_refuse_part):
+            super().init_weights()
+
     def level(self, index: int) -> tuple[nn.Module, ...]:
         """The modules, in order, that lead from level index - 1 to index."""
         if index < 2:
@@ -332,6 +337,31 @@ def _fit_state_dict(
             f'like {", ".join(has)}. Name the right `prefix` in '
             "init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...), "
             'or give a checkpoint of the same arch.'
+            + _say_settings(state_dict, prefix)
+        )
+
+
+def _refuse_part(
+    module: MCJEPAConvNeXt, state_dict: dict, prefix: str, *_
+) -> None:
+    """Refuse a checkpoint of which the encoder would stay random in part.
+
+    But for a published ConvNeXt's: it has no such stem.
+    """
+    own = module.state_dict()
+    stem = ('stem.', 'downsample_layers.0.')
+    if not any(key.startswith(prefix + stem[0]) for key in state_dict):
+        own = {k: v for k, v in own.items() if not k.startswith(stem)}
+    unfit = [
+        f'{prefix + key!r} {_shape(value)}'
+        for key, value in own.items()
+        if _shape(state_dict.get(prefix + key, None)) != value.shape
+    ]
+    if unfit:
+        raise ValueError(
+            'The checkpoint of init_cfg does not fill MCJEPAConvNeXt: '
+            f'{len(unfit)} of {len(own)} tensors are missing there or of '
+            f'another shape, such as {", ".join(unfit[:3])}.'
             + _say_settings(state_dict, prefix)
         )
 

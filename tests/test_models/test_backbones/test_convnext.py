@@ -148,6 +148,25 @@ def test_checkpoint_without_a_matching_key_is_refused(tmp_path):
         model.init_weights()
 
 
+@pytest.mark.parametrize(
+    'key, value',
+    [('stages.3.0.gamma', None), ('stem.0.0.weight', torch.zeros(4, 4, 3, 3))],
+)
+def test_a_checkpoint_that_fits_in_part_fills_nothing(tmp_path, key, value):
+    """mmengine warns, and goes on with what is random."""
+    weights = MCJEPAConvNeXt(SMALL).state_dict()
+    weights[key] = value
+    path = str(tmp_path / 'part.pth')
+    torch.save({k: v for k, v in weights.items() if v is not None}, path)
+    model = MCJEPAConvNeXt(
+        SMALL, init_cfg=dict(type='Pretrained', checkpoint=path)
+    )
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(ValueError, match=f"1 of .*'{key}'"):
+        model.init_weights()
+    torch.testing.assert_close(dict(model.state_dict()), before)
+
+
 def test_checkpoint_of_another_arch_is_refused():
     wide = dict(SMALL, channels=(40, 48, 56, 64))
     with pytest.raises(ValueError, match='same arch'):
