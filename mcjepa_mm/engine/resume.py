@@ -13,6 +13,7 @@ from mcjepa_mm.engine.config_schedule import ConfigSchedule
 from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.utils.safe_load import explain_load_error
 
+_DOS_FOLDER = 0x10
 _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 
 
@@ -137,6 +138,12 @@ def examine(
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
+            # torch reads none of it, and leaves what the memory held
+            folders = [
+                x.filename
+                for x in archive.infolist()
+                if x.external_attr & _DOS_FOLDER
+            ]
         # mapped into memory, so that nothing but its structure is read
         content = torch.load(
             path, map_location='cpu', weights_only=True, mmap=True
@@ -146,6 +153,8 @@ def examine(
         return explain_load_error(path, error), 0
     if damaged:
         return f'{path} is damaged: {damaged} has not its checksum', 0
+    if folders:
+        return f'{path} is damaged: {folders[0]} is marked as a folder', 0
     misfit = _find_misfit(path, content, wanted)
     return misfit, 0 if misfit else content['meta'].get('iter', 0)
 

@@ -68,6 +68,14 @@ def flipped_weight(path):
     return flip(data, data.index(stored) + len(stored) // 2)
 
 
+def marked_as_folder(path):
+    """A bit of a tensor's attributes in the list at the end of the file."""
+    with zipfile.ZipFile(path) as archive:
+        names = [x for x in archive.namelist() if x.endswith('/data/0')]
+    data = path.read_bytes()
+    return flip(data, data.rindex(names[0].encode()) - 8)
+
+
 def without(content, *keys):
     return {k: v for k, v in content.items() if k not in keys}
 
@@ -93,6 +101,7 @@ FAULTS = {
     'all but a byte': (lambda p, c: p.read_bytes()[:-1], UNREADABLE),
     'zeroed': (lambda p, c: bytes(p.stat().st_size), UNREADABLE),
     'flipped': (lambda p, c: flipped_weight(p), CHECKSUM),
+    'marked': (lambda p, c: marked_as_folder(p), 'is marked as a folder'),
     'text': (lambda p, c: b'no checkpoint\n', UNREADABLE),
     'list': (lambda p, c: [1, 2], FOREIGN),
     'published': (
