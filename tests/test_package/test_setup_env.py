@@ -6,6 +6,10 @@ import venv
 
 import pytest
 
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason='the pinned versions need Python 3.11'
+)
+
 # A Python that notes what pip is asked for, and else is the environment's.
 PYTHON = """#!/usr/bin/env bash
 if [[ $1 == -m && $2 == pip ]]; then
