@@ -5,7 +5,6 @@ _base_ = './mcjepa_convnext-tiny_8xb48-coslr-100e_in1k-frames.py'
 
 # Six levels, strides 2 to 64, as ConvNeXt-T's here: the coefficients of L_vc
 # stay.
-channels = (16, 32, 64, 96, 128, 196)
 model = dict(
     backbone=dict(
         _delete_=True,
@@ -21,7 +20,7 @@ model = dict(
                 'level5',
                 'level6',
             ],
-            out_channels=channels,
+            out_channels=(16, 32, 64, 96, 128, 196),
             # mmflow's PWC-Net gives it to all of its parts.
             init_cfg=dict(
                 type='Kaiming',
@@ -31,9 +30,5 @@ model = dict(
                 bias=0,
             ),
         ),
-    ),
-    heads=dict(
-        content=dict(in_channels=196),
-        motion=dict(decoder=dict(in_channels=channels)),
     ),
 )

@@ -2,7 +2,8 @@
 # ConvNeXt-T on VOC (p). Not run here: it needs the data and the GPUs.
 _base_ = './mcjepa_convnext-tiny_8xb48-coslr-100e_in1k-frames.py'
 
-# Four levels, strides 4 to 32, where ConvNeXt-T has six, 2 to 64.
+# Four levels, strides 4 to 32, where ConvNeXt-T has six, 2 to 64. mmpretrain's
+# backbones do not tell their channels and strides.
 model = dict(
     backbone=dict(
         _delete_=True,

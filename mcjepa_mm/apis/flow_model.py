@@ -92,14 +92,15 @@ def _estimator_config(model: dict) -> dict:
             f'the pretraining has no task {_TASK!r}, so that it has learnt '
             f'no flow; its tasks are {list(model["heads"])}'
         )
+    norm = model['data_preprocessor']['tasks'][_TASK]
     return dict(
         type='mcjepa_mm.MCJEPAFlow',
         backbone=model['backbone'],
         head=head,
         data_preprocessor=dict(
             type='mmflow.FlowDataPreprocessor',
-            mean=head['mean'],
-            std=head['std'],
+            mean=norm['mean'],
+            std=norm['std'],
             bgr_to_rgb=True,
         ),
     )

@@ -18,7 +18,6 @@ model = dict(
         motion=flow.head,
         content=dict(
             type='VICRegHead',
-            in_channels=32,
             expander_channels=(8, 8),
             vicreg=dict(type='VICRegLoss'),
         ),
@@ -28,8 +27,8 @@ model = dict(
         tasks=dict(
             motion=dict(
                 type='ViewsDataPreprocessor',
-                mean=flow.head.mean,
-                std=flow.head.std,
+                mean=flow.data_preprocessor.mean,
+                std=flow.data_preprocessor.std,
             )
         ),
     ),

@@ -52,7 +52,6 @@ def small(name, data, tmp_path) -> Config:
     text = text.replace("'work_dirs/", f"'{tmp_path}/")
     cfg = Config.fromstring(text, '.py')
     cfg.model.backbone.arch = SMALL
-    cfg.model.head.decoder.in_channels = (4, 4, 8, 16, 24, 32)
     cfg.model.head.decoder.hidden = (8, 6)
     cfg.vis_backends = cfg.visualizer.vis_backends = []
     cfg.experiment_name = f'{name}-{tmp_path.name}'

@@ -39,14 +39,9 @@ model = dict(
     # Dropped units show whether the random states of the steps agree.
     backbone=dict(arch=dict(channels=(8, 8, 16, 16)), drop_path_rate=0.2),
     heads=dict(
-        content=dict(in_channels=16, expander_channels=(16, 16)),
+        content=dict(expander_channels=(16, 16)),
         motion=dict(
-            decoder=dict(
-                in_channels=(4, 4, 8, 8, 16, 16),
-                finest=2,
-                hidden=(4,),
-                radius=1,
-            ),
+            decoder=dict(finest=2, hidden=(4,), radius=1),
         ),
         propagation=None,
     ),

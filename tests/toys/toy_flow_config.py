@@ -7,9 +7,7 @@ model = dict(
         arch=dict(_delete_=True, depths=(1, 1, 1, 1), channels=(8, 16, 24, 32))
     ),
     head=dict(
-        decoder=dict(
-            in_channels=(4, 4, 8, 16, 24, 32), hidden=(8, 8), radius=2
-        ),
+        decoder=dict(hidden=(8, 8), radius=2),
         losses=dict(_delete_=True, rec=dict(type='PhotometricLoss')),
     ),
 )

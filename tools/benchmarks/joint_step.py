@@ -48,16 +48,12 @@ def build_ours(
     """
     from mmengine.config import Config
 
-    from mcjepa_mm.models.backbones import MCJEPAConvNeXt
     from mcjepa_mm.registry import MODELS
 
     path = CONFIGS / '_base_' / 'models' / 'mcjepa_convnext-tiny.py'
     cfg = Config.fromfile(path).model
-    channels = MCJEPAConvNeXt(arch).out_channels
     cfg.backbone.arch = arch
     content, motion = cfg.heads.content, cfg.heads.motion
-    content.in_channels = channels[-1]
-    motion.decoder.in_channels = channels
     cfg.backbone.with_cp = motion.decoder.with_cp = with_cp
     if expander is not None:
         content.expander_channels = expander

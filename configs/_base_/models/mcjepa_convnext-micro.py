@@ -2,7 +2,6 @@
 # parameters in the encoder. Where it differs from the paper's numbers, it is
 # because the world is small: 800 steps, not hundreds of thousands.
 _base_ = './mcjepa_convnext-tiny.py'
-channels = (24, 24, 48, 96, 160, 224)
 
 model = dict(
     backbone=dict(
@@ -12,7 +11,6 @@ model = dict(
     ),
     heads=dict(
         content=dict(
-            in_channels=224,
             # A batch of 32 says little about the covariance of many
             # dimensions; with 512 the term alone holds the std below 0.6.
             expander_channels=(512, 512, 128),
@@ -27,7 +25,6 @@ model = dict(
         motion=dict(
             loss_weight=1.0,
             decoder=dict(
-                in_channels=channels,
                 # Most of the error is at outlines and in what they hide.
                 # Ending at stride 4, as PWC-Net does, left 0.29 of the zero
                 # flow's after 500 steps of motion alone with 6 pairs, stride

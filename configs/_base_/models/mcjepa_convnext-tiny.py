@@ -16,7 +16,6 @@ model = dict(
     heads=dict(
         content=dict(
             type='VICRegHead',
-            in_channels=768,
             expander_channels=(8192, 8192, 8192),  # P
             norm='BN',
             vicreg=dict(  # T, VICReg
@@ -31,8 +30,6 @@ model = dict(
             loss_weight=0.1,  # P; whether the terms include it already: ?
             decoder=dict(
                 type='FlowDecoder',
-                in_channels=(48, 48, 96, 192, 384, 768),
-                strides=(2, 4, 8, 16, 32, 64),
                 finest=0,  # ?
                 radius=4,  # ?, T
                 hidden=(128, 128, 96, 64, 32),  # ?
@@ -53,7 +50,6 @@ model = dict(
             ),
             occlusion='forward_backward',  # p
             bidirectional=True,  # ?
-            **img_norm,
         ),
         # Validated, never trained. All levels, since which of them follows
         # objects best is open (?).

@@ -2,13 +2,15 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModel, ModuleDict
+from mmengine.model import ModuleDict
 from mmengine.structures import BaseDataElement, PixelData
 from torch import Tensor
 
 from mcjepa_mm.registry import MODELS
 
+from ..base_model import ModeModel
 from ..flow import resize_flow
+from ..heads.base_pretext_head import build_head
 from .original_frame import to_original_frame
 from .supervision import supervised_loss
 
@@ -16,7 +18,7 @@ TASK = 'motion'
 
 
 @MODELS.register_module()
-class MCJEPAFlow(BaseModel):
+class MCJEPAFlow(ModeModel):
     """The motion half of MC-JEPA as an optical flow estimator of mmflow.
 
     Encoder and head have the pretrainer's names, so a pretraining checkpoint
@@ -31,7 +33,8 @@ class MCJEPAFlow(BaseModel):
     Args:
         backbone (dict): Config of the encoder.
         head (dict): Config of the :class:`FlowHead`, its losses included:
-            they train the model where there is no ``flow_loss``.
+            they train the model where there is no ``flow_loss``. Channels,
+            strides, mean and std come from the encoder and the preprocessor.
         flow_loss (dict, optional): Config of a loss of mmflow, which trains
             the model on ground truth: ``mmflow.MultiLevelEPE``,
             ``mmflow.MultiLevelCharbonnierLoss`` or ``mmflow.SequenceLoss``.
@@ -44,7 +47,7 @@ class MCJEPAFlow(BaseModel):
             ``dict(scale=1.0, bidirectional=False)``.
         train_cfg (dict, optional): Unused, mmflow's configs have it.
         data_preprocessor (dict, optional): Usually mmflow's
-            ``FlowDataPreprocessor``, with the mean and std of the head.
+            ``FlowDataPreprocessor``, with the pretraining's mean and std.
         init_cfg (dict | list[dict], optional): mmengine's initialisation.
 
     Raises:
@@ -63,12 +66,7 @@ class MCJEPAFlow(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        if isinstance(data_preprocessor, dict):
-            # mmengine would look for it in the default scope only.
-            data_preprocessor = MODELS.build(data_preprocessor)
-        super().__init__(
-            data_preprocessor=data_preprocessor, init_cfg=init_cfg
-        )
+        super().__init__(data_preprocessor, init_cfg)
         test_cfg = dict(scale=1.0, bidirectional=False) | (test_cfg or {})
         if set(test_cfg) != {'scale', 'bidirectional'} or not (
             test_cfg['scale'] > 0
@@ -80,7 +78,9 @@ class MCJEPAFlow(BaseModel):
         self.scale = test_cfg['scale']
         self.bidirectional = test_cfg['bidirectional']
         self.backbone = MODELS.build(backbone)
-        self.heads = ModuleDict({TASK: MODELS.build(head)})
+        self.heads = ModuleDict(
+            {TASK: build_head(head, self.backbone, self.data_preprocessor)}
+        )
         self.flow_loss = MODELS.build(flow_loss) if flow_loss else None
 
     @property
@@ -88,35 +88,17 @@ class MCJEPAFlow(BaseModel):
         """FlowHead: What turns pyramids into flow."""
         return self.heads[TASK]
 
-    def forward(
-        self,
-        inputs: Tensor,
-        data_samples: list[BaseDataElement] | None = None,
-        mode: str = 'tensor',
-    ) -> dict[str, Tensor] | list[BaseDataElement] | tuple[Tensor, ...]:
-        """Run the estimator.
+    def tensor(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """The forward flows of the levels.
 
         Args:
             inputs (Tensor): (N, 6, H, W), both frames, normalised.
-            data_samples (list[FlowDataSample], optional): Of each pair; with
-                ground truth for a supervised 'loss'.
-            mode (str): 'loss', 'predict' or 'tensor'.
 
         Returns:
-            'loss': dict of weighted terms. 'predict': list of the data
-            samples with the prediction. 'tensor': the forward flows of the
-            levels, fine to coarse, in pixels of their level and of the
-            padded frames.
+            tuple[Tensor]: Fine to coarse, (N, 2, H_l, W_l), in pixels of
+            their level and of the padded frames.
         """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self.head.decoder(*self.extract_feat(inputs))
-        raise ValueError(
-            f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}."
-        )
+        return self.head.decoder(*self.extract_feat(inputs))
 
     def loss(
         self, inputs: Tensor, data_samples: list[BaseDataElement]
@@ -132,7 +114,7 @@ class MCJEPAFlow(BaseModel):
             dict[str, Tensor]: Scalars, named ``loss_*``.
         """
         if self.flow_loss is not None:
-            flows = self.head.decoder(*self.extract_feat(inputs))
+            flows = self.tensor(inputs)
             return supervised_loss(
                 self.flow_loss,
                 flows,

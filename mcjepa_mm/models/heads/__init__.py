@@ -1,4 +1,4 @@
-from .base_pretext_head import BasePretextHead
+from .base_pretext_head import BasePretextHead, fill_in
 from .flow_head import FlowHead
 from .knn_head import KNNHead
 from .propagation_head import PropagationHead
@@ -10,4 +10,5 @@ __all__ = [
     'KNNHead',
     'PropagationHead',
     'VICRegHead',
+    'fill_in',
 ]

@@ -1,9 +1,56 @@
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 from mmengine.model import BaseModule
 from mmengine.structures import BaseDataElement
-from torch import Tensor
+from torch import Tensor, nn
+
+from mcjepa_mm.registry import MODELS
+
+
+class EncoderInfo(NamedTuple):
+    """What a head may know of the shared encoder and of its images.
+
+    Attributes:
+        channels (tuple[int] | None): Of each level, fine to coarse; None, as
+            every other one, if it is not known.
+        strides (tuple[int] | None): Of each level, fine to coarse.
+        mean (tuple[float] | None): What the images are normalised by.
+        std (tuple[float] | None): Likewise.
+    """
+
+    channels: tuple[int, ...] | None
+    strides: tuple[int, ...] | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+
+
+def fill_in(cfg: dict, **known: Any) -> dict:
+    """Add settings to a config, or find that it has the same ones.
+
+    Args:
+        cfg (dict): Config of a module.
+        **known: Settings; one that is None is not known.
+
+    Returns:
+        dict: A copy of the config with the settings.
+
+    Raises:
+        ValueError: If it has another value for one of them.
+    """
+    cfg = dict(cfg)
+    for name, value in known.items():
+        if value is None:
+            continue
+        given = cfg.setdefault(name, value)
+        if np.shape(given) != np.shape(value) or not np.allclose(given, value):
+            raise ValueError(
+                f'{cfg["type"]} has {name}={given}, but the encoder or the '
+                f'data preprocessor says {value}: leave `{name}` out.'
+            )
+    return cfg
 
 
 class BasePretextHead(BaseModule, metaclass=ABCMeta):
@@ -31,6 +78,20 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
         super().__init__(init_cfg=init_cfg)
         self.num_views = num_views
         self.loss_weight = loss_weight
+
+    @classmethod
+    def complete(cls, cfg: dict, encoder: EncoderInfo) -> dict:
+        """The head's config with what it takes from the encoder.
+
+        By default nothing. A head whose ``in_channels`` are those of the
+        coarsest level returns
+        ``fill_in(cfg, in_channels=encoder.channels[-1])``.
+
+        Args:
+            cfg (dict): Config of the head.
+            encoder (EncoderInfo): What is known.
+        """
+        return cfg
 
     def check_views(
         self, inputs: Tensor, num_views: int | None = None
@@ -76,3 +137,41 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
         By default nothing: a task that is not validated needs no more.
         """
         return data_samples
+
+
+def build_head(
+    cfg: dict, backbone: nn.Module, data_preprocessor: nn.Module | None
+) -> nn.Module:
+    """Build a head with what it has to know of the encoder and the images.
+
+    Args:
+        cfg (dict): Config of the head. A head with a method ``complete``, see
+            :class:`BasePretextHead`, completes its config.
+        backbone (nn.Module): The encoder. Its ``out_channels`` and
+            ``out_strides`` are told, if it has one a level.
+        data_preprocessor (nn.Module, optional): The preprocessor of the
+            head's images. Its buffers ``mean`` and ``std`` are told.
+
+    Raises:
+        ValueError: If the config says something else than they do.
+    """
+    head = cfg['type']
+    head = MODELS.get(head) if isinstance(head, str) else head
+    if hasattr(head, 'complete'):
+        cfg = head.complete(
+            cfg,
+            EncoderInfo(
+                channels=_numbers(getattr(backbone, 'out_channels', None)),
+                strides=_numbers(getattr(backbone, 'out_strides', None)),
+                mean=_numbers(getattr(data_preprocessor, 'mean', None)),
+                std=_numbers(getattr(data_preprocessor, 'std', None)),
+            ),
+        )
+    return MODELS.build(cfg)
+
+
+def _numbers(value: Any) -> tuple | None:
+    """A number for each level, or for each channel of the images."""
+    if isinstance(value, Tensor):
+        value = value.flatten().tolist()
+    return tuple(value) if isinstance(value, Sequence) else None

@@ -14,7 +14,7 @@ from ..flow import (
     warp,
 )
 from ..losses.gather import check_shapes
-from .base_pretext_head import BasePretextHead
+from .base_pretext_head import BasePretextHead, EncoderInfo, fill_in
 
 LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student')
 OCCLUSIONS = {
@@ -64,11 +64,12 @@ class FlowHead(BasePretextHead):
     goes from t to t + 1, its second half back.
 
     Args:
-        decoder (dict): Config of the flow decoder.
+        decoder (dict): Config of the flow decoder. A pretrainer takes its
+            ``in_channels`` and ``strides`` from the encoder.
         losses (dict[str, dict]): Configs of the terms above; a term that is
             not named is not computed. Each loss has a ``loss_weight``.
         mean (Sequence[float]): The preprocessor's mean, to come back from
-            ``inputs`` to images in [0, 1].
+            ``inputs`` to images in [0, 1]; a pretrainer takes it from there.
         std (Sequence[float]): The preprocessor's standard deviation.
         occlusion (str): How pixels without a counterpart are found:
             'forward_backward' (p; threshold ?) or 'range_map'.
@@ -154,6 +155,16 @@ class FlowHead(BasePretextHead):
                 torch.tensor(value).view(1, 1, -1, 1, 1) / 255,
                 persistent=False,
             )
+
+    @classmethod
+    def complete(cls, cfg: dict, encoder: EncoderInfo) -> dict:
+        decoder = fill_in(
+            cfg['decoder'],
+            in_channels=encoder.channels,
+            strides=encoder.strides,
+        )
+        cfg = dict(cfg, decoder=decoder)
+        return fill_in(cfg, mean=encoder.mean, std=encoder.std)
 
     def loss(
         self,

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
-from .base_pretext_head import BasePretextHead
+from .base_pretext_head import BasePretextHead, EncoderInfo, fill_in
 from .global_batch_norm import GlobalBatchNorm1d
 
 EXPANDER_NORMS = {'BN': GlobalBatchNorm1d, 'LN': nn.LayerNorm}
@@ -48,7 +48,8 @@ class VICRegHead(BasePretextHead):
     by VICReg's loss (arXiv 2105.04906; paper section 3, P).
 
     Args:
-        in_channels (int): Channels of the coarsest level.
+        in_channels (int): Channels of the coarsest level; a pretrainer
+            takes them from the encoder.
         expander_channels (Sequence[int]): Widths of the expander's layers.
             Defaults to (8192, 8192, 8192) (P).
         norm (str): Norm of the expander, see :func:`build_expander`, 'BN' or
@@ -78,6 +79,11 @@ class VICRegHead(BasePretextHead):
         )
         self.expander = build_expander((in_channels, *expander_channels), norm)
         self.vicreg = MODELS.build(vicreg or dict(type='mcjepa_mm.VICRegLoss'))
+
+    @classmethod
+    def complete(cls, cfg: dict, encoder: EncoderInfo) -> dict:
+        channels = encoder.channels
+        return fill_in(cfg, in_channels=channels and channels[-1])
 
     def loss(
         self,

@@ -1,14 +1,16 @@
-from mmengine.model import BaseModel, ModuleDict
+from mmengine.model import ModuleDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mcjepa_mm.registry import MODELS
 
+from ..base_model import ModeModel
+from ..heads.base_pretext_head import build_head
 from .compiled import compile_modules
 
 
 @MODELS.register_module()
-class MultiTaskPretrainer(BaseModel):
+class MultiTaskPretrainer(ModeModel):
     """Train one encoder on several pretext tasks at once.
 
     MC-JEPA is the two tasks ``content`` (a VICRegHead) and ``motion`` (a
@@ -30,8 +32,9 @@ class MultiTaskPretrainer(BaseModel):
         backbone (dict): Config of the encoder: images (N, 3, H, W) to a
             pyramid of maps, fine to coarse.
         heads (dict[str, dict]): Config of each task's head, see
-            :class:`BasePretextHead`. A head that is None is left out, so
-            that a config can drop an inherited one.
+            :class:`BasePretextHead`. What it needs to know of the encoder
+            and of the images comes from those. A head that is None is left
+            out, so that a config can drop an inherited one.
         data_preprocessor (dict): Config of the preprocessor, which knows the
             same tasks.
         compile (dict, optional): ``modules``, the names of those whose
@@ -42,8 +45,8 @@ class MultiTaskPretrainer(BaseModel):
         init_cfg (dict, optional): mmengine's initialisation.
 
     Raises:
-        ValueError: If there is no head, or ``compile`` names a module that
-            is not there.
+        ValueError: If there is no head, one does not fit the encoder or the
+            preprocessor, or ``compile`` names a module that is not there.
     """
 
     def __init__(
@@ -54,12 +57,7 @@ class MultiTaskPretrainer(BaseModel):
         compile: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
-        if data_preprocessor is not None:
-            # mmengine would look for it in the default scope only.
-            data_preprocessor = MODELS.build(data_preprocessor)
-        super().__init__(
-            data_preprocessor=data_preprocessor, init_cfg=init_cfg
-        )
+        super().__init__(data_preprocessor, init_cfg)
         heads = {task: cfg for task, cfg in heads.items() if cfg}
         if not heads:
             raise ValueError(
@@ -68,8 +66,14 @@ class MultiTaskPretrainer(BaseModel):
             )
         self.backbone = MODELS.build(backbone)
         # mmengine's ModuleDict, because init_weights passes torch's by.
+        own = getattr(self.data_preprocessor, 'tasks', {})
         self.heads = ModuleDict(
-            {task: MODELS.build(cfg) for task, cfg in heads.items()}
+            {
+                task: build_head(
+                    cfg, self.backbone, own[task] if task in own else None
+                )
+                for task, cfg in heads.items()
+            }
         )
         if compile:
             compile_modules(self, **compile)
@@ -78,36 +82,26 @@ class MultiTaskPretrainer(BaseModel):
         """(N, V, 3, H, W) to the pyramid of N * V images, sample-major."""
         return tuple(self.backbone(views.flatten(0, 1)))
 
-    def forward(
+    def tensor(
+        self, inputs: dict[str, Tensor]
+    ) -> dict[str, tuple[Tensor, ...]]:
+        """The pyramid of every task."""
+        return {task: self.extract_feat(x) for task, x in inputs.items()}
+
+    def loss(
         self,
         inputs: dict[str, Tensor],
         data_samples: dict[str, list] | None = None,
-        mode: str = 'tensor',
-    ) -> dict | list[BaseDataElement]:
-        """Run the encoder and, by mode, the heads.
+    ) -> dict[str, Tensor]:
+        """The weighted terms of every task that has a batch.
 
         Args:
             inputs (dict[str, Tensor]): (N, V, 3, H, W) for each task.
-            data_samples (dict[str, list], optional): Of each task, N.
-            mode (str): 'loss', 'predict' or 'tensor'.
+            data_samples (dict[str, list], optional): Not used.
 
         Returns:
-            'loss': dict of the weighted terms, named ``task.term``.
-            'predict': list of the data samples of all tasks, in order.
-            'tensor': dict of each task's pyramid.
+            dict[str, Tensor]: Scalars, named ``task.term``.
         """
-        if mode == 'tensor':
-            return {task: self.extract_feat(x) for task, x in inputs.items()}
-        if mode == 'loss':
-            return self.loss(inputs)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        raise ValueError(
-            f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}."
-        )
-
-    def loss(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The terms of every task that has a batch, weighted."""
         losses = {}
         for task, views in inputs.items():
             head = self.heads[task]
@@ -125,7 +119,15 @@ class MultiTaskPretrainer(BaseModel):
     def predict(
         self, inputs: dict[str, Tensor], data_samples: dict[str, list]
     ) -> list[BaseDataElement]:
-        """What the heads say, added to their data samples."""
+        """What the heads say, added to their data samples.
+
+        Args:
+            inputs (dict[str, Tensor]): (N, V, 3, H, W) for each task.
+            data_samples (dict[str, list]): Of each task, N or None.
+
+        Returns:
+            list[BaseDataElement]: Those of all tasks, in order.
+        """
         results = []
         for task, views in inputs.items():
             samples = data_samples[task]

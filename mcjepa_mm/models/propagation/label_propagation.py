@@ -2,19 +2,19 @@ import os
 from collections.abc import Iterable, Sequence
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, PixelData
 from torch import Tensor
 
 from mcjepa_mm.registry import MODELS
 
+from ..base_model import ModeModel
 from .feature_reader import FeatureReader
 from .propagator import LabelPropagator
 from .whitening import Whitening
 
 
 @MODELS.register_module()
-class LabelPropagation(BaseModel):
+class LabelPropagation(ModeModel):
     """Video object segmentation by the features of a frozen backbone.
 
     Nothing is trained: the objects of the first frame are carried on by the
@@ -71,11 +71,7 @@ class LabelPropagation(BaseModel):
         dtype: str = 'float32',
         init_cfg: dict | list | None = None,
     ) -> None:
-        # mmengine would look for it in the default scope only.
-        super().__init__(
-            data_preprocessor=MODELS.build(data_preprocessor),
-            init_cfg=init_cfg,
-        )
+        super().__init__(data_preprocessor, init_cfg)
         if dtype not in ('float32', 'bfloat16'):
             raise ValueError(
                 f"dtype must be 'float32' or 'bfloat16', got {dtype!r}"
@@ -142,36 +138,17 @@ class LabelPropagation(BaseModel):
         ):
             return self.backbone(images)
 
-    def forward(
-        self,
-        inputs: Tensor,
-        data_samples: list[BaseDataElement] | None = None,
-        mode: str = 'tensor',
-    ) -> Tensor | list[BaseDataElement]:
-        """Encode frames, or find the objects in them.
+    def tensor(self, inputs: Tensor) -> Tensor:
+        """:meth:`extract_feat` of frames (N, 1, 3, H, W), normalised."""
+        return self.extract_feat(inputs.flatten(0, 1))
 
-        Args:
-            inputs (Tensor): (N, 1, 3, H, W), normalised.
-            data_samples (list[BaseDataElement], optional): Of each frame, see
-                :meth:`predict`.
-            mode (str): 'tensor' or 'predict'.
-
-        Returns:
-            'tensor': see :meth:`extract_feat`. 'predict': ``data_samples``
-            with the result.
+    def loss(self, *_) -> dict[str, Tensor]:
+        """There is nothing to train.
 
         Raises:
-            ValueError: For another mode, such as 'loss': there is nothing to
-                train.
+            NotImplementedError: Always.
         """
-        if mode == 'tensor':
-            return self.extract_feat(inputs.flatten(0, 1))
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        raise ValueError(
-            "LabelPropagation has no weights to train: mode must be 'tensor' "
-            f"or 'predict', got {mode!r}"
-        )
+        raise NotImplementedError('LabelPropagation has no weights to train')
 
     @torch.no_grad()
     def predict(

@@ -19,7 +19,7 @@ ARCH = dict(depths=(1, 1, 1, 1), channels=CHANNELS[2:])
 def small(cfg):
     cfg.backbone.arch = ARCH
     head = cfg.head if 'head' in cfg else cfg.heads.motion
-    head.decoder.update(in_channels=CHANNELS, hidden=(8, 6), finest=1)
+    head.decoder.update(hidden=(8, 6), finest=1)
     return cfg
 
 
@@ -113,7 +113,7 @@ def test_agrees_with_the_pretrainers_head(repo):
         repo / 'configs/_base_/models/mcjepa_convnext-tiny.py'
     )
     cfg = small(cfg.model)
-    cfg.heads.content.update(in_channels=32, expander_channels=(8, 8))
+    cfg.heads.content.update(expander_channels=(8, 8))
     torch.manual_seed(7)
     pretrainer = MODELS.build(cfg).eval()
     for p in pretrainer.heads.motion.parameters():

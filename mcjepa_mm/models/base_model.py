@@ -1,0 +1,53 @@
+"""A model of mmengine whose modes are methods."""
+
+from typing import Any
+
+from mmengine.model import BaseModel
+from torch import nn
+
+from mcjepa_mm.registry import MODELS
+
+
+class ModeModel(BaseModel):
+    """A model whose three modes are methods.
+
+    Args:
+        data_preprocessor (dict | nn.Module, optional): The preprocessor or
+            its config. Defaults to mmengine's.
+        init_cfg (dict, optional): mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        if isinstance(data_preprocessor, dict):
+            # mmengine would look for it in the default scope only.
+            data_preprocessor = MODELS.build(data_preprocessor)
+        super().__init__(
+            data_preprocessor=data_preprocessor, init_cfg=init_cfg
+        )
+
+    def forward(
+        self, inputs: Any, data_samples: Any = None, mode: str = 'tensor'
+    ) -> Any:
+        """Run the model.
+
+        Args:
+            inputs: What the data preprocessor makes of a batch's images.
+            data_samples (optional): Likewise, of its data samples.
+            mode (str): 'loss', 'predict' or 'tensor'.
+
+        Returns:
+            What the method of that name does.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.tensor(inputs)
+        raise ValueError(
+            f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}."
+        )
