@@ -170,49 +170,77 @@ class FlowHead(BasePretextHead):
         self,
         feats: tuple[Tensor, ...],
         inputs: Tensor,
-        encode: Callable[[Tensor], tuple[Tensor, ...]] | None = None,
+        encode: Callable[[Tensor], tuple[Tensor, ...]],
     ) -> dict[str, Tensor]:
         self.check_views(inputs)
-        if not ('vc' in self.losses and self.losses['vc'].gather):
-            check_shapes([inputs])  # vc would do it
-        frames, others = bidirectional_pairs(inputs * self.std + self.mean)
+        check_shapes([inputs])
         pyramids = self.to_pair_pyramids(feats, inputs)
-        flows, flow, visible = self.estimate(pyramids, frames.shape[-2:])
+        flows, flow, visible = self.estimate(pyramids, inputs.shape[-2:])
         self.visible = visible  # of the last step, for hooks
         n = len(flow) if self.bidirectional else len(flow) // 2
+        images = bidirectional_pairs(inputs * self.std + self.mean)
+        frames, others = (x[:n] for x in images)
         # At 0 nothing is left out, at 1 all that is not visible.
         mask = 1 - self.occlusion_weight * (1 - visible[:n])
 
-        terms = {}
-        if 'rec' in self.losses:
-            terms['rec'] = self.losses['rec'](
-                frames[:n], warp(others[:n], flow[:n]), mask
+        terms, losses = {}, self.losses
+        if 'rec' in losses:
+            terms['rec'] = self._rec(frames, others, mask, flow, flows)
+        if 'smooth' in losses:
+            terms['smooth'] = losses['smooth'](flow[:n], frames)
+        if 'reg' in losses or 'cycle' in losses:
+            terms.update(self._reg_and_cycle(*pyramids, mask, flows))
+        if 'vc' in losses:
+            vc = losses['vc'](feats, num_views=inputs.shape[1])
+            terms.update({f'vc_{name}': term for name, term in vc.items()})
+        # Not before a schedule begins it: it costs a pass of the encoder.
+        if 'student' in losses and losses['student'].loss_weight:
+            views, window = losses['student'].views(inputs)
+            pyramids = self.to_pair_pyramids(encode(views), views)
+            _, *student = self.estimate(pyramids, inputs.shape[-2:])
+            terms['student'] = losses['student'](
+                *student, flow, visible, window
             )
-            # the finer levels may have no flow
-            weights = self.rec_levels[-len(flows) :]
-            for weight, level in zip(weights, flows):
-                if weight:
-                    image, other, seen = (
-                        F.interpolate(x[:n], level.shape[-2:], mode='area')
-                        for x in (frames, others, mask)
-                    )
-                    error = self.losses['rec'](
-                        image, warp(other, level[:n]), seen
-                    )
-                    weight = self.rec_levels_weight * weight
-                    terms['rec'] = terms['rec'] + weight * error
-        if 'smooth' in self.losses:
-            terms['smooth'] = self.losses['smooth'](flow[:n], frames[:n])
+        return terms
+
+    def _rec(
+        self,
+        frames: Tensor,
+        others: Tensor,
+        mask: Tensor,
+        flow: Tensor,
+        flows: Sequence[Tensor],
+    ) -> Tensor:
+        loss, n = self.losses['rec'], len(frames)
+        rec = loss(frames, warp(others, flow[:n]), mask)
+        # the finer levels may have no flow
+        for weight, level in zip(self.rec_levels[-len(flows) :], flows):
+            if weight:
+                image, other, seen = (
+                    F.interpolate(x, level.shape[-2:], mode='area')
+                    for x in (frames, others, mask)
+                )
+                error = loss(image, warp(other, level[:n]), seen)
+                rec = rec + self.rec_levels_weight * weight * error
+        return rec
+
+    def _reg_and_cycle(
+        self,
+        source: Sequence[Tensor],
+        target: Sequence[Tensor],
+        mask: Tensor,
+        flows: Sequence[Tensor],
+    ) -> dict[str, Tensor]:
         # The finer levels that the decoder leaves out have no flow.
-        source, target = (p[-len(flows) :] for p in pyramids)
-        if 'reg' in self.losses or 'cycle' in self.losses:
-            masks = [
-                F.interpolate(mask, x.shape[-2:], mode='area') for x in source
-            ]
-            # A feature that is warped forth is what the other direction's
-            # target was warped to, so the cycle needs both directions.
-            m = len(flow) if 'cycle' in self.losses else n
-            warped = [warp(y[:m], f[:m]) for y, f in zip(target, flows)]
+        source, target = (x[-len(flows) :] for x in (source, target))
+        n = len(mask)
+        masks = [
+            F.interpolate(mask, x.shape[-2:], mode='area') for x in source
+        ]
+        # A feature that is warped forth is what the other direction's target
+        # was warped to: the cycle goes on from there.
+        warped = [warp(y, f) for y, f in zip(target, flows)]
+        terms = {}
         if 'reg' in self.losses:
             terms['reg'] = self.losses['reg'](
                 [(x[:n], y[:n], m) for x, y, m in zip(source, warped, masks)]
@@ -223,19 +251,6 @@ class FlowHead(BasePretextHead):
                     (x[:n], warp(_swap(y)[:n], f[:n]), m)
                     for x, y, f, m in zip(source, warped, flows, masks)
                 ]
-            )
-        if 'vc' in self.losses:
-            vc = self.losses['vc'](feats, num_views=inputs.shape[1])
-            for name, term in vc.items():
-                terms[f'vc_{name}'] = term
-        # Not before a schedule begins it: it costs a pass of the encoder.
-        if 'student' in self.losses and self.losses['student'].loss_weight:
-            views, window = self.losses['student'].views(inputs)
-            _, *student = self.estimate(
-                self.to_pair_pyramids(encode(views), views), frames.shape[-2:]
-            )
-            terms['student'] = self.losses['student'](
-                *student, flow, visible, window
             )
         return terms
 

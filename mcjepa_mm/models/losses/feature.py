@@ -89,14 +89,9 @@ class FeatureRegressionLoss(nn.Module):
 
 @MODELS.register_module()
 class CycleLoss(FeatureRegressionLoss):
-    """L_cycle: a feature warped forth and back, against itself (P).
+    """L_cycle: the same of a feature that was warped forth and back (P).
 
-    The same form as L_reg: per level the feature of frame t, the same feature
-    after both warps, and the mask of the pixels that both warps see.
-
-    Args:
-        loss_weight (float): Weight (0.2 T; results are sensitive to it, p).
-            Defaults to 0.2.
+    The weight is 0.2 (T); results are sensitive to it (p).
     """
 
     def __init__(self, loss_weight: float = 0.2) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
-from .gather import check_shapes, gather_packed
+from .gather import gather_packed
 from .precision import raise_precision
 from .processes import broadcast_from_rank0, global_indices
 from .vicreg import covariance_loss, variance_loss
@@ -121,7 +121,8 @@ class FeatureVCLoss(nn.Module):
         """The weighted terms, summed over levels.
 
         Args:
-            feats (Sequence[Tensor]): (N, C, H, W) per level, fine to coarse.
+            feats (Sequence[Tensor]): (N, C, H, W) per level, fine to coarse;
+                of one shape on every process, which :class:`FlowHead` checks.
             num_views (int): How many of the N, one after the other, are views
                 of one training sample. It decides which positions are drawn
                 for which map. Defaults to 1.
@@ -131,9 +132,8 @@ class FeatureVCLoss(nn.Module):
             ``mean`` if it has a weight.
 
         Raises:
-            ValueError: If there is not one weight per level, a level has
-                fewer than 2 samples, or the processes' batches differ in
-                size.
+            ValueError: If there is not one weight per level, or a level has
+                fewer than 2 samples.
         """
         if len(feats) != len(self.variance):
             raise ValueError(
@@ -141,8 +141,6 @@ class FeatureVCLoss(nn.Module):
                 'feature maps: give one variance and one covariance weight '
                 'per level, fine to coarse'
             )
-        if self.gather:
-            check_shapes(feats[:1])
         weights = list(zip(self.variance, self.covariance, self.mean))
         samples = self._samples(
             [f for f, weight in zip(feats, weights) if any(weight)], num_views

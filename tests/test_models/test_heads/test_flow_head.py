@@ -65,7 +65,7 @@ def example(head, n=2):
 def test_terms_equal_the_formulas_without_a_mask():
     head = build(occlusion_weight=0.0, bidirectional=False)
     inputs, feats = example(head)
-    terms = head.loss(feats, inputs)
+    terms = head.loss(feats, inputs, None)
 
     n = 2
     forward = [f[:n] for f in head.decoder.flows]
@@ -118,8 +118,9 @@ def test_rec_at_the_flows_of_levels():
     small = image.unflatten(-1, (6, 4)).unflatten(-3, (4, 4)).mean((-1, -3))
     gap = small[:, 0] - warp(small[:, 1], head.decoder.flows[1][:2])
     torch.testing.assert_close(
-        head.loss(feats, inputs)['rec'],
-        plain.loss(feats, inputs)['rec'] + (gap.abs() + gap**2).mean() / 4,
+        head.loss(feats, inputs, None)['rec'],
+        plain.loss(feats, inputs, None)['rec']
+        + (gap.abs() + gap**2).mean() / 4,
     )
 
 
@@ -127,12 +128,14 @@ def test_both_directions_are_the_mean_of_the_two():
     """Bidirectional = half of forward plus half of the swapped pair."""
     inputs, feats = example(head := build(occlusion_weight=0.0))
     flows = head.decoder.flows
-    both = head.loss(feats, inputs)
+    both = head.loss(feats, inputs, None)
     one = build(occlusion_weight=0.0, bidirectional=False)
     one.decoder.flows = flows
-    forward = one.loss(feats, inputs)
+    forward = one.loss(feats, inputs, None)
     one.decoder.flows = tuple(torch.cat([f[2:], f[:2]]) for f in flows)
-    backward = one.loss(tuple(f[[1, 0, 3, 2]] for f in feats), inputs.flip(1))
+    backward = one.loss(
+        tuple(f[[1, 0, 3, 2]] for f in feats), inputs.flip(1), None
+    )
     for name in both:
         torch.testing.assert_close(
             both[name], (forward[name] + backward[name]) / 2
@@ -157,7 +160,7 @@ def test_the_mask_is_warmed_in(occlusion):
     errors = []
     for weight in (0.0, 0.5, 1.0):
         head.occlusion_weight = weight
-        errors.append(head.loss(feats, inputs)['rec'].item())
+        errors.append(head.loss(feats, inputs, None)['rec'].item())
     assert errors[0] > errors[1] > errors[2] == 0.0
 
 
@@ -180,7 +183,7 @@ def test_gradients_reach_encoder_and_decoder():
         ).requires_grad_()
         for c, s in ((3, 2), (5, 4))
     )
-    sum(head.loss(feats, inputs).values()).backward()
+    sum(head.loss(feats, inputs, None).values()).backward()
     assert all(f.grad.abs().sum() > 0 for f in feats)
     for name, p in head.named_parameters():
         assert p.grad is not None, name
@@ -237,7 +240,7 @@ def test_one_frame_is_refused():
     head = build()
     inputs, feats = example(head)
     with pytest.raises(ValueError, match='pack 2 views'):
-        head.loss(feats, inputs[:, :1])
+        head.loss(feats, inputs[:, :1], None)
 
 
 def test_both_ways_pairs_the_two_frames():
@@ -279,6 +282,6 @@ def test_a_map_is_warped_once_by_a_flow(terms, warps):
     )
     inputs, feats = example(head)
     with torch.profiler.profile() as profile:
-        head.loss(feats, inputs)
+        head.loss(feats, inputs, None)
     counts = {e.key: e.count for e in profile.key_averages()}
     assert counts['aten::grid_sampler_2d'] == warps  # of two levels

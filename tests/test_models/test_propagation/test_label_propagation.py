@@ -171,7 +171,7 @@ def test_bad_settings():
     with pytest.raises(ValueError, match="'float16'"):
         build(dtype='float16')
     model = build()
-    with pytest.raises(ValueError, match='no weights to train'):
+    with pytest.raises(NotImplementedError, match='no weights'):
         model(torch.zeros(1, 1, 3, 64, 64), mode='loss')
 
 
