@@ -72,7 +72,7 @@ def test_knn_equals_loops(k, temperature):
 
 def test_knn_leaves_the_query_out_in_every_chunk(monkeypatch):
     # Every sample's nearest neighbour but itself has the other label.
-    import mcjepa_mm.evaluation.functional.knn as module
+    import mcjepa_mm.models.knn as module
 
     monkeypatch.setattr(module, '_CHUNK', 3)
     angle = torch.arange(8) // 2 * 0.5 + torch.arange(8) % 2 * 0.01

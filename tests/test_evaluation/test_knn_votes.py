@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import mcjepa_mm.evaluation.functional.knn as module
+import mcjepa_mm.models.knn as module
 from mcjepa_mm.evaluation.functional import (
     centred_knn_votes,
     knn_accuracy,

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
-from mcjepa_mm.models.backbones.depthwise_conv import DepthwiseConv
+from mcjepa_mm.models.backbones.cpu_ops import DepthwiseConv, pointwise_mlp
 from mcjepa_mm.models.backbones.layers import Downsample
-from mcjepa_mm.models.backbones.pointwise_mlp import pointwise_mlp
 from mcjepa_mm.models.exporting import is_exporting
 from mcjepa_mm.models.flow.cost_volume import joined_cost_volume
 

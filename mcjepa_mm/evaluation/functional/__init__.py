@@ -1,5 +1,7 @@
 """Measures as pure functions of tensors or arrays."""
 
+from mcjepa_mm.models.knn import centred_knn_votes, knn_accuracy, knn_votes
+
 from .boundary_measure import boundary_measure
 from .collapse import (
     constant_share,
@@ -9,7 +11,6 @@ from .collapse import (
 )
 from .endpoint_error import endpoint_error, endpoint_error_map
 from .flow_outliers import flow_outliers
-from .knn import centred_knn_votes, knn_accuracy, knn_votes
 from .mean_iou import class_areas, mean_iou
 from .object_scores import object_scores
 from .region_similarity import region_similarity

@@ -6,8 +6,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ..exporting import is_torch_export
-from .depthwise_conv import DepthwiseConv
-from .pointwise_mlp import pointwise_mlp
+from .cpu_ops import DepthwiseConv, pointwise_mlp
 
 NORM_LAYERS = {'BN': nn.BatchNorm2d, 'SyncBN': nn.SyncBatchNorm}
 

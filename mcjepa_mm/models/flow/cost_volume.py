@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..exporting import is_exporting
-from ..no_autocast import without_autocast
+from ..precision import without_autocast
 
 TILE = 16
 

@@ -11,8 +11,7 @@ from mcjepa_mm.registry import MODELS
 from ..base_model import ModeModel
 from ..flow import resize_flow
 from ..heads.base_pretext_head import build_head
-from .original_frame import to_original_frame
-from .supervision import supervised_loss
+from .mmflow_data import supervised_loss, to_original_frame
 
 TASK = 'motion'
 

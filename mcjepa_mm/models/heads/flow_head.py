@@ -13,7 +13,7 @@ from ..flow import (
     resize_flow,
     warp,
 )
-from ..losses.gather import check_shapes
+from ..losses.distributed import check_shapes
 from .base_pretext_head import BasePretextHead, EncoderInfo, fill_in
 
 LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student')

@@ -6,6 +6,8 @@ from torch import Tensor
 
 from mcjepa_mm.registry import MODELS
 
+from ..knn import knn_votes
+
 
 @MODELS.register_module()
 class KNNHead(BaseModule):
@@ -14,7 +16,7 @@ class KNNHead(BaseModule):
     Head of mmpretrain's ``ImageClassifier``; its predictions are those of
     any head, for mmpretrain's metrics and inferencers. A
     :class:`~mcjepa_mm.engine.FeatureBankHook` fills the bank. See
-    :func:`~mcjepa_mm.evaluation.functional.knn_votes` for the rule.
+    :func:`~mcjepa_mm.models.knn.knn_votes` for the rule.
 
     mmpretrain's ``ImageToImageRetriever`` has a bank as well, but a bank
     without labels, and it compares by a tensor of queries x bank x dimensions:
@@ -101,9 +103,6 @@ class KNNHead(BaseModule):
                 "dict(type='mcjepa_mm.FeatureBankHook', dataloader=...) to "
                 'custom_hooks, or call fill(features, labels)'
             )
-        # Not at the top: with it comes mmcv, which the encoder does without.
-        from mcjepa_mm.evaluation.functional import knn_votes
-
         votes = knn_votes(
             F.normalize(self.pre_logits(feats).float(), dim=1),
             self.bank,

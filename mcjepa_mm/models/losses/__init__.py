@@ -2,11 +2,16 @@
 
 from mcjepa_mm.utils.renamed import old_names
 
-from .census import census_distance, census_loss
+from .distributed import gather_with_grad
 from .feature import CycleLoss, FeatureRegressionLoss, feature_distance
-from .gather import gather_with_grad
 from .masked import masked_mean
-from .photometric import PhotometricLoss, photometric_loss, ssim_distance
+from .photometric import (
+    PhotometricLoss,
+    census_distance,
+    census_loss,
+    photometric_loss,
+    ssim_distance,
+)
 from .self_supervision import SelfSupervisionLoss, flow_distance
 from .smoothness import SmoothnessLoss, smoothness_loss
 from .variance_covariance import FeatureVCLoss, sample_positions

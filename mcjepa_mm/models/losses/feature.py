@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
+from ..precision import full_precision
 from .masked import mask_sums, masked_mean
-from .precision import full_precision
 
 
 @full_precision

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .precision import full_precision
-from .processes import mean_over_processes
+from ..precision import full_precision
+from .distributed import mean_over_processes
 
 
 def mask_sums(masks: Sequence[Tensor], dtype: torch.dtype) -> Tensor:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from mcjepa_mm.registry import MODELS
 
 from ..flow import resize_flow
+from ..precision import full_precision
+from .distributed import broadcast_from_rank0, global_indices
 from .masked import masked_mean
-from .precision import full_precision
-from .processes import broadcast_from_rank0, global_indices
 
 # Indices of rows (h, 1) and of columns (w,).
 Window = tuple[Tensor, Tensor]

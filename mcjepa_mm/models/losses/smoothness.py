@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
-from .precision import full_precision
+from ..precision import full_precision
 
 
 def _smoothness_along(

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
-from .gather import gather_packed
-from .precision import raise_precision
-from .processes import broadcast_from_rank0, global_indices
+from ..precision import raise_precision
+from .distributed import broadcast_from_rank0, gather_packed, global_indices
 from .vicreg import covariance_loss, variance_loss
 
 

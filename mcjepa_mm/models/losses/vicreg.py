@@ -7,9 +7,8 @@ from torch.autograd.function import once_differentiable
 
 from mcjepa_mm.registry import MODELS
 
-from ..no_autocast import without_autocast
-from .gather import gather_with_grad
-from .precision import full_precision, raise_precision
+from ..precision import full_precision, raise_precision, without_autocast
+from .distributed import gather_with_grad
 
 
 def _check_samples(z: Tensor) -> None:

@@ -1,7 +1,6 @@
 from .affinity import propagate_labels, tile_side
-from .color_reader import ColorReader
 from .feature_grid import feature_grid
-from .feature_reader import FeatureReader
+from .feature_reader import ColorReader, FeatureReader
 from .label_maps import labels_to_mask, mask_to_labels
 from .label_propagation import LabelPropagation
 from .propagator import LabelPropagator

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .feature_grid import chosen_maps, feature_grid
@@ -146,3 +147,19 @@ class FeatureReader:
             stride=self.stride,
             whitening=self.whitening,
         )
+
+
+class ColorReader(FeatureReader):
+    """Colours, whitened where that is asked for, and a constant.
+
+    Without the constant a cosine would know hues, but not brightness; and
+    whitening would take off one that is there before.
+    """
+
+    def grid(self, maps: Tensor, image_size: tuple[int, int]) -> Tensor:
+        """Colours and constant (N, H / stride, W / stride, 4)."""
+        colors = maps if isinstance(maps, Tensor) else maps[0]
+        if self.whitening is not None:
+            colors = self.whitening[0].apply(colors)
+        both = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
+        return F.normalize(both).permute(0, 2, 3, 1).contiguous()

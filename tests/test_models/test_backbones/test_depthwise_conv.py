@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from mcjepa_mm.models.backbones import depthwise_conv
-from mcjepa_mm.models.backbones.depthwise_conv import (
+from mcjepa_mm.models.backbones import cpu_ops
+from mcjepa_mm.models.backbones.cpu_ops import (
     DepthwiseConv,
     weight_gradient,
 )
@@ -14,9 +14,7 @@ from mcjepa_mm.models.backbones.depthwise_conv import (
 @pytest.fixture
 def fast(monkeypatch):
     """Take the hand-written gradient on any machine and in any precision."""
-    monkeypatch.setattr(
-        depthwise_conv, '_is_for_fast_gradient', lambda *_: True
-    )
+    monkeypatch.setattr(cpu_ops, '_is_for_fast_gradient', lambda *_: True)
 
 
 @pytest.mark.parametrize('size, shape', [(7, (5, 9)), (3, (4, 2))])

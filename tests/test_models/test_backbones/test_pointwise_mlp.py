@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mcjepa_mm.models.backbones import pointwise_mlp as module
-from mcjepa_mm.models.backbones.pointwise_mlp import pointwise_mlp
+from mcjepa_mm.models.backbones import cpu_ops as module
+from mcjepa_mm.models.backbones.cpu_ops import pointwise_mlp
 
 NAMES = ('x', 'weight1', 'bias1', 'weight2', 'bias2')
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from mcjepa_mm.models.heads.global_batch_norm import GlobalBatchNorm1d
+from mcjepa_mm.models.heads.vicreg_head import GlobalBatchNorm1d
 
 
 def test_one_process_has_the_bits_of_batch_norm():

@@ -6,7 +6,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from mcjepa_mm.models.heads import VICRegHead
-from mcjepa_mm.models.heads.global_batch_norm import GlobalBatchNorm1d
+from mcjepa_mm.models.heads.vicreg_head import GlobalBatchNorm1d
 
 
 def build(norm='LN', **kwargs):

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from mcjepa_mm.models.heads.global_batch_norm import GlobalBatchNorm1d
+from mcjepa_mm.models.heads.vicreg_head import GlobalBatchNorm1d
 from mcjepa_mm.models.losses import (
     FeatureRegressionLoss,
     FeatureVCLoss,

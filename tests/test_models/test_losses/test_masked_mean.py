@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mcjepa_mm.models.losses import masked_mean
-from mcjepa_mm.models.losses.precision import full_precision
+from mcjepa_mm.models.precision import full_precision
 
 
 def test_hand_worked():

@@ -1,4 +1,4 @@
-"""Losses in float32 whatever the model's precision."""
+"""Autocast off, and float32 at least, where half precision would not do."""
 
 import functools
 from collections.abc import Callable
@@ -41,5 +41,27 @@ def full_precision(function: Callable) -> Callable:
         kwargs = {name: raise_precision(a) for name, a in kwargs.items()}
         with torch.autocast(device.type, enabled=False):
             return function(*args, **kwargs)
+
+    return wrapper
+
+
+def without_autocast(backward: Callable) -> Callable:
+    """Run the backward of an ``autograd.Function`` with autocast off.
+
+    Autograd's own gradients keep the types of the forward pass, also if
+    ``loss.backward()`` is called in a region of autocast, which would turn
+    some operations of a written one, and not others, to half precision.
+
+    Args:
+        backward (Callable): Takes ctx and gradients, all on one device.
+
+    Returns:
+        Callable: The same function.
+    """
+
+    @functools.wraps(backward)
+    def wrapper(ctx, *grads: Tensor):
+        with torch.autocast(grads[0].device.type, enabled=False):
+            return backward(ctx, *grads)
 
     return wrapper
