@@ -2,12 +2,14 @@
 
 from .davis_metric import DAVISMetric
 from .embedding_quality import EmbeddingQuality
-from .flow_epe import FlowEPE
+from .flow_metrics import (
+    FlowEPE,
+    KITTI2012FlowMetric,
+    KITTIFlowMetric,
+    SintelFlowMetric,
+)
 from .flow_submission import FlowSubmission
-from .kitti2012_flow import KITTI2012FlowMetric
-from .kitti_flow import KITTIFlowMetric
 from .object_mask_writer import ObjectMaskWriter
-from .sintel_flow import SintelFlowMetric
 
 __all__ = [
     'DAVISMetric',

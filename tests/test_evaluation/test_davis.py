@@ -1,13 +1,72 @@
+"""The measures of DAVIS, each against a case by hand or written out."""
+
 import math
 
 import numpy as np
 import pytest
 
-from mcjepa_mm.evaluation.functional import boundary_measure
-from mcjepa_mm.evaluation.functional.boundary_measure import boundary
+from mcjepa_mm.evaluation.functional import (
+    boundary_measure,
+    object_scores,
+    region_similarity,
+    sequence_statistics,
+)
+from mcjepa_mm.evaluation.functional.davis import boundary
 
-# The diagonal is 100 pixels, so that 1 is in reach.
+# The diagonal is 100 pixels, so that an outline 1 pixel off is in reach.
 EMPTY = np.zeros((60, 80), bool)
+
+
+def square(top, left, side=20):
+    mask = EMPTY.copy()
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    'pred, gt, expected',
+    [
+        (square(10, 10), square(10, 10), 1),
+        # 19 x 20 of 2 x 400 less those
+        (square(10, 11), square(10, 10), 380 / 420),
+        (square(13, 15), square(10, 10), 17 * 15 / (800 - 17 * 15)),
+        (square(10, 30), square(10, 10), 0),
+        (square(12, 12, 5), square(10, 10), 25 / 400),
+        (EMPTY, square(10, 10), 0),
+        (square(10, 10), EMPTY, 0),
+        (EMPTY, EMPTY, 1),
+        (~EMPTY, EMPTY, 0),
+        (square(0, 0, 1), square(0, 0, 1), 1),
+        (square(0, 0, 1), square(0, 1, 1), 0),
+    ],
+)
+def test_region_by_hand(pred, gt, expected):
+    assert region_similarity(pred, gt) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    'pred, gt, message',
+    [
+        (EMPTY, EMPTY[1:], r'got \(\(60, 80\), .* \(\(59, 80\), '),
+        (EMPTY.astype(int), EMPTY, "'int64'.*objects == number"),
+        (EMPTY[0], EMPTY[0], r'got \(\(80,\)'),
+        (EMPTY[:0], EMPTY[:0], r'got \(\(0, 80\)'),
+    ],
+)
+def test_region_refuses(pred, gt, message):
+    with pytest.raises(ValueError, match=message):
+        region_similarity(pred, gt)
+
+
+def test_scores_are_of_each_object():
+    gt = (square(5, 5) + 2 * square(35, 50)).astype(np.uint8)
+    gt[0, 0] = 255  # is background
+    pred = (2 * square(5, 5) + 3 * square(35, 50)).astype(np.uint8)
+    pred[5:25, 5:24] = 1
+    scores = object_scores(pred, gt, 4)
+    # 2 has a column of what is 1's, and 3 is not there in truth, nor is 4
+    assert scores[0] == pytest.approx([19 / 20, 0, 0, 1], abs=1e-12)
+    assert scores[1] == pytest.approx([1, 0, 0, 1], abs=1e-12)
 
 
 def box(top, left, height=20, width=20):
@@ -88,7 +147,7 @@ def test_where_the_boundary_is(mask, expected):
         ),
     ],
 )
-def test_by_hand(pred, gt, expected):
+def test_boundary_by_hand(pred, gt, expected):
     assert boundary_measure(pred, gt) == pytest.approx(expected, abs=1e-12)
 
 
@@ -178,6 +237,52 @@ def test_random_blobs_equal_the_plain_formula(size):
         assert any(0 < value < 1 for value in values)
 
 
-def test_refuses():
+def test_boundary_refuses():
     with pytest.raises(ValueError, match='of one size'):
         boundary_measure(EMPTY, EMPTY[1:])
+
+
+# From the rule: round(linspace(1, n, 5) + 1e-10) - 1 are the frames at which
+# the quarters meet, which belong to both.
+QUARTERS = {
+    1: ([0], [0]),
+    2: ([0], [1]),
+    3: ([0, 1], [2]),  # 1, 1.5, 2, 2.5, 3
+    4: ([0, 1], [2, 3]),
+    5: ([0, 1], [3, 4]),
+    6: ([0, 1], [4, 5]),  # 1, 2.25, 3.5, 4.75, 6
+    7: ([0, 1, 2], [5, 6]),  # 1, 2.5, 4, 5.5, 7
+    8: ([0, 1, 2], [5, 6, 7]),
+    9: ([0, 1, 2], [6, 7, 8]),
+}
+
+
+@pytest.mark.parametrize('frames', QUARTERS)
+def test_decay_by_hand(frames):
+    values = [1 - 0.01 * i**2 for i in range(frames)]
+    first, last = (
+        sum(values[i] for i in quarter) / len(quarter)
+        for quarter in QUARTERS[frames]
+    )
+    found = sequence_statistics(values)
+    assert found['decay'] == pytest.approx(first - last, abs=1e-12)
+    assert found['mean'] == pytest.approx(sum(values) / frames, abs=1e-12)
+
+
+def test_decay_of_more_frames_than_a_byte_counts():
+    # quarters meet at 0, 250, 500, 750, 1000: means of 125 and 875
+    found = sequence_statistics(np.arange(1001) / 1000)
+    assert found['decay'] == pytest.approx(-0.75, abs=1e-12)
+    assert found['recall'] == 500 / 1001
+
+
+def test_frames_at_one_half_are_not_recalled():
+    values = [0.5, np.nextafter(0.5, 1), np.nextafter(0.5, 0), 1.0]
+    assert sequence_statistics(values)['recall'] == 0.5
+    assert sequence_statistics([0.5])['recall'] == 0
+
+
+@pytest.mark.parametrize('values', [[], [[0.5]]])
+def test_statistics_refuses(values):
+    with pytest.raises(ValueError, match='at least one frame'):
+        sequence_statistics(values)
