@@ -1,6 +1,6 @@
-"""Other projects' configs with MC-JEPA's encoder as their backbone."""
+"""Replace the backbone of other projects' configs by MC-JEPA's encoder."""
 
-from .errors import SwapError
+from .measure import SwapError
 from .swap import SwapReport, swap_backbone
 
 __all__ = ['SwapError', 'SwapReport', 'swap_backbone']

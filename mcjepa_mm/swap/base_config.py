@@ -1,4 +1,4 @@
-"""The config that is swapped: where it is, and whose it is."""
+"""Find and read the base config of a swap."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mcjepa_mm.apis.model_files import find_config
 from mcjepa_mm.engine.inherited_scope import read_config
 
-from .errors import SwapError, reason
+from .measure import SwapError, swap_error
 
 # default_scope of a config, and the name that MIM knows the project by.
 PROJECTS = {
@@ -26,24 +26,22 @@ _NAMEABLE = re.compile(r'\w+::\w+/')
 
 @dataclass(frozen=True)
 class BaseConfig:
-    """A config of another project.
-
-    Attributes:
-        path (Path): Its file.
-        content (Config): What is in it, its own bases included.
-        scope (str): Its project, a key of ``PROJECTS``.
-        package_name (str, optional): ``'scope::folder/file.py'`` where the
-            file belongs to an installed project.
-    """
+    """A config of another project, a key of ``PROJECTS``."""
 
     path: Path
     content: Config
     scope: str
-    package_name: str | None
 
     def reference(self, folder: Path) -> str:
         """How a config in ``folder`` names it in ``_base_``."""
-        return self.package_name or os.path.relpath(self.path, folder)
+        path = self.path.resolve()
+        for scope in PROJECTS:
+            configs = _configs(scope)
+            if configs and path.is_relative_to(configs.resolve()):
+                inside = path.relative_to(configs.resolve()).as_posix()
+                if _NAMEABLE.match(name := f'{scope}::{inside}'):
+                    return name
+        return os.path.relpath(self.path, folder)
 
 
 def read_base_config(name: str | os.PathLike) -> BaseConfig:
@@ -67,15 +65,16 @@ def read_base_config(name: str | os.PathLike) -> BaseConfig:
     if separator:
         path = _in_project(scope, inside)
     else:
-        path = _file_or_own(name)
+        try:
+            path = Path(find_config(name))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'{error}; one of another project is PROJECT::FILE with '
+                f'PROJECT one of {", ".join(PROJECTS)}'
+            ) from error
     path = path.absolute()
-    try:
+    with swap_error(f'{path} cannot be read as a config'):
         content = read_config(path)
-    # a config is code: whatever it raises is the reason to tell
-    except Exception as error:
-        raise SwapError(
-            f'{path} cannot be read as a config: {reason(error)}'
-        ) from error
     scope = content.get('default_scope')
     if scope not in PROJECTS:
         raise SwapError(
@@ -84,7 +83,7 @@ def read_base_config(name: str | os.PathLike) -> BaseConfig:
         )
     if find_spec(scope) is None:
         raise SwapError(_not_installed(scope))
-    return BaseConfig(path, content, scope, _package_name(path))
+    return BaseConfig(path, content, scope)
 
 
 def _configs(scope: str) -> Path | None:
@@ -93,16 +92,6 @@ def _configs(scope: str) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0]) / '.mim' / 'configs'
-
-
-def _file_or_own(name: str) -> Path:
-    try:
-        return Path(find_config(name))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f'{error}; one of another project is PROJECT::FILE with PROJECT '
-            f'one of {", ".join(PROJECTS)}'
-        ) from error
 
 
 def _in_project(scope: str, inside: str) -> Path:
@@ -127,16 +116,6 @@ def _in_project(scope: str, inside: str) -> Path:
     if not found or '/' in inside:
         raise FileNotFoundError(f'{scope} has no config {inside!r}')
     return found[0]
-
-
-def _package_name(path: Path) -> str | None:
-    for scope in PROJECTS:
-        folder = _configs(scope)
-        if folder is not None and folder.resolve() in path.resolve().parents:
-            inside = path.resolve().relative_to(folder.resolve())
-            name = f'{scope}::{inside.as_posix()}'
-            return name if _NAMEABLE.match(name) else None
-    return None
 
 
 def _not_installed(scope: str) -> str:

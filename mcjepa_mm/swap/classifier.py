@@ -5,32 +5,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .errors import SwapError
 from .measure import (
     PROBE,
     Map,
+    SwapError,
     backbone_maps,
     backbone_outputs,
     describe,
     type_name,
 )
 from .new_backbone import NewBackbone
-from .readers import Row, adapt_neck
-from .swapped import Swapped
+from .readers import Row, Swapped, adapt_neck
 
 # Of a backbone that pools by itself, and so does not show its last map.
 USUAL_STRIDE = 32
+# Heads of these names read a class token.
+TOKEN_HEADS = ('VisionTransformer', 'DeiT', 'EfficientFormer')
 
 
 def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
     """Replace the backbone of an image classifier.
-
-    Args:
-        model (dict): The model's config, left as it is.
-        new (NewBackbone): What is to take the backbone's place.
-
-    Returns:
-        Swapped: The parts of the config that change.
 
     Raises:
         SwapError: If the model cannot be swapped.
@@ -41,7 +35,9 @@ def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
             f'got {model.get("type")!r}'
         )
     head = model.get('head') or {}
-    if not isinstance(head.get('in_channels'), int) or _reads_token(head):
+    if not isinstance(head.get('in_channels'), int) or type_name(
+        head
+    ).startswith(TOKEN_HEADS):
         raise SwapError(
             f'the head {head.get("type")} does not read pooled features, '
             'which is all that a pyramid can give it (no class token); take '
@@ -52,8 +48,9 @@ def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
     necks = necks if isinstance(necks, (list, tuple)) else [necks]
     notes = []
     changes: dict[str, Any] = {}
-    before = _maps_or_vector(old)
-    if isinstance(before, int):
+    outputs = backbone_outputs(old, 'mmpretrain')
+    last = outputs if isinstance(outputs, Tensor) else outputs[-1]
+    if isinstance(last, Tensor) and last.dim() == 2:
         if necks:
             raise SwapError(
                 f'{old["type"]} pools by itself, and the neck '
@@ -63,13 +60,15 @@ def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
             f'{old["type"]} pooled by itself; the neck GlobalAveragePooling '
             'does now'
         )
-        before = [Map(before, USUAL_STRIDE)]
+        before = [Map(last.shape[1], USUAL_STRIDE)]
         changes['neck'] = dict(type='GlobalAveragePooling')
-    elif not necks:
-        raise SwapError(
-            f'nothing pools the maps of {old["type"]} before the head '
-            f'{head["type"]}'
-        )
+    else:
+        before = describe(outputs, str(old['type']))
+        if not necks:
+            raise SwapError(
+                f'nothing pools the maps of {old["type"]} before the head '
+                f'{head["type"]}'
+            )
     mixes = bool(necks and necks[0].get('in_channels'))
     if not mixes:
         before = before[-1:]  # it is the last one that is pooled
@@ -87,29 +86,9 @@ def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
             f'channels, but the map that is pooled has {before[-1].channels}'
         )
     changes['head'] = dict(head, in_channels=after[-1].channels)
-    row = Row('head', head['type'], tuple(before), tuple(after))
-    return Swapped(changes, [row], notes)
+    return Swapped(changes, [Row('head', head['type'], before, after)], notes)
 
 
-def _reads_token(head: dict) -> bool:
-    tokens = ('VisionTransformer', 'DeiT', 'EfficientFormer')
-    return type_name(head).startswith(tokens)
-
-
-def _maps_or_vector(backbone: dict) -> list[Map] | int:
-    """The maps of a backbone, or the width of the vector that it returns."""
-    outputs = backbone_outputs(backbone, 'mmpretrain')
-    last = outputs if isinstance(outputs, Tensor) else outputs[-1]
-    if isinstance(last, Tensor) and last.dim() == 2:
-        return last.shape[1]
-    return describe(outputs, str(backbone['type']))
-
-
-@torch.no_grad()
 def run_classifier(model: nn.Module) -> None:
-    """Run a classifier once.
-
-    Args:
-        model (nn.Module): In eval mode.
-    """
+    """Run a classifier once."""
     model(torch.zeros(1, 3, PROBE, PROBE), mode='tensor')

@@ -1,4 +1,4 @@
-"""The config that a swap writes."""
+"""Write the config of a swap as text."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -26,13 +26,8 @@ def plain(value: Any) -> Any:
 def difference(old: Any, new: Any) -> Any:
     """What a config that inherits ``old`` must say to become ``new``.
 
-    Args:
-        old (Any): A value of the config that is inherited.
-        new (Any): The value wanted.
-
-    Returns:
-        Any: For two dicts, the keys that differ; with ``_delete_`` where a
-        key must go or the type changes. Otherwise ``new``.
+    For two dicts these are the keys that differ, with ``_delete_`` where a
+    key must go or the type changes. Otherwise it is ``new``.
     """
     if not isinstance(new, Mapping):
         return plain(new)
@@ -52,16 +47,7 @@ def difference(old: Any, new: Any) -> Any:
 def write_config(
     base: str, changes: Mapping[str, Any], notes: list[str]
 ) -> str:
-    """Text of a config that inherits another one.
-
-    Args:
-        base (str): What ``_base_`` names.
-        changes (Mapping): Settings over those of the base.
-        notes (list[str]): What the reader should know.
-
-    Returns:
-        str: Python source.
-    """
+    """Source of a config that inherits ``base``, notes as its heading."""
     heading = _HEADING.format(base=base)
     for note in notes:
         heading += fill(

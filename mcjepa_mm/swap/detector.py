@@ -5,11 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from .errors import SwapError
-from .measure import PROBE, backbone_maps, neck_maps
+from .measure import PROBE, SwapError, backbone_maps, neck_maps
 from .new_backbone import NewBackbone
-from .readers import adapt_head, adapt_neck
-from .swapped import Swapped
+from .readers import Swapped, adapt_head, adapt_neck
 
 # Heads that read all of the maps.
 DENSE_HEADS = ('rpn_head', 'bbox_head', 'mask_head', 'panoptic_head')
@@ -17,13 +15,6 @@ DENSE_HEADS = ('rpn_head', 'bbox_head', 'mask_head', 'panoptic_head')
 
 def swap_detector(model: dict, new: NewBackbone) -> Swapped:
     """Replace the backbone of a detector.
-
-    Args:
-        model (dict): The model's config, left as it is.
-        new (NewBackbone): What is to take the backbone's place.
-
-    Returns:
-        Swapped: The parts of the config that change.
 
     Raises:
         SwapError: If the model cannot be swapped.
@@ -65,15 +56,11 @@ def swap_detector(model: dict, new: NewBackbone) -> Swapped:
     return Swapped(changes, rows)
 
 
-@torch.no_grad()
 def run_detector(model: nn.Module) -> None:
     """Run backbone, neck and the dense head of a detector once.
 
     What follows on them (regions of interest, suppression) sees no channels
     of the backbone, and needs compiled operators.
-
-    Args:
-        model (nn.Module): In eval mode.
     """
     feats = model.extract_feat(torch.zeros(1, 3, PROBE, PROBE))
     for part in ('rpn_head', 'bbox_head'):

@@ -1,40 +1,52 @@
-"""Parts of a model that read feature maps: what they say of the channels."""
+"""Adapt the in_channels of necks and heads."""
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import SwapError
-from .measure import Map
+from .measure import Map, SwapError
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a part of the model reads, before the swap and after.
+    """Feature maps read by a part of the model, before and after.
 
     Attributes:
         part (str): Where it stands in the model's config.
         kind (str): Its type.
-        old (tuple[Map]): The maps that it read.
-        new (tuple[Map]): Those that it reads now.
+        old (Sequence[Map]): The maps that it read.
+        new (Sequence[Map]): Those that it reads now.
     """
 
     part: str
     kind: str
-    old: tuple[Map, ...]
-    new: tuple[Map, ...]
+    old: Sequence[Map]
+    new: Sequence[Map]
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """A model after the swap.
+
+    Attributes:
+        changes (dict): Parts of the model's config that are replaced, by
+            name; None for one that is removed.
+        rows (list[Row]): What the parts read before and after.
+        notes (list[str]): What a user should know about it.
+        settings (dict): Settings beside the model that go with it.
+    """
+
+    changes: dict[str, Any]
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def adapt_neck(
     neck: dict, old: Sequence[Map], new: Sequence[Map]
 ) -> tuple[dict, Row]:
-    """Change the channels that a neck expects.
-
-    Args:
-        neck (dict): Its config, left as it is.
-        old (Sequence[Map]): Maps of the old backbone.
-        new (Sequence[Map]): Maps of the new one, as many.
+    """Change the channels that a neck expects of the backbone's maps.
 
     Returns:
         tuple: The new config, and what it reads.
@@ -42,39 +54,28 @@ def adapt_neck(
     Raises:
         SwapError: If its ``in_channels`` are not those of the old maps.
     """
-    given = neck.get('in_channels')
-    before = [m.channels for m in old]
-    after = [m.channels for m in new]
     neck = deepcopy(neck)
-    row = Row('neck', neck['type'], tuple(old), tuple(new))
+    row = Row('neck', neck['type'], old, new)
+    given = neck.get('in_channels')
     if given is None:
         return neck, row
-    # An int for a neck of one map; YOLO's necks name the coarsest map first.
-    choices = {
-        tuple(before): after,
-        tuple(reversed(before)): list(reversed(after)),
-    }
-    wanted = tuple([given] if isinstance(given, int) else given)
-    if wanted not in choices:
-        raise SwapError(
-            f'the neck {neck["type"]} expects {wanted} channels, but the '
-            f'backbone gives {tuple(before)}'
-        )
-    channels = choices[wanted]
-    neck['in_channels'] = _like(given, channels)
-    return neck, row
+    # YOLO's necks name the coarsest map first.
+    for step in (1, -1):
+        before = [m.channels for m in old[::step]]
+        if _channels(given) == before:
+            after = [m.channels for m in new[::step]]
+            neck['in_channels'] = _like(given, after)
+            return neck, row
+    raise SwapError(
+        f'the neck {neck["type"]} expects {tuple(_channels(given))} channels, '
+        f'but the backbone gives {tuple(m.channels for m in old)}'
+    )
 
 
 def adapt_head(
     head: dict, part: str, old: Sequence[Map], new: Sequence[Map]
 ) -> tuple[dict, list[Row]]:
     """Change the channels that a head, or heads inside it, expect.
-
-    Args:
-        head (dict): Its config, left as it is.
-        part (str): Where it stands in the model's config.
-        old (Sequence[Map]): The maps that all heads can choose from.
-        new (Sequence[Map]): Those after the swap, as many.
 
     Returns:
         tuple: The new config, and what each reader in it reads.
@@ -85,20 +86,35 @@ def adapt_head(
     head = deepcopy(head)
     rows = []
     for name, reader in _readers(head, part):
+        kind, given = reader['type'], reader['in_channels']
         indices = _indices(reader)
         if not all(-len(old) <= i < len(old) for i in indices):
             raise SwapError(
-                f'{name} ({reader["type"]}) reads in_index='
-                f'{reader.get("in_index")}, but there are {len(old)} maps'
+                f'{name} ({kind}) reads in_index={reader.get("in_index")}, '
+                f'but there are {len(old)} maps'
             )
-        before = tuple(old[i] for i in indices)
-        after = tuple(new[i] for i in indices)
-        _set_channels(reader, name, before, after)
+        before = [old[i] for i in indices]
+        after = [new[i] for i in indices]
+        expected = [m.channels for m in before]
+        if _channels(given) != expected:
+            raise SwapError(
+                f'{name} ({kind}) expects {given} channels, but the maps '
+                f'that it reads have {expected}'
+            )
+        channels = [m.channels for m in after]
+        reader['in_channels'] = _like(given, channels)
+        if reader.get('num_convs') == 0:  # it classifies the maps as they are
+            reader['channels'] = sum(channels)
         if 'c1_in_channels' in reader:  # DeepLabV3+ reads the finest as well
-            _expect(reader, 'c1_in_channels', name, old[0])
+            if reader['c1_in_channels'] != old[0].channels:
+                raise SwapError(
+                    f'{name} ({kind}) has c1_in_channels='
+                    f'{reader["c1_in_channels"]}, but the map that it reads '
+                    f'has {old[0].channels} channels'
+                )
             reader['c1_in_channels'] = new[0].channels
-            before, after = (old[0], *before), (new[0], *after)
-        rows.append(Row(name, reader['type'], before, after))
+            before, after = [old[0], *before], [new[0], *after]
+        rows.append(Row(name, kind, before, after))
     return head, rows
 
 
@@ -120,29 +136,8 @@ def _indices(head: dict) -> list[int]:
     return [index] if isinstance(index, int) else list(index)
 
 
-def _set_channels(
-    head: dict, name: str, old: Sequence[Map], new: Sequence[Map]
-) -> None:
-    given = head['in_channels']
-    single = isinstance(given, int)
-    expected = [m.channels for m in old]
-    if ([given] if single else list(given)) != expected:
-        raise SwapError(
-            f'{name} ({head["type"]}) expects {given} channels, but the maps '
-            f'that it reads have {expected}'
-        )
-    channels = [m.channels for m in new]
-    head['in_channels'] = _like(given, channels)
-    if head.get('num_convs') == 0:  # it classifies the maps as they are
-        head['channels'] = sum(channels)
-
-
-def _expect(head: dict, key: str, name: str, found: Map) -> None:
-    if head[key] != found.channels:
-        raise SwapError(
-            f'{name} ({head["type"]}) has {key}={head[key]}, but the map '
-            f'that it reads has {found.channels} channels'
-        )
+def _channels(given: int | list | tuple) -> list[int]:
+    return [given] if isinstance(given, int) else list(given)
 
 
 def _like(given: int | list | tuple, channels: list[int]) -> Any:

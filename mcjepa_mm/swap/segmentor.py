@@ -1,17 +1,22 @@
 """Swapping the backbone of mmsegmentation's models."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import nn
 
-from .errors import SwapError
-from .measure import PROBE, Map, backbone_maps, neck_maps, type_name
+from .measure import (
+    PROBE,
+    Map,
+    SwapError,
+    backbone_maps,
+    neck_maps,
+    type_name,
+)
 from .new_backbone import NewBackbone
-from .readers import Row, adapt_head, adapt_neck
-from .swapped import Swapped
-from .wrappers import DIVISORS, INSIDE, WRAPPERS, rewrap
+from .readers import Row, Swapped, adapt_head, adapt_neck
 
 MODELS = ('EncoderDecoder', 'CascadeEncoderDecoder')
 
@@ -28,6 +33,12 @@ METHODS = {
     'UNet': 'an encoder and a decoder with skip connections',
     'VPD': 'a text-to-image diffusion model',
 }
+# Backbones that hold a replaceable encoder, by this name.
+WRAPPERS = ('BiSeNetV1', 'STDCContextPathNet')
+INSIDE = 'backbone_cfg'
+# BiSeNetV1 concatenates the encoder's maps with others: a ResNet's maps are
+# rounded up as those are, the new encoder's down.
+BISENET_DIVISOR = 32
 # Necks that make a pyramid of the equal maps of a plain transformer.
 PYRAMID_MAKERS = ('Feature2Pyramid', 'MultiLevelNeck')
 # LRASPPHead pools over windows of 49 cells of stride 8.
@@ -35,14 +46,7 @@ LRASPP_SIZE = 448
 
 
 def swap_segmentor(model: dict, new: NewBackbone) -> Swapped:
-    """Replace the backbone of a segmentor.
-
-    Args:
-        model (dict): The model's config, left as it is.
-        new (NewBackbone): What is to take the backbone's place.
-
-    Returns:
-        Swapped: The parts of the config that change.
+    """Replace the backbone of a segmentor; its config is left as it is.
 
     Raises:
         SwapError: If the model cannot be swapped.
@@ -62,23 +66,23 @@ def swap_segmentor(model: dict, new: NewBackbone) -> Swapped:
         )
     notes, rows = [], []
     changes: dict[str, Any] = {}
-    given_before = backbone_maps(old, 'mmseg')
+    before = backbone_maps(old, 'mmseg')
     neck = model.get('neck')
-    read = neck_maps(neck, given_before, 'mmseg') if neck else given_before
+    read = neck_maps(neck, before, 'mmseg') if neck else before
     if kind in WRAPPERS:
         changes['backbone'], row = _swap_inside(old, new)
         rows.append(row)
         notes.append(
             f'the encoder inside {kind} is replaced, the rest of it stays'
         )
-        if divisor := DIVISORS.get(kind):
+        if kind == 'BiSeNetV1':
             changes['data_preprocessor'] = dict(
                 model.get('data_preprocessor') or {},
-                test_cfg=dict(size_divisor=divisor),
+                test_cfg=dict(size_divisor=BISENET_DIVISOR),
             )
             notes.append(
-                f'images are padded to multiples of {divisor} in tests; crops '
-                'for training must be such multiples'
+                f'images are padded to multiples of {BISENET_DIVISOR} in '
+                'tests; crops for training must be such multiples'
             )
     elif neck and type_name(neck) in PYRAMID_MAKERS:
         notes.append(
@@ -88,50 +92,66 @@ def swap_segmentor(model: dict, new: NewBackbone) -> Swapped:
         changes['neck'] = neck = None
         changes['backbone'] = new.config([m.stride for m in read], old)
     else:
-        strides = [m.stride for m in given_before]
-        changes['backbone'] = new.config(strides, old)
-    given = backbone_maps(changes['backbone'], 'mmseg')
+        changes['backbone'] = new.config([m.stride for m in before], old)
+    after = backbone_maps(changes['backbone'], 'mmseg')
     if neck:
-        changes['neck'], row = adapt_neck(neck, given_before, given)
+        changes['neck'], row = adapt_neck(neck, before, after)
         rows.append(row)
-        given = neck_maps(changes['neck'], given, 'mmseg')
+        after = neck_maps(changes['neck'], after, 'mmseg')
     for part in ('decode_head', 'auxiliary_head'):
-        if model.get(part):
-            changes[part], found = _adapt_heads(model[part], part, read, given)
-            rows += found
+        if heads := model.get(part):
+            single = isinstance(heads, dict)
+            adapted = [
+                adapt_head(
+                    head, part if single else f'{part}[{i}]', read, after
+                )
+                for i, head in enumerate([heads] if single else heads)
+            ]
+            rows += [row for _, found in adapted for row in found]
+            heads = [head for head, _ in adapted]
+            changes[part] = heads[0] if single else heads
     return Swapped(changes, rows, notes)
 
 
 def _swap_inside(wrapper: dict, new: NewBackbone) -> tuple[dict, Row]:
-    """Swap the encoder that a wrapper holds."""
+    """Swap the encoder that a wrapper holds, and what follows from it."""
     old = wrapper[INSIDE]
     before = backbone_maps(old, 'mmseg')
     encoder = new.config([m.stride for m in before], old)
     after = backbone_maps(encoder, 'mmseg')
-    row = Row('backbone', wrapper['type'], tuple(before), tuple(after))
-    return rewrap(wrapper, encoder, after), row
+    follows = _bisenetv1 if type_name(wrapper) == 'BiSeNetV1' else _stdc
+    return (
+        {
+            **deepcopy(dict(wrapper)),
+            **follows(wrapper, after),
+            INSIDE: encoder,
+        },
+        Row('backbone', wrapper['type'], before, after),
+    )
 
 
-def _adapt_heads(
-    heads: dict | list, part: str, old: Sequence[Map], new: Sequence[Map]
-) -> tuple[dict | list, list[Row]]:
-    if isinstance(heads, dict):
-        return adapt_head(heads, part, old, new)
-    adapted, rows = [], []
-    for i, head in enumerate(heads):
-        head, found = adapt_head(head, f'{part}[{i}]', old, new)
-        adapted.append(head)
-        rows += found
-    return adapted, rows
+def _bisenetv1(wrapper: dict, maps: Sequence[Map]) -> dict[str, Any]:
+    # Its fusion module takes the two paths' maps side by side and expects
+    # context_channels[1] of them: half each.
+    coarser, coarsest = maps[-2].channels, maps[-1].channels
+    half = coarser // 2
+    spatial = wrapper.get('spatial_channels', (64, 64, 64, 128))
+    return dict(
+        context_channels=(half, coarser, coarsest),
+        spatial_channels=(*spatial[:-1], half),
+    )
 
 
-@torch.no_grad()
+def _stdc(wrapper: dict, maps: Sequence[Map]) -> dict[str, Any]:
+    fused = maps[0].channels + wrapper['out_channels']
+    return dict(
+        last_in_channels=(maps[-1].channels, maps[-2].channels),
+        ffm_cfg=dict(wrapper['ffm_cfg'], in_channels=fused),
+    )
+
+
 def run_segmentor(model: nn.Module) -> None:
-    """Run every part of a segmentor once: prediction and auxiliary heads.
-
-    Args:
-        model (nn.Module): In eval mode.
-    """
+    """Run every part of a segmentor once: prediction and auxiliary heads."""
     side = PROBE
     if any(type(part).__name__ == 'LRASPPHead' for part in model.modules()):
         side = LRASPP_SIZE

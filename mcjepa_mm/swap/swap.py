@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from mcjepa_mm.engine.inherited_scope import read_config
@@ -17,15 +18,12 @@ from .base_config import read_base_config
 from .classifier import run_classifier, swap_classifier
 from .config_text import write_config
 from .detector import run_detector, swap_detector
-from .errors import SwapError, reason
 from .flow_estimator import run_flow_estimator, swap_flow_estimator
-from .measure import build
+from .measure import SwapError, build, swap_error
 from .new_backbone import NewBackbone
-from .optimizer import adapt_optimizer
-from .readers import Row
+from .readers import Row, Swapped
 from .segmentor import run_segmentor, swap_segmentor
-from .settings import swapped_settings
-from .swapped import Swapped
+from .settings import adapt_optimizer, swapped_settings
 
 
 @dataclass(frozen=True)
@@ -58,17 +56,12 @@ class SwapReport:
         return '\n'.join(lines)
 
 
-@dataclass(frozen=True)
-class _Project:
-    swap: Callable[[dict, NewBackbone], Swapped]
-    run: Callable[[nn.Module], None]
-
-
-_SWAPS = dict(
-    mmseg=_Project(swap_segmentor, run_segmentor),
-    mmpretrain=_Project(swap_classifier, run_classifier),
-    mmdet=_Project(swap_detector, run_detector),
-    mmflow=_Project(swap_flow_estimator, run_flow_estimator),
+_Swap = Callable[[dict, NewBackbone], Swapped]
+_SWAPS: dict[str, tuple[_Swap, Callable[[nn.Module], None]]] = dict(
+    mmseg=(swap_segmentor, run_segmentor),
+    mmpretrain=(swap_classifier, run_classifier),
+    mmdet=(swap_detector, run_detector),
+    mmflow=(swap_flow_estimator, run_flow_estimator),
 )
 
 
@@ -120,8 +113,8 @@ def swap_backbone(
     part = 'encoder' if base.scope == 'mmflow' else 'backbone'
     if not model or not model.get(part):
         raise SwapError(f'{base.path} has no model with {part} to replace')
-    project = _SWAPS[base.scope]
-    swapped = project.swap(model, new)
+    swap, run_once = _SWAPS[base.scope]
+    swapped = swap(model, new)
     changes, notes = swapped_settings(base.content, swapped)
     if new.init_cfg is None:
         notes.append(
@@ -133,7 +126,14 @@ def swap_backbone(
     try:
         trial.write_text(write_config(reference, changes, notes))
         built = _build(trial, base.scope)
-        _try(project.run, built)
+        with (
+            torch.no_grad(),
+            swap_error(
+                f'the {type(built).__name__} was built with the new '
+                'backbone, but cannot be run'
+            ),
+        ):
+            run_once(built)
         # What a constructor knows by name needs the names of the new model.
         change, words = adapt_optimizer(
             base.content.get('optim_wrapper') or {},
@@ -179,14 +179,3 @@ def _build(path: Path, scope: str) -> nn.Module:
     finally:
         logging.disable(logging.NOTSET)
     return model
-
-
-def _try(run: Callable[[nn.Module], None], model: nn.Module) -> None:
-    try:
-        run(model)
-    # whatever a foreign model raises is the reason to tell
-    except Exception as error:
-        raise SwapError(
-            f'the {type(model).__name__} was built with the new backbone, but '
-            f'cannot be run: {reason(error)}'
-        ) from error

@@ -4,7 +4,7 @@ import pytest
 
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.swap import SwapError
-from mcjepa_mm.swap.levels import fit_levels
+from mcjepa_mm.swap.new_backbone import fit_levels
 
 ARCH = dict(depths=(1, 1, 1, 1), channels=(4, 6, 8, 10))
 

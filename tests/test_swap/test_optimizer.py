@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcjepa_mm.swap.optimizer import adapt_optimizer
+from mcjepa_mm.swap.settings import adapt_optimizer
 
 NAMES = ['backbone.stem.0.0.weight', 'backbone.stages.0.0.norm.weight', 'head']
 OURS = 'mcjepa_mm.LayerDecayOptimWrapperConstructor'
