@@ -1,4 +1,4 @@
-"""Folders and files of a data set's unpacked archive."""
+"""File listing for data sets in their archives' own layout."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Archive:
-    """What data sets share that read an archive's own folders.
+    """Base of data sets that read an archive's own folders.
 
     Attributes:
         data_root (str): Folder of the data set.

@@ -1,4 +1,4 @@
-"""What happens to samples that cannot be read: one policy for all data."""
+"""Error handling for unreadable samples."""
 
 import math
 import os
@@ -84,7 +84,7 @@ def check_size(
 
 @DATASETS.register_module()
 class BadSampleGuard(Dataset):
-    """Replace samples that cannot be read, within a limit, and remember them.
+    """Replace unreadable samples, up to a limit, and record them.
 
     A bad sample is recorded, its file is named in a warning, once, and
     another sample takes its place, always the same one. Above the limit the

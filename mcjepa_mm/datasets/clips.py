@@ -1,4 +1,4 @@
-"""Clips below a folder: videos, folders of frames, and parts of folders."""
+"""Search folders for clips: videos and frame sequences."""
 
 import errno
 import glob
@@ -199,19 +199,18 @@ def walk(
         yield from walk(inner, recursive, above | {real}, others)
 
 
-def images_in(folder: str) -> tuple[str, ...]:
-    """Names of the still images directly in a folder, in natural order.
+def find_images(folder: str, *, recursive: bool) -> list[str]:
+    """Paths of the still images in a folder, in natural order.
 
     The other files are named in the log.
 
     Raises:
         OSError: If the folder cannot be read.
     """
-    images, others = (), []
-    # the images come at once, videos singly
-    for path, names in walk(folder, recursive=False, others=others):
-        images += names
-        others += [] if names else [path]
+    images, others = [], []
+    for path, names in walk(folder, recursive, others=others):
+        images += [os.path.join(path, name) for name in names]
+        others += [] if names else [path]  # a video, or an animation
     name_unused(folder, others, 'still images')
     return images
 

@@ -1,4 +1,4 @@
-"""Windows of one size, cut from each frame of a pair at places of its own."""
+"""Random crops of frame pairs with independent offsets."""
 
 from collections.abc import Sequence
 
@@ -51,11 +51,6 @@ def draw_corners(
 
 def cut(frame: np.ndarray, corner: Corner, size: Sequence[int]) -> np.ndarray:
     """The window of a map (..., H, W).
-
-    Args:
-        frame (np.ndarray): (..., H, W).
-        corner (tuple[int, int]): Row and column of its first pixel.
-        size (Sequence[int]): Height and width.
 
     Returns:
         np.ndarray: (..., height, width), a view.

@@ -1,4 +1,4 @@
-"""The embedded world as data for following objects."""
+"""Embedded world clips for video object segmentation."""
 
 import numpy as np
 import torch

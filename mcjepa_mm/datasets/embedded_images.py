@@ -1,4 +1,4 @@
-"""The embedded world as data for content."""
+"""Embedded world images for self-supervised content learning."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The embedded world as data for motion."""
+"""Embedded world frame pairs with optical flow ground truth."""
 
 import numpy as np
 import torch

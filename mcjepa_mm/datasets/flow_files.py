@@ -76,7 +76,7 @@ def write_flow(
     """Write a flow field, whole or not at all.
 
     Args:
-        path (str | PathLike): File in a folder that exists; its suffix
+        path (str | PathLike): File; its folder is made. The suffix
             chooses the format, as for :func:`read_flow`.
         flow (np.ndarray): (2, H, W), x then y, pixels. KITTI's format rounds
             it to 1/64 pixel, the others to float32.
@@ -114,6 +114,7 @@ def write_flow(
         content = _codec(path)[2](flow, valid)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
+    path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, content)
 
 

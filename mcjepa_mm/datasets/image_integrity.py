@@ -1,4 +1,4 @@
-"""Whether the bytes of a PNG or a JPEG are all there.
+"""Integrity checks for PNG and JPEG files.
 
 Decoders are made to show what they can. Pillow does not compare the checksums
 of a PNG's data, OpenCV before version 5 fills what is missing with grey, and
@@ -37,9 +37,6 @@ def check_png(content: bytes) -> None:
     """Refuse a PNG that is not as it was written; other formats pass.
 
     Every part of a PNG has a checksum. Bytes behind the end are allowed.
-
-    Args:
-        content (bytes): The file.
 
     Raises:
         ValueError: If a part is missing or does not fit its checksum, or if
@@ -94,9 +91,6 @@ def load_jpeg(content: bytes) -> Image.Image:
     Other damage passes, and so does all but truncation in the few files that
     simplejpeg cannot decode: those with rare ratios of the sizes of their
     components.
-
-    Args:
-        content (bytes): The file. Bytes behind its end are allowed.
 
     Returns:
         Image.Image: The picture, loaded, as the file holds it, with the

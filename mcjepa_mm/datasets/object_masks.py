@@ -1,4 +1,4 @@
-"""Masks that number the objects of a frame."""
+"""Read and check object masks."""
 
 import io
 import os
@@ -33,9 +33,6 @@ def read_object_mask(path: str | os.PathLike) -> np.ndarray:
       writes it;
     - grey of other depths: one object, if it is black and white;
     - one bit: one object.
-
-    Args:
-        path (str | PathLike): Picture of a lossless format.
 
     Returns:
         np.ndarray: (H, W) uint8: 0 background, objects from 1, 255 undecided.

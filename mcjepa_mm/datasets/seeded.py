@@ -1,4 +1,4 @@
-"""Samples whose augmentation depends on their place, not on their worker.
+"""Per-sample seeds: augmentation independent of workers and processes.
 
 A dataloader's workers draw random numbers in the order in which samples
 happen to reach them. Here every sample begins from a seed of its own, made
@@ -22,7 +22,7 @@ from mcjepa_mm.utils.random_state import (
 
 
 class SeededIndex(int):
-    """The index of a sample, with the seed for what is random in it."""
+    """A sample index that carries the seed of its augmentation."""
 
     seed: int
 
@@ -37,7 +37,7 @@ class SeededIndex(int):
 
 @DATASETS.register_module()
 class SeededDataset(Dataset):
-    """Make each sample from the seed that its index brings.
+    """Data set wrapper that seeds each sample by its index.
 
     The global random states stay as they were, so that a dataloader without
     workers does not disturb the training. An index without a seed passes
@@ -71,7 +71,7 @@ class SeededDataset(Dataset):
 
 @DATA_SAMPLERS.register_module()
 class SeededSampler(Sampler):
-    """Give each index of a sampler its seed, from any place of a pass.
+    """Sampler wrapper that attaches a seed to each index; resumable.
 
     Args:
         dataset (Dataset): The data set.

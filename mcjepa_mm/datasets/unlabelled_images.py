@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from mmengine.dataset import BaseDataset
 
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, name_unused, walk
+from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, find_images
 from mcjepa_mm.registry import DATASETS, TRANSFORMS
 
 
@@ -44,11 +44,7 @@ class UnlabelledImages(BaseDataset):
             raise FileNotFoundError(
                 f'{self.data_root!r} is no folder. {self._expected()}'
             )
-        paths, others = [], []
-        for path, names in walk(self.data_root, True, others=others):
-            paths += [os.path.join(path, name) for name in names]
-            others += [] if names else [path]  # a video, or an animation
-        name_unused(self.data_root, others, 'images')
+        paths = find_images(self.data_root, recursive=True)
         if not paths:
             raise ValueError(
                 f'{self.data_root!r} holds no image. {self._expected()}'

@@ -1,4 +1,4 @@
-"""Videos as they decode: their frames, and which frames there are."""
+"""Video decoding and frame indexing with PyAV."""
 
 import os
 import zlib
@@ -38,11 +38,11 @@ _CONVERT = "convert it, as with 'ffmpeg -i OLD -c:v libx264 NEW.mp4'"
 
 
 class NoDecoderError(BadSampleError):
-    """A video that may be sound, but that nothing here decodes."""
+    """A video whose codec cannot be decoded here."""
 
 
 class VideoIndex(NamedTuple):
-    """The frames of a video in the order in which they are shown.
+    """Index of a video's frames in display order.
 
     Packets are numbered from 0 in the order of the file, which is that of
     decoding.

@@ -1,4 +1,4 @@
-"""Frames of video files, by number."""
+"""Random access to video frames."""
 
 import os
 from collections.abc import Iterator
@@ -184,7 +184,7 @@ class _Passed:
 
 
 class VideoCache:
-    """The places in videos that were read last, kept open.
+    """LRU cache of open videos and their read positions.
 
     A video may be open several times. What is read on from several places,
     each in its turn, is decoded without a seek then.

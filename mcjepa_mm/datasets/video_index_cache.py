@@ -1,4 +1,4 @@
-"""What was found in videos, kept for the next process that asks.
+"""On-disk cache of video indices.
 
 A file in the user's cache folder for each video, never one beside it. Each
 begins with a checksum, and has the video's size and time of change and the
@@ -23,13 +23,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 def load_entry(path: str, size: int, changed: int) -> Any:
-    """What :func:`save_entry` was given for this state of a video, or None.
-
-    Args:
-        path (str): The video, absolute.
-        size (int): Of the file, in bytes.
-        changed (int): When it was changed, in nanoseconds.
-    """
+    """What :func:`save_entry` was given for this state of a video, or None."""
     try:
         content = _entry(path).read_bytes()
     except OSError:

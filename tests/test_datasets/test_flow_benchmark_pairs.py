@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets import BadSampleGuard
 from mcjepa_mm.datasets.embedded_world.export import SceneSet, export
-from mcjepa_mm.datasets.embedded_world.export.images import final_pass
+from mcjepa_mm.datasets.embedded_world.export.flow import final_pass
 from mcjepa_mm.registry import DATASETS
 
 

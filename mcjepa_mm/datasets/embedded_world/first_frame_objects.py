@@ -38,10 +38,6 @@ def masked_scene(world: EmbeddedWorld, index: int) -> MaskedScene:
     Where scene ``index`` of the world does not, another one of its own takes
     its place, so that two indices never share a scene.
 
-    Args:
-        world (EmbeddedWorld): The world.
-        index (int): Below a million.
-
     Raises:
         ValueError: If the world has next to no such scene.
     """

@@ -267,13 +267,7 @@ class Palette:
 def two_colors(
     rng: np.random.Generator, contrast: float, chroma: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two random colours of different brightness, RGB float32 0-255.
-
-    Args:
-        rng (np.random.Generator): Source of the colours.
-        contrast (float): Scales their distance in brightness.
-        chroma (tuple[float, float]): Range of their vividness, grey values.
-    """
+    """Two random colours of different brightness, RGB float32 0-255."""
     middle = rng.uniform(100, 160)
     half = contrast * rng.uniform(46, 68) * rng.choice([-1.0, 1.0])
     hue = rng.uniform(0, TAU)

@@ -137,10 +137,6 @@ class EmbeddedWorld:
 
         With ``scene_law`` it is a scene at rest, whose front-most object has
         this class and lies near the middle. The others are distractors.
-
-        Args:
-            index (int): Number of the scene.
-            label (int): Class from 0.
         """
         rng = np.random.default_rng((*self.seed, index))
         if self.scene_law:

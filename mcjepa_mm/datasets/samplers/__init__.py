@@ -1,4 +1,4 @@
-"""Which process reads which samples, and in which order."""
+"""Samplers for epochs of fixed length and for whole sequences."""
 
 from .fixed_length_sampler import FixedLengthSampler
 from .sequence_sampler import SequenceSampler

@@ -11,7 +11,7 @@ from mcjepa_mm.utils.random_state import derive_seed
 
 @DATA_SAMPLERS.register_module()
 class FixedLengthSampler(Sampler):
-    """Make an epoch as long as one says, however large the data set is.
+    """Sampler with a fixed epoch length, whatever the data set size.
 
     Samples come in one endless order of shuffled passes over the data set,
     and an epoch is the next ``length`` of them. So no sample comes a second

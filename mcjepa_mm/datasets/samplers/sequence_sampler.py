@@ -10,7 +10,7 @@ from mcjepa_mm.registry import DATA_SAMPLERS
 
 @DATA_SAMPLERS.register_module()
 class SequenceSampler(Sampler):
-    """Give whole sequences to a process, frame after frame.
+    """Distribute whole sequences over processes, in frame order.
 
     mmengine's DefaultSampler deals frames out one by one and repeats some, so
     that processes have equally many. Here every frame occurs once, in one
@@ -71,10 +71,6 @@ def share_out(lengths: Sequence[int], num_shares: int) -> list[list[int]]:
 
     The longest first, each to whom has the fewest frames so far: the largest
     share has at most a sequence more than any other.
-
-    Args:
-        lengths (Sequence[int]): Frames of each sequence.
-        num_shares (int): Processes.
 
     Returns:
         list[list[int]]: Numbers of the sequences of each process, ascending.

@@ -1,4 +1,4 @@
-"""torchvision's jitter of colours, with a hue that is fast to turn."""
+"""ColorJitter with a fast hue shift."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Frame pairs and their ground truth, between files and mmflow's samples."""
+"""Load and pack frame pairs and flow annotations."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Images from files, with an error for those that are damaged."""
+"""Strict image loading that refuses damaged files."""
 
 import io
 
@@ -19,10 +19,6 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
     Grey, palette and transparent images become three channels, and 16 bits of
     grey become their upper 8. Pillow decodes, after and with the checks of
     :mod:`~mcjepa_mm.datasets.image_integrity`.
-
-    Args:
-        path (str): Image file of any format that Pillow knows.
-        channel_order (str): 'bgr' or 'rgb'.
 
     Returns:
         np.ndarray: (H, W, 3) uint8, contiguous.

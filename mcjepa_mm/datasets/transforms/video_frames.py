@@ -1,4 +1,4 @@
-"""Frames of a video and masks of its objects, from files to a sample."""
+"""Load, resize and pack video frames and object masks."""
 
 import mmcv
 import numpy as np

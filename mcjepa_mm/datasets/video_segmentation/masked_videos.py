@@ -8,7 +8,7 @@ from mcjepa_mm.datasets.clips import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     Clip,
-    images_in,
+    find_images,
 )
 from mcjepa_mm.datasets.video_decoding import index_video
 from mcjepa_mm.registry import DATASETS
@@ -103,7 +103,7 @@ def _video(path: str) -> Clip:
 
 def _folder(path: str) -> Clip:
     """The pictures of a folder, by their numbers where all have one."""
-    names = images_in(path)
+    names = list(map(os.path.basename, find_images(path, recursive=False)))
     if not names:
         raise FileNotFoundError(
             f'{path} holds no frame: expected pictures ({IMAGE_SUFFIXES}), or '

@@ -1,4 +1,4 @@
-"""Which video below a folder has which mask."""
+"""Pair videos with first-frame masks in a folder."""
 
 import itertools
 import os
@@ -23,9 +23,6 @@ def find_masked_videos(root: str) -> dict[str, tuple[str, str]]:
 
     A mask has the name of its video. A video and a picture that are alone
     with each other in a folder are a pair with any names.
-
-    Args:
-        root (str): Folder that is searched to all depths.
 
     Returns:
         dict[str, tuple[str, str]]: Video, or folder of frames, and mask by

@@ -159,12 +159,7 @@ class VideoSegmentation(BaseDataset):
 
 
 def _check_files(sequence: MaskedSequence, annotated: bool) -> None:
-    """Refuse a sequence that lacks frames or masks.
-
-    Args:
-        sequence (MaskedSequence): The sequence.
-        annotated (bool): Whether every frame has to have a mask.
-    """
+    """Refuse a sequence that lacks frames or masks."""
     name, clip, masks = sequence
     if not clip.frames:
         raise ValueError(f'{clip.path}: sequence {name!r} has no frame')

@@ -7,7 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, natural_key
+from mcjepa_mm.datasets.clips import (
+    IMAGE_SUFFIXES,
+    find_images,
+    natural_key,
+)
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.evaluation.functional import (
     centred_knn_votes,
@@ -47,19 +51,14 @@ def list_class_folders(
             f'{root} is no folder; expected one with a folder of images for '
             'each class'
         )
-    suffixes = IMAGE_SUFFIXES.split()
     classes, images = [], []
     for folder in sorted(root.iterdir(), key=lambda p: natural_key(p.name)):
         if not folder.is_dir():
             continue
-        found = [
-            str(path)
-            for path in folder.rglob('*')
-            if path.suffix.lower() in suffixes
-        ]
+        found = find_images(str(folder), recursive=True)
         if found:
             classes.append(folder.name)
-            images.append(sorted(found, key=natural_key))
+            images.append(found)
     if len(classes) < 2:
         raise ValueError(
             f'{root} holds {len(classes)} folders with images '

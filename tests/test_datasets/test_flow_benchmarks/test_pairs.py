@@ -7,7 +7,7 @@ so that a wrong name, order or join cannot agree with itself.
 import numpy as np
 import pytest
 
-from mcjepa_mm.datasets.embedded_world.export.images import final_pass
+from mcjepa_mm.datasets.embedded_world.export.flow import final_pass
 from mcjepa_mm.datasets.transforms import (
     LoadFlowAnnotations,
     LoadFlowPair,

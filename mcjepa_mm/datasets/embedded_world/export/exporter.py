@@ -4,18 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import (
-    ade20k,
-    cityscapes,
-    davis2017,
-    flyingchairs,
-    flyingthings3d,
-    hd1k,
-    imagenet,
-    kitti,
-    sintel,
-    voc2012_aug,
-)
+from . import flow, labels
 from .scene_set import SceneSet
 
 
@@ -39,20 +28,20 @@ class Layout:
 
 
 LAYOUTS = dict(
-    flyingchairs=Layout(flyingchairs.flyingchairs, 2, fixed=True),
-    flyingthings3d=Layout(flyingthings3d.flyingthings3d, 10),
-    sintel=Layout(sintel.sintel, 10),
-    kitti2012=Layout(kitti.kitti2012, 2, fixed=True),
-    kitti2015=Layout(kitti.kitti2015, 2, fixed=True),
-    kitti2012_multiview=Layout(kitti.kitti2012, 21, fixed=True),
-    kitti2015_multiview=Layout(kitti.kitti2015, 21, fixed=True),
-    kitti_raw=Layout(kitti.kitti_raw, 10),
-    hd1k=Layout(hd1k.hd1k, 10),
-    voc2012_aug=Layout(voc2012_aug.voc2012_aug, 1, fewest=1),
-    ade20k=Layout(ade20k.ade20k, 1, fewest=1),
-    cityscapes=Layout(cityscapes.cityscapes, 1, fewest=1),
-    davis2017=Layout(davis2017.davis2017, 12, fewest=3),
-    imagenet=Layout(imagenet.imagenet, 1, fixed=True, fewest=1),
+    flyingchairs=Layout(flow.flyingchairs, 2, fixed=True),
+    flyingthings3d=Layout(flow.flyingthings3d, 10),
+    sintel=Layout(flow.sintel, 10),
+    kitti2012=Layout(flow.kitti2012, 2, fixed=True),
+    kitti2015=Layout(flow.kitti2015, 2, fixed=True),
+    kitti2012_multiview=Layout(flow.kitti2012, 21, fixed=True),
+    kitti2015_multiview=Layout(flow.kitti2015, 21, fixed=True),
+    kitti_raw=Layout(flow.kitti_raw, 10),
+    hd1k=Layout(flow.hd1k, 10),
+    voc2012_aug=Layout(labels.voc2012_aug, 1, fewest=1),
+    ade20k=Layout(labels.ade20k, 1, fewest=1),
+    cityscapes=Layout(labels.cityscapes, 1, fewest=1),
+    davis2017=Layout(labels.davis2017, 12, fewest=3),
+    imagenet=Layout(labels.imagenet, 1, fixed=True, fewest=1),
 )
 
 

@@ -21,7 +21,7 @@ class SceneSet:
         seed (int): Seed of the world.
 
     Raises:
-        ValueError: Without a scene, or without a frame.
+        ValueError: Without a scene.
     """
 
     num_scenes: int
@@ -34,10 +34,6 @@ class SceneSet:
             raise ValueError(
                 f'num_scenes must be at least 1, got {self.num_scenes}'
             )
-        if self.num_frames < 1:
-            raise ValueError(
-                f'num_frames must be at least 1, got {self.num_frames}'
-            )
 
     def world(self, split: str) -> EmbeddedWorld:
         """The world of 'train', 'val' or 'test'; they share no scene."""
@@ -45,11 +41,19 @@ class SceneSet:
             self.size, seed=(self.seed, _KIND, split_number(split))
         )
 
-    def scenes(self, split: str) -> Iterator[tuple[int, Scene]]:
-        """The scenes of a split with their numbers from 0."""
+    def scenes(
+        self, split: str, first: int = 0
+    ) -> Iterator[tuple[int, Scene]]:
+        """``num_scenes`` scenes of a split with their numbers."""
         world = self.world(split)
-        for number in range(self.num_scenes):
+        for number in range(first, first + self.num_scenes):
             yield number, world.scene(number)
+
+    def frames(self, split: str) -> Iterator[tuple[int, Scene, int]]:
+        """The frames of a split: number of the scene, scene, time."""
+        for number, scene in self.scenes(split):
+            for t in range(self.num_frames):
+                yield number, scene, t
 
     def rng(self, scene: int, frame: int) -> np.random.Generator:
         """Source of what a frame's annotation leaves out."""
