@@ -1,4 +1,4 @@
-"""What the command lines of the tools share.
+"""Shared command line options of the tools.
 
 Imports nothing slow: MIM runs a script with -h before it runs it.
 """
@@ -17,12 +17,65 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]  # of the checkout, or .mim
 
 
+# Errors that a demo or converter prints as one line.
+INPUT_ERRORS = (ValueError, OSError, ImportError)
+# Options that several commands have.
+SHARED = {
+    'checkpoint': dict(
+        help='checkpoint of a pretraining, or of a model with its backbone'
+    ),
+    'inputs': dict(
+        nargs='+', metavar='IMAGES', help='image files and folders of images'
+    ),
+    '--out': dict(required=True, help='folder to write'),
+    '--device': dict(help='cpu, cuda, cuda:1 ... (default: a GPU if any)'),
+    '--opacity': dict(
+        type=float,
+        default=0.5,
+        help='of the colours over the image, 0 to 1 (default: 0.5)',
+    ),
+    '--frames': dict(
+        type=int, dest='max_frames', metavar='N', help='stop after N frames'
+    ),
+    '--fps': dict(type=float),
+}
+# Arguments that must be there, by what the error calls them.
+FILES = dict(
+    checkpoint='checkpoint',
+    inputs='input',
+    video='video',
+    mask='mask',
+)
+
+
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
         """End with status 2, as argparse does."""
         self.exit(2, f'{self.prog}: {message}; -h lists the options\n')
+
+
+class FilesParser(OneLineParser):
+    """A parser with shared options, which refuses missing ``FILES``."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description=description)
+
+    def share(self, *names: str, **changes) -> None:
+        """Add options of ``SHARED``, changed."""
+        for name in names:
+            self.add_argument(name, **{**SHARED[name], **changes})
+
+    def parse_args(self) -> argparse.Namespace:
+        """Parse, and check that files are there."""
+        args = super().parse_args()
+        for dest, name in FILES.items():
+            paths = getattr(args, dest, None)
+            if isinstance(paths, str):
+                paths = [paths]
+            refuse_missing(self, name, *paths or ())
+        return args
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
@@ -199,7 +252,9 @@ def prefer_checkout() -> None:
         sys.path.insert(0, str(ROOT))
 
 
-def run(main: Callable[[], None]) -> None:
+def run(
+    main: Callable[[], None], refused: tuple[type[Exception], ...] = ()
+) -> None:
     """Run a script; what it refuses is its last line, without a traceback.
 
     That holds for errors that this package raises itself, whoever passes them
@@ -208,11 +263,17 @@ def run(main: Callable[[], None]) -> None:
 
     Args:
         main (Callable): The script.
+        refused (tuple[type]): Errors that are said without their type, and
+            wherever they come from.
     """
     try:
         main()
     except Exception as error:
-        if os.environ.get('MCJEPA_MM_TRACEBACK') or not _is_refusal(error):
+        if os.environ.get('MCJEPA_MM_TRACEBACK'):
+            raise
+        if isinstance(error, refused):
+            sys.exit(str(error))
+        if not _is_refusal(error):
             raise
         # what was printed before stands before it
         sys.stdout.flush()

@@ -39,11 +39,7 @@ def train_beside_mim() -> None:
 
 
 def end_with(parent: int) -> None:
-    """Have SIGTERM sent to this process when its parent ends.
-
-    Args:
-        parent (int): The parent's id, as it was when it lived.
-    """
+    """Have SIGTERM sent to this process when its parent ends."""
     if not sys.platform.startswith('linux'):
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

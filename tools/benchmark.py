@@ -10,6 +10,7 @@ matrix products and the bytes over its measured rate of copying.
 import argparse
 import importlib
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -18,11 +19,12 @@ from pathlib import Path
 from _command_line import prefer_checkout, run
 
 FOLDER = Path(__file__).resolve().parent / 'benchmarks'
-PARTS = sorted(
-    path.stem
-    for path in FOLDER.glob('*.py')
-    if 'def cases(' in path.read_text()
-)
+# A file that defines cases(), or a function PART_cases() in one.
+PARTS = {
+    name or path.stem: path.stem
+    for path in sorted(FOLDER.glob('*.py'))
+    for name in re.findall(r'^def (?:(\w+)_)?cases\(', path.read_text(), re.M)
+}
 HEADERS = (
     'part',
     'shape',
@@ -42,7 +44,7 @@ def parse_args() -> argparse.Namespace:
         'parts',
         nargs='*',
         metavar='PART',
-        help=f'some of {", ".join(PARTS)}; default: all',
+        help=f'some of {", ".join(sorted(PARTS))}; default: all',
     )
     parser.add_argument(
         '--runs', type=int, default=5, help='of each side; default: 5'
@@ -61,10 +63,10 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     unknown = sorted(set(args.parts) - set(PARTS))
     if unknown:
-        parser.error(f'there is no part {unknown}; parts are {PARTS}')
+        parser.error(f'there is no part {unknown}; parts are {[*PARTS]}')
     if args.runs < 1 or args.threads < 1:
         parser.error('--runs and --threads are 1 or more')
-    args.parts = args.parts or PARTS
+    args.parts = args.parts or sorted(PARTS)
     return args
 
 
@@ -73,7 +75,9 @@ def load(part: str, device: str) -> list:
     # no part of the memory that our side takes
     for ours in ('models', 'datasets', 'exports'):
         importlib.import_module(f'mcjepa_mm.{ours}')
-    return importlib.import_module(f'benchmarks.{part}').cases(device)
+    module = importlib.import_module(f'benchmarks.{PARTS[part]}')
+    name = 'cases' if part == PARTS[part] else f'{part}_cases'
+    return getattr(module, name)(device)
 
 
 def print_memory_of(args: argparse.Namespace) -> None:

@@ -21,20 +21,6 @@ CONFIG = REPO / 'configs' / 'mcjepa_convnext.py'
 WARM_UP = 5  # steps that are not counted
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--processes', type=int, default=2)
-    parser.add_argument('--rounds', type=int, default=3, help='runs of each')
-    parser.add_argument('--steps', type=int, default=25, help='of a run')
-    parser.add_argument(
-        '--threads',
-        type=int,
-        help='of all processes together; default: --processes',
-    )
-    return parser.parse_args()
-
-
 def batch_sizes() -> dict[str, int]:
     """Samples in a step, by the option that sets them."""
     from mmengine.config import Config
@@ -93,7 +79,16 @@ def seconds_per_step(
 
 def main() -> None:
     """Measure and print a table."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--processes', type=int, default=2)
+    parser.add_argument('--rounds', type=int, default=3, help='runs of each')
+    parser.add_argument('--steps', type=int, default=25, help='of a run')
+    parser.add_argument(
+        '--threads',
+        type=int,
+        help='of all processes together; default: --processes',
+    )
+    args = parser.parse_args()
     prefer_checkout()
     sizes = batch_sizes()
     numbers = (1, args.processes)

@@ -5,20 +5,16 @@ diagnosis.json and diagnosis.png. Without a folder the pictures are scenes of
 the built-in world. The checkpoint tells the architecture; no config is needed.
 """
 
-import argparse
 import json
 from pathlib import Path
 
-from _command_line import OneLineParser, prefer_checkout, refuse_missing, run
+from _command_line import INPUT_ERRORS, FilesParser, prefer_checkout, run
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
-    parser = OneLineParser(description=__doc__)
-    parser.add_argument(
-        'checkpoint',
-        help='checkpoint of a pretraining or of a model with its backbone',
-    )
+def main() -> None:
+    """Measure, print and draw."""
+    parser = FilesParser(__doc__)
+    parser.share('checkpoint', '--device')
     parser.add_argument(
         '--images', metavar='DIR', help='folder with images, at any depth'
     )
@@ -53,17 +49,7 @@ def parse_args() -> argparse.Namespace:
         '--out',
         help='folder to write (default: diagnosis/ beside the checkpoint)',
     )
-    parser.add_argument(
-        '--device', help='cpu, cuda, cuda:1 ... (default: a GPU if any)'
-    )
     args = parser.parse_args()
-    refuse_missing(parser, 'checkpoint', args.checkpoint)
-    return args
-
-
-def main() -> None:
-    """Measure, print and draw."""
-    args = parse_args()
     prefer_checkout()
     import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
     from mcjepa_mm.apis.diagnosis_report import diagnosis_table, draw_diagnosis
@@ -73,32 +59,29 @@ def main() -> None:
 
     checkpoint = Path(args.checkpoint)
     out = Path(args.out) if args.out else checkpoint.parent / 'diagnosis'
-    try:
-        found = diagnose(
-            checkpoint,
-            images=args.images,
-            videos=args.videos,
-            num_images=args.num_images,
-            size=args.size,
-            device=args.device,
-            show_progress=True,
-        )
-        out.mkdir(parents=True, exist_ok=True)
-        content = dict(
-            checkpoint=str(checkpoint),
-            size=args.size,
-            limits=LIMITS,
-            pictures=report(found),
-        )
-        atomic_write(
-            out / 'diagnosis.json', json.dumps(content, indent=2).encode()
-        )
-        write_image(
-            out / 'diagnosis.png',
-            draw_diagnosis(found, checkpoint.name, args.size),
-        )
-    except (ValueError, OSError, ImportError) as error:
-        raise SystemExit(str(error)) from error
+    found = diagnose(
+        checkpoint,
+        images=args.images,
+        videos=args.videos,
+        num_images=args.num_images,
+        size=args.size,
+        device=args.device,
+        show_progress=True,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    content = dict(
+        checkpoint=str(checkpoint),
+        size=args.size,
+        limits=LIMITS,
+        pictures=report(found),
+    )
+    atomic_write(
+        out / 'diagnosis.json', json.dumps(content, indent=2).encode()
+    )
+    write_image(
+        out / 'diagnosis.png',
+        draw_diagnosis(found, checkpoint.name, args.size),
+    )
     print(f'\n{diagnosis_table(found, untrained=args.untrained)}\n')
     for x in found:
         print(f'{x.pictures}, {x.number} pictures: {x.verdict}')
@@ -107,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(main, INPUT_ERRORS)

@@ -50,30 +50,6 @@ TRAINING_KEYS = (
 NUM_SAMPLES = 4
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'config', help='config file of the pretraining, or its name'
-    )
-    parser.add_argument(
-        'checkpoint', help='checkpoint, or the work dir to take the last of'
-    )
-    parser.add_argument(
-        '--out',
-        help='folder to write (default: evaluation/ beside the checkpoint)',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        metavar='KEY=VALUE',
-        help='changes to the config, such as test_dataloader.motion.'
-        'batch_size=4',
-    )
-    return parser.parse_args()
-
-
 def find_checkpoint(path: Path) -> Path:
     """Return a checkpoint file, the last one if ``path`` is a folder."""
     if path.is_dir():
@@ -194,7 +170,26 @@ def training_pictures(work_dir: Path) -> list[Path]:
 
 def main() -> None:
     """Evaluate before and after, and say where the results are."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'config', help='config file of the pretraining, or its name'
+    )
+    parser.add_argument(
+        'checkpoint', help='checkpoint, or the work dir to take the last of'
+    )
+    parser.add_argument(
+        '--out',
+        help='folder to write (default: evaluation/ beside the checkpoint)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        metavar='KEY=VALUE',
+        help='changes to the config, such as test_dataloader.motion.'
+        'batch_size=4',
+    )
+    args = parser.parse_args()
     args.config = find_config(args.config)
     if not Path(args.config).is_file():
         raise SystemExit(

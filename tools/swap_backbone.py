@@ -8,13 +8,13 @@ project's own command, such as `mim train mmsegmentation FILE`.
 import argparse
 import warnings
 
-from _command_line import prefer_checkout, run
+from _command_line import INPUT_ERRORS, prefer_checkout, run
 
 PROJECTS = 'mmseg|mmpretrain|mmdet|mmflow|mmcv|mmengine|torch'
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
+def main() -> None:
+    """Swap, or say in one line why not."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         'config',
@@ -39,30 +39,17 @@ def parse_args() -> argparse.Namespace:
         help='file to write; default: the name of the config with _mcjepa, '
         'in the current folder',
     )
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Swap, or say in one line why not."""
-    args = parse_args()
+    args = parser.parse_args()
     # What those projects say about themselves while they are built.
     warnings.filterwarnings('ignore', module=PROJECTS)
     prefer_checkout()
     import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
     from mcjepa_mm.swap import swap_backbone
 
-    try:
-        report = swap_backbone(
-            args.config,
-            checkpoint=args.checkpoint,
-            arch=args.arch,
-            out=args.out,
-        )
-    except (ValueError, OSError) as error:
-        raise SystemExit(f'swap_backbone: {error}') from error
+    report = swap_backbone(**vars(args))
     print(report)
     print(f'written: {report.path}')
 
 
 if __name__ == '__main__':
-    run(main)
+    run(main, INPUT_ERRORS)

@@ -98,7 +98,7 @@ def test_a_config_by_its_name(demo, clip):
         ),
         (
             ['clip', 'first.png'],
-            'error: give --checkpoint, --config or both',
+            'give --checkpoint, --config or both; -h lists the options',
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What features are measured beside: none, colours, and the truth itself."""
+"""Reference models: color features, perfect features, static mask."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Tables of how well features follow objects: the choice, the differences."""
+"""Tables of label propagation results and paired differences."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -28,9 +28,6 @@ def setting_of(row: Row) -> Setting:
 
 def choose(rows: Iterable[Row]) -> dict[str, list[Setting]]:
     """The setting of the highest J&F, by whose features they are.
-
-    Args:
-        rows (Iterable[Row]): Of clips that are not those to report.
 
     Returns:
         dict: For each short side and each whitening the best stride and
@@ -118,10 +115,6 @@ def paired_interval(
     values: Sequence[float], num_resamples: int = 10_000
 ) -> tuple[float, float] | tuple[None, None]:
     """95 % bootstrap interval of a mean, by percentiles.
-
-    Args:
-        values (Sequence[float]): One for each clip: clips are what is drawn.
-        num_resamples (int): Defaults to 10,000.
 
     Returns:
         tuple: Its ends, or None of fewer than 3 values, whose resamples say

@@ -1,4 +1,4 @@
-"""Whose features follow objects, in which setting, as configs of a test."""
+"""Feature sources and read-out settings of label propagation."""
 
 import csv
 import itertools
@@ -132,14 +132,7 @@ def find_sources(checkpoints: Sequence[str], num_random: int) -> list[Source]:
 def config_of(
     source: Source, setting: Setting, dataset: dict, options: list | None
 ):
-    """The config of a test, which writes nothing.
-
-    Args:
-        source (Source): Whose features.
-        setting (Setting): How they are read out.
-        dataset (dict): Settings of the ``DAVIS2017`` data set.
-        options (list, optional): Settings over those of the config.
-    """
+    """The config of a test, which writes nothing."""
     from mcjepa_mm.engine.launch import load_config
 
     cfg = load_config(str(CONFIG), cfg_options=options)
@@ -169,12 +162,6 @@ def read_levels(word: str) -> str | list[int]:
 
 def measure(cfg, number: int, images: Sequence[Path]) -> dict[str, Any]:
     """J&F, J and F in per cent, of all objects and of each clip.
-
-    Args:
-        cfg (Config): See :func:`config_of`.
-        number (int): Another one for each run of a process.
-        images (Sequence[Path]): What features are whitened by, if there are
-            any.
 
     Returns:
         dict: ``FIGURES``, and in ``clips`` the same by the clip's name.

@@ -150,11 +150,6 @@ def difference_table(
 ) -> str:
     """Markdown: an arm minus others, with 95 % intervals.
 
-    Args:
-        records (Sequence[dict]): All lines.
-        arm (str): Its name.
-        others (Sequence[str]): Names of those that are taken off.
-
     Returns:
         str: A row for each figure that both have.
 
@@ -202,11 +197,6 @@ def paired_difference(
 
     Clips, pictures or pairs are drawn, the same ones for both sides; each
     side is the mean of its seeds, which are not drawn.
-
-    Args:
-        first (Sequence[Figure]): Of each seed.
-        second (Sequence[Figure]): What is taken off.
-        num_resamples (int): Defaults to 10,000.
 
     Returns:
         tuple: The difference and the interval's ends, by percentiles; None

@@ -1,4 +1,4 @@
-"""Records of measurements: a line of JSON each, with where it was made."""
+"""Measurement records as JSON lines, with provenance."""
 
 import json
 import os

@@ -33,15 +33,6 @@ INGREDIENTS = {
 }
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--out', default='work_dirs/flow_ingredients')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    parser.add_argument('--only', nargs='+', choices=list(INGREDIENTS))
-    return parser.parse_args()
-
-
 def train(name: str, seed: int, work_dir: Path) -> dict[str, float]:
     """Train once and return the last validation's figures."""
     from mcjepa_mm.engine.launch import build_runner, load_config
@@ -86,7 +77,11 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
 
 def main() -> None:
     """Run what is missing, print the table of what is there."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--out', default='work_dirs/flow_ingredients')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument('--only', nargs='+', choices=list(INGREDIENTS))
+    args = parser.parse_args()
     prefer_checkout()
     from mcjepa_mm.utils.atomic_write import atomic_write
 

@@ -22,19 +22,6 @@ MOTIONS = {
 MARGIN = 32  # around a frame, so that nothing is invented at its border
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config of an estimator or pretraining')
-    parser.add_argument('checkpoint', help='its checkpoint')
-    parser.add_argument('out', help='picture to write, a .png')
-    parser.add_argument(
-        '--image', help='picture to move; default: one of the embedded world'
-    )
-    parser.add_argument('--size', type=int, nargs=2, default=(128, 128))
-    return parser.parse_args()
-
-
 def load_picture(path: str | None, size: tuple[int, int]):
     """A BGR picture of the size with its margin."""
     import cv2
@@ -77,7 +64,15 @@ def move(picture, motion):
 
 def main() -> None:
     """Predict, draw, print."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of an estimator or pretraining')
+    parser.add_argument('checkpoint', help='its checkpoint')
+    parser.add_argument('out', help='picture to write, a .png')
+    parser.add_argument(
+        '--image', help='picture to move; default: one of the embedded world'
+    )
+    parser.add_argument('--size', type=int, nargs=2, default=(128, 128))
+    args = parser.parse_args()
     prefer_checkout()
     import numpy as np
 

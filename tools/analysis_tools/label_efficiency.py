@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing, run  # noqa: E402
+import _command_line as cli  # noqa: E402
 
 CONFIG = (
     Path(__file__).resolve().parents[2]
@@ -70,9 +70,9 @@ def parse_args() -> argparse.Namespace:
         if not arm or not path:
             parser.error(f'expected ARM=CHECKPOINT or ARM=none, got {encoder}')
         if path != 'none':
-            refuse_missing(parser, 'checkpoint', path)
+            cli.refuse_missing(parser, 'checkpoint', path)
     args.encoders = [(a, None if p == 'none' else p) for a, p in pairs]
-    refuse_missing(
+    cli.refuse_missing(
         parser, 'data', args.data, str(Path(args.data, 'train.txt'))
     )
     return args
@@ -140,7 +140,7 @@ def train(config: Path, names: list[str], args, work_dir: Path) -> float:
 def main() -> None:
     """Swap, train, append, print."""
     args = parse_args()
-    prefer_checkout()
+    cli.prefer_checkout()
     from _records import append_records, provenance
 
     import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
@@ -154,17 +154,14 @@ def main() -> None:
         for percent in args.labels:
             with tempfile.TemporaryDirectory() as folder:
                 config = Path(folder, 'swapped.py')
-                try:
-                    swap_backbone(
-                        CONFIG,
-                        checkpoint=path
-                        or save_untrained(
-                            settings, args.seed, Path(folder, 'random.pth')
-                        ),
-                        out=config,
-                    )
-                except (ValueError, OSError) as error:
-                    raise SystemExit(f'label_efficiency: {error}') from error
+                swap_backbone(
+                    CONFIG,
+                    checkpoint=path
+                    or save_untrained(
+                        settings, args.seed, Path(folder, 'random.pth')
+                    ),
+                    out=config,
+                )
                 work_dir = Path(folder, f'labels-{number}-{percent:g}')
                 work_dir.mkdir()
                 chosen = choose(names, percent, args.seed)
@@ -186,4 +183,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main, cli.INPUT_ERRORS)

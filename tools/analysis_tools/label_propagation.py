@@ -23,17 +23,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import (  # noqa: E402
-    make_table_parser,
-    prefer_checkout,
-    refuse_missing,
-    run,
-)
+import _command_line as cli  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line, before anything heavy is imported."""
-    parser = make_table_parser(
+    parser = cli.make_table_parser(
         __doc__,
         name='label_propagation',
         data='data/embedded_davis',
@@ -131,7 +126,7 @@ def parse_args() -> argparse.Namespace:
         help='with --davis, the clips to choose on',
     )
     args = parser.parse_args()
-    refuse_missing(parser, 'checkpoint', *args.checkpoints)
+    cli.refuse_missing(parser, 'checkpoint', *args.checkpoints)
     _check(parser, args)
     if args.levels is None:
         choosing = args.choose_on or args.dev_clips
@@ -142,7 +137,7 @@ def parse_args() -> argparse.Namespace:
 def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Exit where options do not go together."""
     if args.davis:
-        refuse_missing(parser, 'davis', args.davis)
+        cli.refuse_missing(parser, 'davis', args.davis)
         if args.choose_on:
             parser.error(
                 '--choose-on is of the built-in world; with --davis '
@@ -330,15 +325,11 @@ def _title(what: str, rows: Sequence[dict]) -> str:
 
 def _pictures(folder: str | None) -> list[Path]:
     """The pictures in and below a folder, in order."""
-    from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, walk
+    from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, find_images
 
     if folder is None:
         return []
-    found = [
-        Path(path, name)
-        for path, names in walk(folder, recursive=True)
-        for name in names
-    ]
+    found = [Path(path) for path in find_images(folder, recursive=True)]
     if not found:
         raise ValueError(
             f'{folder} holds no picture ({IMAGE_SUFFIXES}) to whiten by'
@@ -395,18 +386,15 @@ def fill(table: Table, test: dict, dev: dict | None) -> None:
 def main() -> None:
     """Export what is missing, measure, print and write the table."""
     args = parse_args()
-    prefer_checkout()
+    cli.prefer_checkout()
     import _propagation_references  # noqa: F401  (registers them)
 
-    try:
-        test, dev = find_clips(args)
-        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-        table = Table(args)
-        fill(table, test, dev)
-    except (ValueError, OSError) as error:
-        raise SystemExit(str(error)) from error
+    test, dev = find_clips(args)
+    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+    table = Table(args)
+    fill(table, test, dev)
     print(f'\n{table.write()}')
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main, cli.INPUT_ERRORS)

@@ -12,30 +12,10 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, run  # noqa: E402
+import _command_line as cli  # noqa: E402
 
 LINEAR = 'mcjepa_convnext-micro_1xb64-linear-coslr-10e_embedded.py'
 KNN = 'mcjepa_convnext-micro_knn_embedded.py'
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'checkpoints', nargs='+', help='checkpoints of pretrainings'
-    )
-    parser.add_argument(
-        '--data',
-        default='data/embedded_imagenet',
-        help='export of the embedded world in the layout imagenet '
-        '(default: %(default)s)',
-    )
-    parser.add_argument(
-        '--untrained',
-        type=int,
-        help='how many untrained encoders (default: as many as checkpoints)',
-    )
-    return parser.parse_args()
 
 
 def find_encoders(paths: list[str], untrained: int, folder: Path):
@@ -114,14 +94,29 @@ def probe(name: str, settings: dict, file: str, args, folder: Path) -> float:
 
 def main() -> None:
     """Probe, print."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'checkpoints', nargs='+', help='checkpoints of pretrainings'
+    )
+    parser.add_argument(
+        '--data',
+        default='data/embedded_imagenet',
+        help='export of the embedded world in the layout imagenet '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--untrained',
+        type=int,
+        help='how many untrained encoders (default: as many as checkpoints)',
+    )
+    args = parser.parse_args()
     if not (Path(args.data) / 'train').is_dir():
         raise SystemExit(
             f'{args.data} holds no train/; write it first: mim run mcjepa_mm '
             f'export_embedded_world imagenet {args.data} --num-scenes 2000 '
             '--size 96 96'
         )
-    prefer_checkout()
+    cli.prefer_checkout()
     import numpy as np
     from tabulate import tabulate
 
@@ -133,12 +128,7 @@ def main() -> None:
         contextlib.redirect_stdout(sys.stderr),
     ):
         folder = Path(folder)
-        try:
-            settings, files = find_encoders(
-                args.checkpoints, untrained, folder
-            )
-        except (ValueError, OSError) as error:
-            raise SystemExit(str(error)) from error
+        settings, files = find_encoders(args.checkpoints, untrained, folder)
         rows = [
             (
                 encoder,
@@ -167,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main, cli.INPUT_ERRORS)

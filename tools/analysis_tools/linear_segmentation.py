@@ -14,12 +14,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import (  # noqa: E402
-    make_table_parser,
-    prefer_checkout,
-    refuse_missing,
-    run,
-)
+import _command_line as cli  # noqa: E402
 
 CONFIG = (
     Path(__file__).resolve().parents[2]
@@ -31,7 +26,7 @@ ROOT = Path('VOCdevkit', 'VOC2012')  # of the data, in the export
 
 def parse_args() -> argparse.Namespace:
     """Read the command line, before anything heavy is imported."""
-    parser = make_table_parser(
+    parser = cli.make_table_parser(
         __doc__,
         name='linear_segmentation',
         data='data/embedded_voc',
@@ -39,7 +34,7 @@ def parse_args() -> argparse.Namespace:
         num_scenes=200,
     )
     args = parser.parse_args()
-    refuse_missing(parser, 'checkpoint', *args.checkpoints)
+    cli.refuse_missing(parser, 'checkpoint', *args.checkpoints)
     return args
 
 
@@ -122,24 +117,19 @@ def table(scores: dict[str, list[float]]) -> str:
 def main() -> None:
     """Export what is missing, train the probes, print and write the table."""
     args = parse_args()
-    prefer_checkout()
+    cli.prefer_checkout()
     from mcjepa_mm.datasets.embedded_world.export import export
     from mcjepa_mm.utils.atomic_write import atomic_write
 
     out, data = Path(args.out), Path(args.data)
-    try:
-        configs = [
-            fitting_config(path, data, args.cfg_options)
-            for path in args.checkpoints
-        ]
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if not data.exists():
-            export('voc2012_aug', data, num_scenes=args.num_scenes)
-        constant = background_alone(
-            data, configs[0].model.decode_head.num_classes
-        )
-    except (ValueError, OSError) as error:
-        raise SystemExit(str(error)) from error
+    configs = [
+        fitting_config(path, data, args.cfg_options)
+        for path in args.checkpoints
+    ]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if not data.exists():
+        export('voc2012_aug', data, num_scenes=args.num_scenes)
+    constant = background_alone(data, configs[0].model.decode_head.num_classes)
     scores = {'pretrained': [], 'random': []}
     for seed, cfg in enumerate(configs):
         scores['pretrained'].append(probe(cfg, 'pretrained', seed))
@@ -152,4 +142,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main, cli.INPUT_ERRORS)

@@ -22,7 +22,7 @@ import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing, run  # noqa: E402
+import _command_line as cli  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,7 +63,7 @@ def parse_args() -> argparse.Namespace:
     )
     args = parser.parse_args()
     if args.checkpoint != 'none':
-        refuse_missing(parser, 'checkpoint', args.checkpoint)
+        cli.refuse_missing(parser, 'checkpoint', args.checkpoint)
     for folder in (
         *args.images,
         args.segmentation,
@@ -71,7 +71,7 @@ def parse_args() -> argparse.Namespace:
         args.middlebury,
     ):
         if folder:
-            refuse_missing(parser, 'folder', folder)
+            cli.refuse_missing(parser, 'folder', folder)
     if not (args.images or args.segmentation or args.davis or args.middlebury):
         parser.error('name at least one folder of data')
     return args
@@ -191,16 +191,11 @@ def evaluate(args: argparse.Namespace) -> list[dict]:
 def main() -> None:
     """Measure, append, print."""
     args = parse_args()
-    prefer_checkout()
+    cli.prefer_checkout()
     from _real_table import mixed_lines, real_table
     from _records import append_records, provenance, read_records
 
-    from mcjepa_mm.datasets import BadSampleError
-
-    try:
-        records = evaluate(args)
-    except (ValueError, OSError, BadSampleError) as error:
-        raise SystemExit(f'real_evaluation: {error}') from error
+    records = evaluate(args)
     origin = provenance()
     append_records(args.out, [dict(x, **origin) for x in records])
     records = read_records(args.out)
@@ -210,4 +205,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main, cli.INPUT_ERRORS)

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing  # noqa: E402
+import _command_line as cli  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,27 +35,24 @@ def parse_args() -> argparse.Namespace:
         'that FILE has',
     )
     args = parser.parse_args()
-    refuse_missing(parser, 'file', args.file)
+    cli.refuse_missing(parser, 'file', args.file)
     return args
 
 
 def main() -> None:
     """Read, print."""
     args = parse_args()
-    prefer_checkout()
+    cli.prefer_checkout()
     from _real_table import difference_table, mixed_lines, real_table
     from _records import read_records
 
     records = read_records(args.file)
     found = {record['arm'] for record in records}
     usual = [x for x in ('untrained', 'content', 'motion') if x in found]
-    try:
-        differences = difference_table(records, args.arm, args.minus or usual)
-    except ValueError as error:
-        raise SystemExit(f'real_report: {error}') from error
+    differences = difference_table(records, args.arm, args.minus or usual)
     parts = mixed_lines(records), real_table(records), differences
     print('\n\n'.join(filter(None, parts)))
 
 
 if __name__ == '__main__':
-    main()
+    cli.run(main, cli.INPUT_ERRORS)

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import find_config, prefer_checkout, refuse_missing, run  # noqa: E402
+import _command_line as cli  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/mcjepa_convnext.py'
 WARM_UP = 2
@@ -66,8 +66,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--share', nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    args.config = find_config(args.config)
-    refuse_missing(parser, 'config', args.config)
+    args.config = cli.find_config(args.config)
+    cli.refuse_missing(parser, 'config', args.config)
     values = (*args.batches, *args.resolutions, *args.processes)
     if min(*values, args.steps, args.threads) < 1:
         parser.error('all numbers are 1 or more')
@@ -95,11 +95,6 @@ def linear(point: Point, base: Point) -> float:
 
 def view_shapes(path: str, batch: int, resolution: int) -> dict[str, tuple]:
     """(N, V, 3, H, W) of the views of every task that a config trains.
-
-    Args:
-        path (str): The config, with a ``MultiTaskHook``.
-        batch (int): N of the main task.
-        resolution (int): H and W.
 
     Raises:
         SystemExit: If the batch of another task would not be whole.
@@ -240,7 +235,7 @@ def plot(
 def main() -> None:
     """Measure, print and draw."""
     args = parse_args()
-    prefer_checkout()
+    cli.prefer_checkout()
     import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
 
     if args.share:
@@ -264,4 +259,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main)

@@ -23,17 +23,6 @@ SMALL = ('r18', 'r50', 'tiny', '-t', '-s', 'hr18', 'b0')
 COMMON = 'the optimiser stays SGD'
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        '--checkpoint',
-        help='checkpoint of a pretraining; default: random weights, atto',
-    )
-    parser.add_argument('families', nargs='*', help='default: all')
-    return parser.parse_args()
-
-
 def variants(folder: Path) -> Iterator[tuple[Path, str]]:
     """One config for every kind of model in a folder, and the kind."""
     from mmengine.config import Config
@@ -60,7 +49,13 @@ def names(model: dict) -> Iterator[str]:
 
 def main() -> None:
     """Swap them all."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--checkpoint',
+        help='checkpoint of a pretraining; default: random weights, atto',
+    )
+    parser.add_argument('families', nargs='*', help='default: all')
+    args = parser.parse_args()
     warnings.simplefilter('ignore')
     prefer_checkout()
     import mmseg

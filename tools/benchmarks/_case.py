@@ -1,4 +1,4 @@
-"""What is timed: the same work, done by us and by others."""
+"""Benchmark cases: the same work by several implementations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Work of a dataloader's worker, and the files that it reads."""
+"""Data loading work and test files for the benchmark."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

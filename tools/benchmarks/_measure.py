@@ -1,4 +1,4 @@
-"""Time, memory and what the machine could do at best."""
+"""Timing, peak memory and peak rates of the machine."""
 
 import statistics
 import time
@@ -57,7 +57,7 @@ def interleaved(case: Case, runs: int, device: str) -> dict[str, list[float]]:
     That first run of each side is where results are compared.
 
     Raises:
-        SystemExit: If a side comes to another result than ours.
+        SystemExit: If the results of a side differ from ours.
     """
     works = {name: make() for name, make in case.sides.items()}
     if case.tolerance is None:

@@ -2,13 +2,10 @@
 
 Five PWC-Net levels of a 256 x 512 pair in both directions, with the widths of
 ConvNeXt-T. shift + sum multiplies and sums over the channels once per
-displacement; unfold + einsum lays all windows out first. On a GPU, and where
-mmcv was compiled, its operator is a third peer; so is
-spatial-correlation-sampler where it is installed.
+displacement; unfold + einsum lays all windows out first.
 """
 
 from collections.abc import Callable
-from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F
@@ -52,28 +49,6 @@ def ours(feat1: Tensor, feat2: Tensor, radius: int) -> Tensor:
     return cost_volume(feat1, feat2, radius)
 
 
-def mmcv_operator(feat1: Tensor, feat2: Tensor, radius: int) -> Tensor:
-    """Needs a compiled mmcv."""
-    from mmcv.ops import Correlation
-
-    size = 2 * radius + 1
-    volume = Correlation(max_displacement=radius)(feat1, feat2)
-    return (
-        volume.flatten(1, 2).view(len(feat1), size**2, *feat1.shape[-2:])
-        / (feat1.shape[1])
-    )
-
-
-def correlation_sampler(feat1: Tensor, feat2: Tensor, radius: int) -> Tensor:
-    """Needs spatial-correlation-sampler."""
-    from spatial_correlation_sampler import spatial_correlation_sample
-
-    volume = spatial_correlation_sample(
-        feat1, feat2, kernel_size=1, patch_size=2 * radius + 1
-    )
-    return volume.flatten(1, 2) / feat1.shape[1]
-
-
 def make(
     function: Callable, levels: tuple, device: str, layout: torch.memory_format
 ) -> Callable[[], Work]:
@@ -87,9 +62,7 @@ def make(
             feats = [torch.randn(shape) for _ in range(2)]
             maps.append(
                 [
-                    x.to(device)
-                    .contiguous(memory_format=layout)
-                    .requires_grad_()
+                    x.to(device, memory_format=layout).requires_grad_()
                     for x in feats
                 ]
             )
@@ -115,13 +88,6 @@ def cases(device: str) -> list[Case]:
         'shift + sum': (shift_and_sum, torch.contiguous_format),
         'unfold + einsum': (unfold_and_einsum, torch.contiguous_format),
     }
-    if device != 'cpu' and find_spec('mmcv._ext') is not None:
-        functions["mmcv's operator"] = mmcv_operator, torch.contiguous_format
-    if find_spec('spatial_correlation_sampler') is not None:
-        functions['spatial-correlation-sampler'] = (
-            correlation_sampler,
-            torch.contiguous_format,
-        )
     rows = [('5 levels', LEVELS)]
     rows += [
         (f'{c} x {HEIGHT // s} x {WIDTH // s}', ((c, s),)) for c, s in LEVELS

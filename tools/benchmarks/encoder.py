@@ -91,15 +91,7 @@ def make(
     layer_scale: bool,
     channels_last: bool,
 ) -> Callable[[], Work]:
-    """A side: one forward and backward of a library's encoder.
-
-    Args:
-        library (str): 'mcjepa', 'mmpretrain' or 'timm'.
-        device (str): Where it runs.
-        images (int): Their number.
-        layer_scale (bool): Whether the blocks have one.
-        channels_last (bool): Lay weights and images out so.
-    """
+    """A side: one forward and backward of a library's encoder."""
 
     def build() -> Work:
         from mcjepa_mm.exports.key_names import rename

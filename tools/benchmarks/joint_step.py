@@ -71,10 +71,6 @@ def inputs(
 
     Smooth ones: the flow's gradient jumps from pixel to pixel in noise, and
     the rounding of two equal sums would come out as a difference of 1 %.
-
-    Args:
-        views (tuple[int]): Number and side of the images of two views.
-        frames (tuple[int]): Number, height and width of the pairs.
     """
     generator = torch.Generator().manual_seed(1)
 

@@ -1,4 +1,4 @@
-"""DINO's label propagation, written out plainly: slow, and large in memory.
+"""Reference implementation of DINO's label propagation.
 
 The ground truth of tests too.
 """

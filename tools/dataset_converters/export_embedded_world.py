@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, run  # noqa: E402
+import _command_line as cli  # noqa: E402
 
 # What mcjepa_mm.datasets.embedded_world.export knows, which would be slow to
 # import for a help text.
@@ -31,8 +31,8 @@ LAYOUTS = (
 )
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
+def main() -> None:
+    """Export, or say in one line why not."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -43,7 +43,11 @@ def parse_args() -> argparse.Namespace:
         metavar='layout',
         help=f'data set to imitate: {", ".join(LAYOUTS)}',
     )
-    parser.add_argument('out', help='folder to write, empty or not there yet')
+    parser.add_argument(
+        'out_dir',
+        metavar='out',
+        help='folder to write, empty or not there yet',
+    )
     parser.add_argument(
         '--num-scenes', type=int, default=8, help='scenes of each split'
     )
@@ -63,29 +67,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--seed', type=int, default=0, help='seed of the world'
     )
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Export, or say in one line why not."""
-    args = parse_args()
-    prefer_checkout()
+    args = parser.parse_args()
+    cli.prefer_checkout()
     from mcjepa_mm.datasets.embedded_world.export import export
 
-    try:
-        export(
-            args.layout,
-            args.out,
-            num_scenes=args.num_scenes,
-            num_frames=args.num_frames,
-            size=args.size,
-            seed=args.seed,
-        )
-    except (ValueError, OSError) as error:
-        raise SystemExit(str(error)) from error
-    files = sum(path.is_file() for path in Path(args.out).rglob('*'))
-    print(f'{args.out}: {files} files in the layout of {args.layout}')
+    export(**vars(args))
+    files = sum(path.is_file() for path in Path(args.out_dir).rglob('*'))
+    print(f'{args.out_dir}: {files} files in the layout of {args.layout}')
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main, cli.INPUT_ERRORS)

@@ -5,39 +5,14 @@ whole once mcjepa_mm.models.backbones.SplitStem is its stem, and back; and
 from their published ConvNeXt to this package, all but the stem.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing, run  # noqa: E402
+import _command_line as cli  # noqa: E402
 
 # What mcjepa_mm.exports knows, which would be slow to import for a help text.
 LIBRARIES = ('mcjepa', 'mmpretrain', 'timm')
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'checkpoint', help='.pth or .safetensors with a ConvNeXt'
-    )
-    parser.add_argument('--to', required=True, choices=LIBRARIES)
-    parser.add_argument(
-        '--out',
-        required=True,
-        metavar='FILE',
-        help='file to write, .pth or .safetensors',
-    )
-    parser.add_argument(
-        '--conv-mlp',
-        action='store_true',
-        help="1 x 1 convolutions inside the blocks, for timm's conv_mlp=True "
-        "and mmpretrain's linear_pw_conv=False",
-    )
-    args = parser.parse_args()
-    refuse_missing(parser, 'checkpoint', args.checkpoint)
-    return args
 
 
 def groups(keys: tuple[str, ...]) -> str:
@@ -49,16 +24,23 @@ def groups(keys: tuple[str, ...]) -> str:
 
 def main() -> None:
     """Convert, and say what was left out, or in one line why not."""
-    args = parse_args()
-    prefer_checkout()
+    parser = cli.FilesParser(__doc__)
+    parser.share('checkpoint', help='.pth or .safetensors with a ConvNeXt')
+    parser.add_argument('--to', required=True, choices=LIBRARIES)
+    parser.share(
+        '--out', metavar='FILE', help='file to write, .pth or .safetensors'
+    )
+    parser.add_argument(
+        '--conv-mlp',
+        action='store_true',
+        help="1 x 1 convolutions inside the blocks, for timm's conv_mlp=True "
+        "and mmpretrain's linear_pw_conv=False",
+    )
+    args = parser.parse_args()
+    cli.prefer_checkout()
     from mcjepa_mm.exports import convert_keys
 
-    try:
-        done = convert_keys(
-            args.checkpoint, args.out, to=args.to, conv_mlp=args.conv_mlp
-        )
-    except (ValueError, OSError, ImportError) as error:
-        raise SystemExit(str(error)) from error
+    done = convert_keys(**vars(args))
     if done.missing:
         print(
             f'{args.checkpoint} has another stem than MCJEPAConvNeXt, whose '
@@ -78,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main, cli.INPUT_ERRORS)

@@ -4,21 +4,17 @@ The file holds the backbone alone, for a CPU, and loads as
 init_cfg=dict(type='Pretrained', checkpoint=FILE, prefix='backbone.').
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, refuse_missing, run  # noqa: E402
+import _command_line as cli  # noqa: E402
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line, before anything heavy is imported."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'checkpoint',
-        help='checkpoint of a pretraining, or of a model with its backbone',
-    )
+def main() -> None:
+    """Publish, or say in one line why not."""
+    parser = cli.FilesParser(__doc__)
+    parser.share('checkpoint')
     parser.add_argument(
         '--out',
         metavar='FOLDER_OR_NAME',
@@ -31,27 +27,15 @@ def parse_args() -> argparse.Namespace:
         help='write .safetensors with bare names in place of .pth',
     )
     args = parser.parse_args()
-    refuse_missing(parser, 'checkpoint', args.checkpoint)
-    return args
-
-
-def main() -> None:
-    """Publish, or say in one line why not."""
-    args = parse_args()
-    prefer_checkout()
+    cli.prefer_checkout()
     from mcjepa_mm.exports import publish
     from mcjepa_mm.models.backbones import read_backbone
 
-    try:
-        path = publish(args.checkpoint, args.out, safetensors=args.safetensors)
-    except (ValueError, OSError, ImportError) as error:
-        raise SystemExit(str(error)) from error
-    settings = ', '.join(
-        f'{key}={value!r}'
-        for key, value in read_backbone(path).settings.items()
-    )
+    path = publish(**vars(args))
+    found = read_backbone(path).settings.items()
+    settings = ', '.join(f'{key}={value!r}' for key, value in found)
     print(f'{path}: MCJEPAConvNeXt({settings})')
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main, cli.INPUT_ERRORS)
