@@ -1,4 +1,4 @@
-"""From files and arrays to results, in the form of mmpretrain's ``apis``."""
+"""Inferencers and reports on files and arrays."""
 
 from mcjepa_mm.utils.renamed import old_names
 

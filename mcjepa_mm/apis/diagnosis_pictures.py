@@ -1,4 +1,4 @@
-"""The pictures that a diagnosis measures features of."""
+"""Image sources for the feature diagnosis."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcjepa_mm.datasets.clips import walk
+from mcjepa_mm.datasets.clips import find_images, walk
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_file import VideoFile
@@ -59,8 +59,7 @@ def folder_pictures(
         FileNotFoundError: If there is no such folder.
         ValueError: If it holds fewer than 32 images.
     """
-    found = _search(folder)
-    paths = [os.path.join(f, name) for f, names in found for name in names]
+    paths = find_images(_existing(folder), recursive=True)
     if len(paths) < FEWEST:
         raise ValueError(
             f'{folder} holds {len(paths)} images, with all folders below; '
@@ -89,7 +88,7 @@ def folder_clips(
         FileNotFoundError: If there is no such folder.
         ValueError: If there are fewer than 32 frames to be had.
     """
-    found = _search(folder)
+    found = list(walk(_existing(folder), True))
     chosen = [found[i] for i in _even(len(found), number)]
     frames = max(1, number // max(1, len(chosen)))
     counts = [len(names) or VideoFile(path).count() for path, names in chosen]
@@ -135,11 +134,11 @@ def square(image: np.ndarray, size: int) -> np.ndarray:
     return image[top : top + size, left : left + size]
 
 
-def _search(folder: str | os.PathLike) -> list[tuple[str, tuple[str, ...]]]:
+def _existing(folder: str | os.PathLike) -> str:
     folder = os.path.expanduser(os.fspath(folder))
     if not os.path.isdir(folder):
         raise FileNotFoundError(f'there is no folder {folder!r}')
-    return list(walk(folder, True))
+    return folder
 
 
 def _even(count: int, number: int, *, repeat: bool = False) -> list[int]:

@@ -1,4 +1,4 @@
-"""A diagnosis as a table and as a picture."""
+"""Table and bar charts of a feature diagnosis."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What is wrong with an encoder's features, level by level, in figures."""
+"""Diagnose collapse and position codes in features, level by level."""
 
 import math
 import os
@@ -59,7 +59,7 @@ _MOST_SOURCES = 1024  # cells of a frame that are looked for in the next
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was measured of one encoder on one source of pictures.
+    """Feature statistics of one encoder on one image source.
 
     Attributes:
         pictures (str): The source.
@@ -204,7 +204,7 @@ def _batches(
     """Whole clips, about as many pictures as one pass should have."""
     step = max(1, _BATCH // source.frames_per_clip)
     starts = range(0, len(source.clips), step)
-    for i in track(starts, source.name) if show_progress else starts:
+    for i in track(starts, source.name, disable=not show_progress):
         yield np.concatenate([clip() for clip in source.clips[i : i + step]])
 
 
@@ -226,7 +226,7 @@ def _match(
     """Look for the cells of a frame in the next one, level by level."""
     gathered = [[[] for _ in levels] for levels in moments]
     scenes = range(min(NUM_PAIRS, len(source.clips)))
-    for index in track(scenes, 'next frames') if show_progress else scenes:
+    for index in track(scenes, 'next frames', disable=not show_progress):
         scene = source.world.scene(index)
         frames = np.stack([scene.frame(t) for t in (0, 1)])
         masks = [torch.from_numpy(scene.instance_mask(t)) for t in (0, 1)]

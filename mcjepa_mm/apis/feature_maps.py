@@ -1,7 +1,7 @@
-"""Pictures of what an encoder sees in images, at every level."""
+"""PCA visualization of an encoder's feature pyramid."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -98,16 +98,15 @@ def draw_feature_maps(
     colors, notes = None, ()
     if shared:
         paths = list(images.values())
-        if show_progress:
-            paths = track(paths, 'Components')
+        paths = track(paths, 'Components', disable=not show_progress)
         colors = _shared_colors(encoders, paths, size)
         notes = [
             f'Images: {len(images)} pictures share the components of each '
             'level: a colour means the same in all of them, in the same row.'
         ]
     written = []
-    items = images.items()
-    for stem, path in track(items, 'Maps') if show_progress else items:
+    items = track(images.items(), 'Maps', disable=not show_progress)
+    for stem, path in items:
         image = fit_image(read_image(path, 'rgb'), size)
         sheet = draw_pyramid_sheet(
             image,
@@ -199,7 +198,7 @@ def encode(encoder: MCJEPAConvNeXt, image: np.ndarray) -> list[np.ndarray]:
 
 def _shared_colors(
     encoders: Mapping[str, MCJEPAConvNeXt],
-    paths: Sequence[str],
+    paths: Iterable[str],
     size: int | None,
 ) -> dict[str, list[FeatureColors]]:
     """The colours of every level over all images, of each encoder."""

@@ -1,4 +1,4 @@
-"""Optical flow of pairs, folders, videos and cameras by one call."""
+"""Optical flow inference on pairs, folders, videos and cameras."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,17 +11,16 @@ from rich.progress import track
 
 from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-from .flow_inputs import Frame, Picture, open_stream
+from .flow_inputs import Picture, open_stream
 from .flow_model import get_flow_model
 from .flow_outputs import FlowWriter
 from .flow_sequence import estimate_flow
-from .pace import say_pace
 
 _FRAMES = (*IMAGE_SUFFIXES.split(), *VIDEO_SUFFIXES.split())
 
 
 class FlowInferencer:
-    """Predict flow with :class:`~mcjepa_mm.models.MCJEPAFlow`.
+    """Optical flow inference with :class:`~mcjepa_mm.models.MCJEPAFlow`.
 
     It is called as mmpretrain's inferencers are, and takes
 
@@ -90,23 +89,11 @@ class FlowInferencer:
     ) -> list[BaseDataElement]:
         """Predict everything; :meth:`iterate` keeps less in memory.
 
-        Args:
-            inputs: See the class.
-            batch_size (int): See :meth:`iterate`.
-            show_progress (bool): See :meth:`iterate`.
-            **kwargs: See :meth:`iterate`.
-
         Returns:
             list[FlowDataSample]: One for each pair, also if it is one.
         """
-        return list(
-            self.iterate(
-                inputs,
-                batch_size=batch_size,
-                show_progress=show_progress,
-                **kwargs,
-            )
-        )
+        kwargs |= dict(batch_size=batch_size, show_progress=show_progress)
+        return list(self.iterate(inputs, **kwargs))
 
     def iterate(
         self,
@@ -143,8 +130,7 @@ class FlowInferencer:
                 follows the motion, see :class:`ColorScale`.
             fps (float, optional): Of the video that is written. Defaults to
                 None: as the source has it, else 10.
-            show_progress (bool): Whether to draw a progress bar, and to say
-                the time of a pair and of all once two batches are done.
+            show_progress (bool): Whether to draw a progress bar.
 
         Returns:
             Iterator[FlowDataSample]: On the CPU, with ``pred_flow_fw``
@@ -191,21 +177,8 @@ class FlowInferencer:
                 max_flow=max_flow,
                 fps=fps or stream.fps,
             )
-            results = _written(results, writer)
+            results = writer.written(results)
         samples = (sample for _, sample in results)
         if show_progress:
-            samples = say_pace(
-                samples, stream.num_pairs, 'pair', after=2 * batch_size
-            )
             samples = track(samples, 'Flow', total=stream.num_pairs)
         return iter(samples)
-
-
-def _written(
-    results: Iterator[tuple[Frame, BaseDataElement]], writer: FlowWriter
-) -> Iterator[tuple[Frame, BaseDataElement]]:
-    """The results, each written before it is passed on."""
-    with writer:
-        for frame, sample in results:
-            writer.write(frame, sample)
-            yield frame, sample

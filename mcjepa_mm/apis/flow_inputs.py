@@ -1,8 +1,9 @@
-"""Where frames come from: images, arrays, folders, videos and cameras."""
+"""Frame sources: images, arrays, folders, videos and cameras."""
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -11,41 +12,30 @@ from mmengine.logging import print_log
 
 from mcjepa_mm.datasets.clips import (
     IMAGE_SUFFIXES,
-    images_in,
     is_animation,
     printable,
 )
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_file import VideoFile
 
+from .image_inputs import images_of_folder
+
 Picture = str | os.PathLike | np.ndarray
 
 
 class Frame(NamedTuple):
-    """A frame and where it is from.
+    """A frame and where it is from."""
 
-    Attributes:
-        image (np.ndarray): (H, W, 3) uint8, BGR.
-        path (str): The image, video or camera; '' for an array.
-        name (str): What files about it are called, without a suffix.
-        clip (int): Frames of one clip follow each other in time.
-    """
-
-    image: np.ndarray
-    path: str
-    name: str
-    clip: int
+    image: np.ndarray  # (H, W, 3) uint8, BGR
+    path: str  # of the image, video or camera; '' for an array
+    name: str  # of files about it, without a suffix
+    clip: int  # frames of one clip follow each other in time
 
 
 class FrameStream(NamedTuple):
     """Frames in the order of time, loaded as they are asked for.
 
-    Attributes:
-        frames (Iterator[Frame]): The frames, to be taken once.
-        title (str): Name of the whole.
-        num_pairs (int, optional): Pairs of frames, where it is known.
-        num_clips (int): Number of clips.
-        fps (float, optional): Frames in a second, where it is known.
+    ``num_pairs`` and ``fps`` are None where they are not known.
     """
 
     frames: Iterator[Frame]
@@ -71,10 +61,7 @@ class FrameStream(NamedTuple):
 
 
 def open_stream(inputs: int | Picture | Sequence) -> FrameStream:
-    """Tell what the inputs are, and open them.
-
-    Args:
-        inputs: As of :class:`FlowInferencer`.
+    """Open the inputs of a :class:`FlowInferencer`.
 
     Raises:
         BadSampleError: If a video cannot be opened.
@@ -94,13 +81,7 @@ def open_stream(inputs: int | Picture | Sequence) -> FrameStream:
         )
     path = os.path.expanduser(os.fspath(inputs))
     if os.path.isdir(path):
-        names = images_in(path)
-        if len(names) < 2:
-            raise ValueError(
-                f'the folder {path} holds {len(names)} images, flow needs two '
-                f'({IMAGE_SUFFIXES}); of a video give the file itself'
-            )
-        clip = [os.path.join(path, name) for name in names]
+        clip = images_of_folder(path, 2, 'of a video give the file itself')
         return _from_clips([clip])._replace(title=_stem(path))
     if not os.path.exists(path):
         raise FileNotFoundError(f'there is no image, folder or video {path!r}')
@@ -177,14 +158,12 @@ def _from_camera(number: int) -> FrameStream:
     fps = capture.get(cv2.CAP_PROP_FPS)
 
     def frames() -> Iterator[Frame]:
-        index = 0
         try:
-            while True:
+            for index in count():
                 good, image = capture.read()
                 if not good:
                     break
                 yield Frame(image, f'camera {number}', f'{index:06d}', 0)
-                index += 1
         finally:
             capture.release()
 
@@ -207,5 +186,4 @@ def _load(picture: Picture) -> tuple[np.ndarray, str]:
 
 
 def _stem(path: str | os.PathLike) -> str:
-    path = os.path.abspath(os.fspath(path))
-    return os.path.splitext(os.path.basename(path))[0]
+    return Path(os.path.abspath(path)).stem

@@ -1,4 +1,4 @@
-"""A flow estimator from a config or its name, and a checkpoint."""
+"""Build a flow estimator from a config and a checkpoint."""
 
 import os
 import warnings

@@ -1,10 +1,9 @@
-"""What is written of predicted flow: numbers, pictures and a video."""
+"""Writers for predicted flow: .flo, .png, color images and video."""
 
 import math
 import os
 from collections import deque
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from mcjepa_mm.datasets.flow_files import write_flow
 from mcjepa_mm.utils.image_file import write_image
 from mcjepa_mm.utils.video_writer import VideoWriter
 from mcjepa_mm.visualization import flow_legend, flow_to_rgb
+from mcjepa_mm.visualization.contact_sheet import beside
 
 from .flow_inputs import Frame
 
@@ -23,7 +23,7 @@ _GAP = 4  # pixels between pictures
 
 
 class ColorScale:
-    """The length of flow that is drawn in full colour.
+    """Temporally stable flow magnitude for full color saturation.
 
     A scale of each picture's own flickers, and one for a whole sequence is
     known only after it. So it is a round number of pixels, 1, 1.5, 2, 3, 4,
@@ -112,76 +112,50 @@ class FlowWriter:
         self.save = tuple(save)
         self._scale = ColorScale(max_flow)
         self._video = VideoWriter(self.out_dir / f'{title}.mp4', fps or _FPS)
-        self._stack = ExitStack()
 
     def __enter__(self) -> 'FlowWriter':
         self.out_dir.mkdir(parents=True, exist_ok=True)
-        self._stack.enter_context(self._video)
         return self
 
     def __exit__(self, *error) -> None:
-        self._stack.__exit__(*error)
+        self._video.__exit__(*error)
+
+    def written(
+        self, results: Iterable[tuple[Frame, BaseDataElement]]
+    ) -> Iterator[tuple[Frame, BaseDataElement]]:
+        """Write first frames and predictions, and pass them on."""
+        with self:
+            for frame, sample in results:
+                self.write(frame, sample)
+                yield frame, sample
 
     def write(self, frame: Frame, sample: BaseDataElement) -> None:
-        """Write the flow that leaves a frame.
-
-        Args:
-            frame (Frame): The first frame.
-            sample (FlowDataSample): With ``pred_flow_fw``, and maybe
-                ``pred_flow_bw`` and ``pred_occ_*``.
-        """
-        flow = sample.pred_flow_fw.data.numpy()
-        scale = self._scale(flow, frame.clip)
-        self._write_direction(frame.name, '', flow, scale)
-        if 'pred_flow_bw' in sample:
-            back = sample.pred_flow_bw.data.numpy()
-            self._write_direction(frame.name, '_bw', back, scale)
-        if 'occ' in self.save:
-            for way, suffix in (('fw', ''), ('bw', '_bw')):
+        """Write the flow that leaves a frame."""
+        scale = self._scale(sample.pred_flow_fw.data.numpy(), frame.clip)
+        for way, suffix in (('fw', ''), ('bw', '_bw')):
+            if f'pred_flow_{way}' not in sample:
+                continue
+            flow = sample.get(f'pred_flow_{way}').data.numpy()
+            png = f'{frame.name}.png'
+            if 'flo' in self.save:
+                folder = self.out_dir / f'flo{suffix}'
+                write_flow(folder / f'{frame.name}.flo', flow)
+            if 'png' in self.save:
+                write_flow(self.out_dir / f'png{suffix}' / png, flow)
+            if 'occ' in self.save:
                 occluded = sample.get(f'pred_occ_{way}').data[0].numpy()
                 grey = np.rint(255 * occluded.clip(0, 1)).astype(np.uint8)
-                write_image(self._path('occ', suffix, frame.name), grey)
-        if 'video' in self.save:
-            picture = frame.image[..., ::-1]
-            self._video.write(
-                beside(picture, flow_to_rgb(flow, scale), legend(flow, scale))
-            )
-
-    def _write_direction(
-        self, name: str, suffix: str, flow: np.ndarray, scale: float
-    ) -> None:
-        if 'flo' in self.save:
-            write_flow(self._path('flo', suffix, name, '.flo'), flow)
-        if 'png' in self.save:
-            write_flow(self._path('png', suffix, name), flow)
-        if 'color' in self.save:
-            write_image(
-                self._path('color', suffix, name),
-                beside(flow_to_rgb(flow, scale), legend(flow, scale)),
-            )
-
-    def _path(
-        self, kind: str, suffix: str, name: str, ending: str = '.png'
-    ) -> Path:
-        folder = self.out_dir / f'{kind}{suffix}'
-        folder.mkdir(exist_ok=True)
-        return folder / f'{name}{ending}'
+                write_image(self.out_dir / f'occ{suffix}' / png, grey)
+            colors = [flow_to_rgb(flow, scale), legend(flow, scale)]
+            if 'color' in self.save:
+                folder = self.out_dir / f'color{suffix}'
+                write_image(folder / png, beside(*colors, gap=_GAP))
+            if 'video' in self.save and way == 'fw':
+                self._video.write(
+                    beside(frame.image[..., ::-1], *colors, gap=_GAP)
+                )
 
 
 def legend(flow: np.ndarray, max_flow: float) -> np.ndarray:
     """The colour wheel, wide enough for its label, for flow (2, H, W)."""
     return flow_legend(max(110, flow.shape[1] // 4), max_flow)
-
-
-def beside(*pictures: np.ndarray) -> np.ndarray:
-    """Pictures (H, W, 3) uint8, on white, from left to right."""
-    height = max(len(picture) for picture in pictures)
-    padded = [
-        np.pad(
-            picture,
-            ((0, height - len(picture)), (0, _GAP), (0, 0)),
-            constant_values=255,
-        )
-        for picture in pictures
-    ]
-    return np.concatenate(padded, axis=1)[:, :-_GAP]

@@ -1,4 +1,4 @@
-"""The flow of a stream of frames, each of which is encoded once."""
+"""Flow of a frame stream that encodes every frame once."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,10 +1,10 @@
-"""Images that have nothing to do with each other: files and folders."""
+"""List image files and folders of images."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, images_in
+from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, find_images
 
 
 def list_images(
@@ -31,7 +31,7 @@ def list_images(
     for given in inputs:
         path = os.path.expanduser(os.fspath(given))
         if os.path.isdir(path):
-            paths += _in_folder(path)
+            paths += images_of_folder(path, 1, 'folders inside do not count')
         elif os.path.exists(path):
             paths.append(path)
         else:
@@ -44,11 +44,12 @@ def list_images(
     return dict(zip(names, paths))
 
 
-def _in_folder(folder: str) -> list[str]:
-    names = images_in(folder)
-    if not names:
+def images_of_folder(folder: str, fewest: int, hint: str) -> list[str]:
+    """The images directly in a folder, at least ``fewest``."""
+    paths = find_images(folder, recursive=False)
+    if len(paths) < fewest:
         raise ValueError(
-            f'the folder {folder} holds no images ({IMAGE_SUFFIXES}); '
-            'folders inside are not searched'
+            f'the folder {folder} holds {len(paths)} images '
+            f'({IMAGE_SUFFIXES}), expected at least {fewest}; {hint}'
         )
-    return [os.path.join(folder, name) for name in names]
+    return paths

@@ -1,4 +1,4 @@
-"""A model's files: its config, by path or name, and its checkpoint."""
+"""Find configs by name and load checkpoints strictly."""
 
 import os
 from pathlib import Path
@@ -31,10 +31,6 @@ def find_config(name: str | os.PathLike) -> str:
 
 def fill_model(model: nn.Module, path: str | os.PathLike) -> dict[str, Any]:
     """Fill the whole model; mmengine would leave parts of it random.
-
-    Args:
-        model (nn.Module): The model.
-        path (str | PathLike): A checkpoint that may hold more.
 
     Returns:
         dict: What the checkpoint says about its origin.

@@ -1,4 +1,4 @@
-"""Pictures of what a trained segmentor makes of images."""
+"""Semantic segmentation inference and overlays."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -153,8 +153,8 @@ def draw_segmentations(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     written = []
-    items = images.items()
-    for name, path in track(items, 'Classes') if show_progress else items:
+    items = track(images.items(), 'Classes', disable=not show_progress)
+    for name, path in items:
         image = read_image(path, 'rgb')
         labels = segmentor(image)
         write_label_map(

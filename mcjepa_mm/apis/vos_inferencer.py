@@ -1,7 +1,7 @@
-"""The objects of a first frame, followed through a video."""
+"""Video object segmentation by label propagation."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +36,6 @@ from mcjepa_mm.utils.video_writer import VideoWriter
 from mcjepa_mm.visualization.object_overlay import draw_objects
 
 from .model_files import find_config
-from .pace import say_pace
 from .vos_model import get_propagation_model
 
 _FPS = 24.0  # of frames that do not say theirs, as DAVIS
@@ -57,31 +56,22 @@ class VOSFrame(NamedTuple):
 
 
 class VOSInferencer:
-    """Follow objects by the likeness of features.
+    """Propagate first-frame masks by feature similarity.
 
     Args:
         checkpoint (str | PathLike, optional): See
-            :func:`~mcjepa_mm.apis.vos_model.get_propagation_model`,
-            as of ``levels``, ``stride``, ``whiten``, ``shrinkage``,
-            ``propagator`` and ``dtype``.
+            :func:`~mcjepa_mm.apis.vos_model.get_propagation_model`.
         config (str | PathLike | Config, optional): Config with a
             ``LabelPropagation``, a file or the name of one of this package.
             Defaults to None: the model is made around the checkpoint's
             encoder.
-        levels (Sequence[int] | str, optional): Maps of the backbone, or
-            'all'.
-        stride (int, optional): Pixels from cell to cell.
         short_side (int, optional): Pixels that the shorter side of frames is
             resized to before they are encoded. Defaults to None: as the
             config's test has it, else 480.
-        whiten (str | PathLike, optional): 'first_frame', or a file of
-            statistics, see :meth:`fit_whitening`. Defaults to None: the
-            config's, else features as they are.
-        shrinkage (float, optional): Of the whitening.
-        propagator (dict, optional): Such as ``dict(context_frames=7)``.
-        dtype (str, optional): 'float32' or 'bfloat16'.
         device (str | torch.device, optional): Defaults to None: the GPU if
             there is one.
+        **options: ``levels``, ``stride``, ``whiten``, ``shrinkage``,
+            ``propagator`` and ``dtype`` of ``get_propagation_model``.
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
@@ -100,14 +90,9 @@ class VOSInferencer:
         checkpoint: str | os.PathLike | None = None,
         config: str | os.PathLike | Config | None = None,
         *,
-        levels: Sequence[int] | str | None = None,
-        stride: int | None = None,
         short_side: int | None = None,
-        whiten: str | os.PathLike | None = None,
-        shrinkage: float | None = None,
-        propagator: dict[str, Any] | None = None,
-        dtype: str | None = None,
         device: str | torch.device | None = None,
+        **options,
     ) -> None:
         if config is not None and not isinstance(config, Config):
             config = read_config(find_config(config))
@@ -115,25 +100,13 @@ class VOSInferencer:
         if short_side is not None:
             resize['short_side'] = short_side
         self._prepare = Compose([ResizeShortSide(**resize), PackVideoFrame()])
-        self.model = get_propagation_model(
-            checkpoint,
-            config,
-            levels=levels,
-            stride=stride,
-            whiten=whiten,
-            shrinkage=shrinkage,
-            propagator=propagator,
-            dtype=dtype,
-        ).to(device or get_device())
+        self.model = get_propagation_model(checkpoint, config, **options)
+        self.model.to(device or get_device())
 
     def __call__(
         self, video: str | os.PathLike, mask: str | os.PathLike
     ) -> Iterator[VOSFrame]:
         """Follow the objects of a mask, frame by frame.
-
-        Args:
-            video (str | PathLike): See :func:`open_masked_video`.
-            mask (str | PathLike): See :func:`open_masked_video`.
 
         Returns:
             Iterator[VOSFrame]: Every frame in order, the first one with
@@ -197,12 +170,6 @@ def fit_whitening(
 ) -> list[Whitening]:
     """Let a model whiten features by the statistics of pictures.
 
-    Args:
-        model (LabelPropagation): From now on it does.
-        images (Iterable[str | PathLike]): See
-            :meth:`VOSInferencer.fit_whitening`.
-        resize (ResizeShortSide): As frames are resized.
-
     Returns:
         list[Whitening]: Of each level.
 
@@ -254,8 +221,7 @@ def propagate_masks(
         fps (float, optional): Frames in a second of the video that is
             written. Defaults to None: as the source has it, else 24.
         max_frames (int, optional): Stop after so many.
-        show_progress (bool): Whether to draw a progress bar, and to say the
-            time of a frame and of all before the third.
+        show_progress (bool): Whether to draw a progress bar.
         **options: See :class:`VOSInferencer`.
 
     Returns:
@@ -284,7 +250,6 @@ def propagate_masks(
     written = []
     followed = islice(follower.follow(frames), count)
     if show_progress:
-        followed = say_pace(followed, count, 'frame')
         followed = track(followed, 'Objects', total=count)
     with VideoWriter(overlays / f'{name}.mp4', fps or _FPS) as writer:
         for frame in followed:
@@ -298,11 +263,6 @@ def open_masked_video(
     video: str | os.PathLike, mask: str | os.PathLike
 ) -> MaskedVideos:
     """Open a video, and read the mask of its first frame.
-
-    Args:
-        video (str | PathLike): A video, or a folder of frames.
-        mask (str | PathLike): Picture of the first frame's size, see
-            :func:`~mcjepa_mm.datasets.object_masks.read_object_mask`.
 
     Returns:
         MaskedVideos: Its frames.

@@ -1,4 +1,4 @@
-"""A model that follows objects, from a checkpoint, a config or both."""
+"""Build a label propagation model from a checkpoint or a config."""
 
 import os
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def get_propagation_model(
     propagator: dict[str, Any] | None = None,
     dtype: str | None = None,
 ) -> LabelPropagation:
-    """Build a label propagation and fill it.
+    """Build a :class:`LabelPropagation` and fill it.
 
     Args:
         checkpoint (str | PathLike, optional): Without a config: any that has

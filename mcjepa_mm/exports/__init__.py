@@ -1,4 +1,4 @@
-"""Checkpoints and graphs for others, and old checkpoints made plain."""
+"""Export of checkpoints and graphs to other libraries."""
 
 from .convert_keys import Conversion, convert_keys
 from .export import export

@@ -1,4 +1,4 @@
-"""Checkpoints for the ConvNeXt of timm and mmpretrain, and from them."""
+"""Convert checkpoints to and from timm's and mmpretrain's ConvNeXt."""
 
 import os
 import re
@@ -34,7 +34,7 @@ _FULLY_CONNECTED = re.compile(r'.*\.pointwise_conv[12]\.weight')
 
 @dataclass(frozen=True)
 class Conversion:
-    """What became of a checkpoint.
+    """Result of a checkpoint conversion.
 
     Attributes:
         source (str): Whose names it had: 'mcjepa', 'mmpretrain' or 'timm'.

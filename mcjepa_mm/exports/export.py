@@ -1,4 +1,4 @@
-"""Encoder and flow as graphs that run without this package."""
+"""Export of encoder and flow to ONNX and torch.export."""
 
 import io
 import os

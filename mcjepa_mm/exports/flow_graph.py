@@ -1,4 +1,4 @@
-"""The flow between two images as one module, out of a checkpoint alone."""
+"""Exportable flow module, built from a checkpoint."""
 
 import ast
 import os
@@ -17,7 +17,7 @@ _UNBUILT = {'type', 'init_cfg'}  # says nothing about trained weights
 
 
 class FlowGraph(nn.Module):
-    """Encoder and decoder of a flow estimator, and nothing between.
+    """Encoder and decoder of a flow estimator as one module.
 
     Images are neither padded nor scaled, so that a graph of it has no
     decision to take on their size. Its parts have the names that they have
@@ -128,9 +128,6 @@ def _settings(config: dict[str, Any], cls: type) -> dict[str, Any]:
 
 def read_model(text: Any) -> dict[str, Any]:
     """Read the ``model`` of a config's text, without running it.
-
-    Args:
-        text (str): As mmengine writes it: ``dict(key=value)`` and literals.
 
     Returns:
         dict: The model's config.

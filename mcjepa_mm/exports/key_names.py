@@ -1,4 +1,4 @@
-"""What this package, timm and mmpretrain call the weights of a ConvNeXt."""
+"""ConvNeXt parameter names in this package, timm and mmpretrain."""
 
 import re
 from collections.abc import Iterable
@@ -6,26 +6,25 @@ from collections.abc import Iterable
 # The same parts in the same order. A part of the stem or of a step between
 # two stages has two layers; a number before them is which part it is. Where
 # timm and mmpretrain have a stem of three parts, it is SplitStem.
+_BLOCK = (
+    'stages.{stage}.{block}.depthwise_conv.{leaf}',
+    'stages.{stage}.{block}.norm.{leaf}',
+    'stages.{stage}.{block}.pointwise_conv1.{leaf}',
+    'stages.{stage}.{block}.pointwise_conv2.{leaf}',
+    'stages.{stage}.{block}.gamma',
+)
 _NAMES = dict(
     mcjepa=(
         'stem.{part}.{layer}',
         'downsample_layers.0.{layer}',
         'downsample_layers.{step}.{layer}',
-        'stages.{stage}.{block}.depthwise_conv.{leaf}',
-        'stages.{stage}.{block}.norm.{leaf}',
-        'stages.{stage}.{block}.pointwise_conv1.{leaf}',
-        'stages.{stage}.{block}.pointwise_conv2.{leaf}',
-        'stages.{stage}.{block}.gamma',
+        *_BLOCK,
     ),
     mmpretrain=(
         'downsample_layers.0.{part}.{layer}',
         'downsample_layers.0.2.{layer}',
         'downsample_layers.{step}.{layer}',
-        'stages.{stage}.{block}.depthwise_conv.{leaf}',
-        'stages.{stage}.{block}.norm.{leaf}',
-        'stages.{stage}.{block}.pointwise_conv1.{leaf}',
-        'stages.{stage}.{block}.pointwise_conv2.{leaf}',
-        'stages.{stage}.{block}.gamma',
+        *_BLOCK,
     ),
     timm=(
         'stem.{part}.{layer}',
@@ -51,11 +50,7 @@ STEM = 'stem.0.0.weight'
 
 
 def library_of(keys: Iterable[str]) -> str | None:
-    """Tell whose names these are, or None if nobody's.
-
-    Args:
-        keys (Iterable[str]): Names without the prefix of a larger model.
-    """
+    """The library whose names these are, or None."""
     keys = set(keys)
     if 'stages.0.blocks.0.conv_dw.weight' in keys:
         return 'timm'
@@ -66,11 +61,6 @@ def library_of(keys: Iterable[str]) -> str | None:
 
 def rename(key: str, source: str, target: str) -> str | None:
     """Call a weight by its name in another library.
-
-    Args:
-        key (str): Its name in ``source``.
-        source (str): One of ``LIBRARIES``.
-        target (str): Another of them.
 
     Returns:
         str | None: Its name in ``target``; None if it has no counterpart.

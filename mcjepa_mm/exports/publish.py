@@ -1,4 +1,4 @@
-"""The trained encoder as a file to hand out."""
+"""Publish the encoder of a checkpoint."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Composition of captioned pictures into one."""
+"""Contact sheets of captioned images."""
 
 from collections.abc import Sequence
 
@@ -38,32 +38,33 @@ def draw_text(text: str, width: int, *, bold: bool = False) -> np.ndarray:
     return line
 
 
-def _box(image: np.ndarray, min_width: int, max_width: int) -> tuple[int, int]:
-    height, width = image.shape[:2]
-    if width < min_width:
-        scale = -(-min_width // width)  # whole, so that pixels stay square
-    else:
-        scale = min(1, max_width / width)
-    return round(height * scale), round(width * scale)
+def beside(*pictures: np.ndarray, gap: int = _GAP) -> np.ndarray:
+    """Pictures (H, W, 3) uint8 from left to right, on white."""
+    height = max(map(len, pictures))
+    padded = [
+        np.pad(
+            picture,
+            ((0, height - len(picture)), (0, gap), (0, 0)),
+            constant_values=_PAPER,
+        )
+        for picture in pictures
+    ]
+    return np.concatenate(padded, axis=1)[:, :-gap]
 
 
-def _fit(image: np.ndarray | None, height: int, width: int) -> np.ndarray:
-    """Resize into the box, keeping the aspect; no picture is light grey."""
+def _tile(image: np.ndarray | None, height: int, width: int) -> np.ndarray:
+    """A picture in a framed box, with its aspect; None is light grey."""
     import cv2
 
     tile = np.full((height, width, 3), 235, np.uint8)
-    if image is None:
-        return tile
-    scale = min(height / image.shape[0], width / image.shape[1])
-    size = (
-        max(1, round(image.shape[1] * scale)),
-        max(1, round(image.shape[0] * scale)),
-    )
-    # nearest shows the pixels that there are, area does not alias
-    mode = cv2.INTER_NEAREST if scale >= 1 else cv2.INTER_AREA
-    image = cv2.resize(image, size, interpolation=mode)
-    tile[: size[1], : size[0]] = image
-    return tile
+    if image is not None:
+        scale = min(height / image.shape[0], width / image.shape[1])
+        rows, columns = (max(1, round(x * scale)) for x in image.shape[:2])
+        # nearest shows the pixels that there are, area does not alias
+        mode = cv2.INTER_NEAREST if scale >= 1 else cv2.INTER_AREA
+        image = cv2.resize(image, (columns, rows), interpolation=mode)
+        tile[:rows, :columns] = image
+    return np.pad(tile, ((1, 1), (1, 1), (0, 0)), constant_values=_FRAME)
 
 
 def contact_sheet(
@@ -107,38 +108,33 @@ def contact_sheet(
                 f'expected {len(titles)} entries in each row '
                 f'and caption row, got {len(row)}'
             )
-    if len(captions) != len(rows):
-        raise ValueError(
-            f'expected {len(rows)} rows of captions, got {len(captions)}'
-        )
-    if row_titles is not None and len(row_titles) != len(rows):
-        raise ValueError(
-            f'expected {len(rows)} row titles, got {len(row_titles)}'
-        )
-    height, width = _box(rows[0][0], min_width, max_width)
+    for given, what in (
+        (captions, 'rows of captions'),
+        (row_titles, 'row titles'),
+    ):
+        if given is not None and len(given) != len(rows):
+            raise ValueError(f'expected {len(rows)} {what}, got {len(given)}')
+    height, width = rows[0][0].shape[:2]
+    if width < min_width:
+        scale = -(-min_width // width)  # whole, so that pixels stay square
+    else:
+        scale = min(1, max_width / width)
+    height, width = round(height * scale), round(width * scale)
 
-    def framed(image: np.ndarray | None) -> np.ndarray:
-        tile = _fit(image, height, width)
-        return np.pad(tile, ((1, 1), (1, 1), (0, 0)), constant_values=_FRAME)
+    def lines(texts: Sequence[str], **style) -> np.ndarray:
+        return beside(*(draw_text(text, width + 2, **style) for text in texts))
 
-    def strip(pieces: Sequence[np.ndarray]) -> np.ndarray:
-        padded = [
-            np.pad(p, ((0, 0), (0, _GAP), (0, 0)), constant_values=_PAPER)
-            for p in pieces
-        ]
-        return np.concatenate(padded, axis=1)
-
-    parts = [strip([draw_text(t, width + 2, bold=True) for t in titles])]
+    parts = [lines(titles, bold=True)]
     for i, (row, texts) in enumerate(zip(rows, captions)):
         if row_titles is not None:
             parts.append(draw_text(row_titles[i], parts[0].shape[1]))
-        parts.append(strip([framed(image) for image in row]))
-        parts.append(strip([draw_text(text, width + 2) for text in texts]))
+        parts.append(beside(*(_tile(image, height, width) for image in row)))
+        parts.append(lines(texts))
     if heading:
         parts.insert(0, draw_text(heading, parts[0].shape[1], bold=True))
     return np.pad(
         np.concatenate(parts),
-        ((_GAP, _GAP), (_GAP, 0), (0, 0)),
+        ((_GAP, _GAP), (_GAP, _GAP), (0, 0)),
         constant_values=_PAPER,
     )
 
@@ -146,25 +142,19 @@ def contact_sheet(
 def add_footer(
     sheet: np.ndarray, picture: np.ndarray | None, lines: Sequence[str]
 ) -> np.ndarray:
-    """Put lines of text, maybe with a picture at their left, under a sheet.
-
-    Args:
-        sheet (np.ndarray): (H, W, 3) uint8, RGB.
-        picture (np.ndarray, optional): (h, w, 3) uint8, RGB, narrower than
-            the sheet.
-        lines (Sequence[str]): Text, from top to bottom.
-
-    Returns:
-        np.ndarray: (H + footer, W, 3) uint8, RGB.
-    """
-    height, left = 0, _GAP
+    """Put lines of text, maybe with a picture at their left, under a sheet."""
+    left, parts = _GAP, []
     if picture is not None:
-        height, left = picture.shape[0], picture.shape[1] + 3 * _GAP
+        left += picture.shape[1] + 2 * _GAP
+        parts = [
+            np.pad(
+                picture, ((0, 0), (0, _GAP), (0, 0)), constant_values=_PAPER
+            )
+        ]
     width = sheet.shape[1] - left - _GAP
     text = np.concatenate([draw_text(line, width) for line in lines])
-    height = max(height, text.shape[0]) + _GAP
-    footer = np.full((height, sheet.shape[1], 3), _PAPER, np.uint8)
-    if picture is not None:
-        footer[: picture.shape[0], _GAP : _GAP + picture.shape[1]] = picture
-    footer[: text.shape[0], left : left + width] = text
+    footer = beside(*parts, text)
+    footer = np.pad(
+        footer, ((0, _GAP), (_GAP, _GAP), (0, 0)), constant_values=_PAPER
+    )
     return np.concatenate([sheet, footer])

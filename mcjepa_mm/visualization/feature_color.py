@@ -1,4 +1,4 @@
-"""Features as colours: their first three principal components."""
+"""PCA coloring of feature maps."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ _PERCENTILES = (1, 99)
 
 @dataclass(frozen=True)
 class FeatureColors:
-    """A map from features to colours, for as many maps as are to compare.
+    """PCA color map for one or more feature maps.
 
     Attributes:
         mean (np.ndarray): (C,).
@@ -47,7 +47,7 @@ class FeatureColors:
 
 
 class FeatureStatistics:
-    """Mean, covariance and a sample of the features of many maps.
+    """Streaming PCA statistics over feature maps.
 
     Its memory does not grow with the number of maps.
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .contact_sheet import draw_text
+
 # longer flow is not known, by Middlebury's file format
 _UNKNOWN = 1e9
 
@@ -65,7 +67,7 @@ def flow_legend(size: int, max_flow: float | None = None) -> np.ndarray:
             written below the wheel. Defaults to None: no label.
 
     Returns:
-        np.ndarray: (size or size + 20, size, 3) uint8, RGB, white outside.
+        np.ndarray: (size or size + 24, size, 3) uint8, RGB, white outside.
     """
     import cv2
 
@@ -79,18 +81,5 @@ def flow_legend(size: int, max_flow: float | None = None) -> np.ndarray:
     cv2.line(
         wheel, (centre, centre), (size - 1, centre), (0, 0, 0), 1, cv2.LINE_AA
     )
-    label = np.full((20, size, 3), 255, dtype=np.uint8)
     text = f'radius {max_flow:.1f} px'
-    scale = 0.4
-    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    cv2.putText(
-        label,
-        text,
-        (max(0, (size - width) // 2), 14),
-        cv2.FONT_HERSHEY_SIMPLEX,
-        scale,
-        (0, 0, 0),
-        1,
-        cv2.LINE_AA,
-    )
-    return np.concatenate([wheel, label])
+    return np.concatenate([wheel, draw_text(text, size)])

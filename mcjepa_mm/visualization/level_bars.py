@@ -1,4 +1,4 @@
-"""Figures of the levels of an encoder as bars."""
+"""Bar charts of per-level figures."""
 
 from collections.abc import Mapping, Sequence
 

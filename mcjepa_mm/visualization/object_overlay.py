@@ -1,4 +1,4 @@
-"""Objects drawn over the frame of a video."""
+"""Object mask overlays."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The picture that shows what pretraining has learned so far."""
+"""Contact sheet of flow and features during pretraining."""
 
 from collections.abc import Sequence
 from typing import Any

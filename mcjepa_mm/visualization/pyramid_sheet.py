@@ -1,4 +1,4 @@
-"""The picture of an encoder's pyramid: every level in colours."""
+"""Contact sheet of an encoder's feature pyramid."""
 
 from collections.abc import Mapping, Sequence
 

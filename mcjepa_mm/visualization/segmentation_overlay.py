@@ -1,4 +1,4 @@
-"""Class maps drawn over images by mmsegmentation's visualizer."""
+"""Semantic segmentation overlays with a legend."""
 
 from collections.abc import Sequence
 
