@@ -53,12 +53,7 @@ def world_pictures(number: int, size: int) -> PictureSource:
 def folder_pictures(
     folder: str | os.PathLike, number: int, size: int
 ) -> PictureSource:
-    """Images below a folder, evenly spaced if there are more than wanted.
-
-    Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds fewer than 32 images.
-    """
+    """Images below a folder, evenly spaced if there are more than wanted."""
     paths = find_images(_existing(folder), recursive=True)
     if len(paths) < FEWEST:
         raise ValueError(
@@ -82,11 +77,6 @@ def folder_clips(
     One frame of each clip if there are as many clips as frames are wanted,
     else several, evenly spaced, as many of each (of a short clip some more
     than once).
-
-    Raises:
-        BadSampleError: If a video cannot be opened.
-        FileNotFoundError: If there is no such folder.
-        ValueError: If there are fewer than 32 frames to be had.
     """
     found = list(walk(_existing(folder), True))
     chosen = [found[i] for i in _even(len(found), number)]
@@ -120,15 +110,7 @@ def folder_clips(
 
 
 def square(image: np.ndarray, size: int) -> np.ndarray:
-    """Scale an image so that it fills a square, and cut out its middle.
-
-    Args:
-        image (np.ndarray): (H, W, 3) uint8.
-        size (int): Side of the square, pixels.
-
-    Returns:
-        np.ndarray: (size, size, 3) uint8.
-    """
+    """Scale an image (H, W, 3) to fill a square, and cut out its middle."""
     image = fit_image(image, size)
     top, left = ((side - size) // 2 for side in image.shape[:2])
     return image[top : top + size, left : left + size]

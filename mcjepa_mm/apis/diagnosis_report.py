@@ -24,16 +24,7 @@ _CHANCES = dict(same_object='same_object_chance', pck='pck_chance')
 def diagnosis_table(
     found: Sequence[Diagnosis], *, untrained: bool = False
 ) -> str:
-    """The figures of every level, a row each, in GitHub's Markdown.
-
-    Args:
-        found (Sequence[Diagnosis]): Of one checkpoint.
-        untrained (bool): Whether those of random weights stand beside, in
-            brackets. Defaults to False.
-
-    Returns:
-        str: Several lines.
-    """
+    """Markdown table of all levels; ``untrained`` adds random weights'."""
     from tabulate import tabulate
 
     head = ['pictures', 'level', 'stride']
@@ -87,16 +78,7 @@ def _cell(
 def draw_diagnosis(
     found: Sequence[Diagnosis], name: str, size: int
 ) -> np.ndarray:
-    """Draw the figures as bars, the sources of pictures under each other.
-
-    Args:
-        found (Sequence[Diagnosis]): Of one checkpoint.
-        name (str): The checkpoint's.
-        size (int): Of the pictures, pixels.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
-    """
+    """Bar charts of all sources, (H, W, 3) uint8, RGB."""
     sheets = []
     for x in found:
         columns = dict(trained=x.trained, untrained=x.untrained)

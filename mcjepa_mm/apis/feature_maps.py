@@ -128,19 +128,7 @@ def load_encoder(
     *,
     untrained: bool = False,
 ) -> MCJEPAConvNeXt:
-    """The encoder of a checkpoint, in eval mode, or one with random weights.
-
-    Args:
-        checkpoint (str | PathLike): See :func:`draw_feature_maps`.
-        strides (Sequence[int]): See :func:`draw_feature_maps`.
-        device (str | torch.device): Where it goes.
-        untrained (bool): Whether to take the arch only. The weights are the
-            same every time.
-
-    Raises:
-        FileNotFoundError: If there is no such checkpoint.
-        ValueError: If it holds no encoder of colour images.
-    """
+    """The encoder of a checkpoint, or the same arch with seeded weights."""
     found = read_backbone(checkpoint, in_channels=3)
     if not untrained:
         encoder = found.build(checkpoint, strides=tuple(strides))
@@ -170,11 +158,7 @@ def fit_image(image: np.ndarray, size: int | None) -> np.ndarray:
 
 @torch.no_grad()
 def encode(encoder: MCJEPAConvNeXt, image: np.ndarray) -> list[np.ndarray]:
-    """The pyramid of an image of any size.
-
-    Args:
-        encoder (MCJEPAConvNeXt): In eval mode.
-        image (np.ndarray): (H, W, 3) uint8, RGB.
+    """The pyramid of an image (H, W, 3) uint8, RGB, of any size.
 
     Returns:
         list[np.ndarray]: (C, ceil(H / stride), ceil(W / stride)) float32 for

@@ -23,16 +23,6 @@ def estimate_flow(
     Every frame is encoded once; the last one of a batch waits, encoded, for
     the next batch.
 
-    Args:
-        model (BaseModel): A flow estimator with ``encode`` and ``estimate``.
-        stream (FrameStream): The frames.
-        batch_size (int): Frames that are encoded, and pairs that are
-            estimated, at once.
-        bidirectional (bool): Whether to predict the way back too.
-
-    Yields:
-        tuple[Frame, FlowDataSample]: See :meth:`FlowInferencer.iterate`.
-
     Raises:
         BadSampleError: If the size changes within a clip.
         ValueError: If there is no pair.

@@ -91,14 +91,7 @@ class Segmentor:
 
     @torch.no_grad()
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Predict the class of every pixel.
-
-        Args:
-            image (np.ndarray): (H, W, 3) uint8, RGB.
-
-        Returns:
-            np.ndarray: (H, W) int64.
-        """
+        """Predict the class of every pixel of (H, W, 3) uint8, RGB: (H, W)."""
         with DefaultScope.overwrite_default_scope(self._scope):
             bgr = np.ascontiguousarray(image[..., ::-1])
             data = pseudo_collate([self._pipeline(dict(img=bgr))])

@@ -264,9 +264,6 @@ def open_masked_video(
 ) -> MaskedVideos:
     """Open a video, and read the mask of its first frame.
 
-    Returns:
-        MaskedVideos: Its frames.
-
     Raises:
         BadSampleError: If the video cannot be opened, the first frame or the
             mask cannot be read, the mask has another size than the frame, no

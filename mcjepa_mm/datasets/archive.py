@@ -31,11 +31,6 @@ class Archive:
 def numbers(folder: Path, pattern: str) -> list[str]:
     """What a pattern's group finds in the names of files, by value.
 
-    Args:
-        folder (Path): Folder that exists.
-        pattern (str): Regular expression of a whole name; its first group
-            is a number.
-
     Returns:
         list[str]: Each number once, written as in the names.
     """

@@ -64,13 +64,6 @@ def check_size(
 ) -> None:
     """Refuse a file whose picture has another size than a frame.
 
-    Args:
-        path (str): The file.
-        shape (tuple[int, int]): Its height and width in pixels.
-        frame (str): What sets the size, for the message.
-        expected (tuple[int, int]): Its height and width.
-        rule (str): Why they must agree, for the message.
-
     Raises:
         BadSampleError: If the sizes differ.
     """

@@ -203,15 +203,12 @@ def find_images(folder: str, *, recursive: bool) -> list[str]:
     """Paths of the still images in a folder, in natural order.
 
     The other files are named in the log.
-
-    Raises:
-        OSError: If the folder cannot be read.
     """
     images, others = [], []
     for path, names in walk(folder, recursive, others=others):
         images += [os.path.join(path, name) for name in names]
         others += [] if names else [path]  # a video, or an animation
-    name_unused(folder, others, 'still images')
+    name_unused(folder, others, 'images')
     return images
 
 
@@ -219,12 +216,6 @@ def split_folder(
     folder: str, names: Sequence[str], frame_name: re.Pattern
 ) -> list[Clip]:
     """The clips of a folder whose file names say clip and frame number.
-
-    Args:
-        folder (str): The folder.
-        names (Sequence[str]): Its images.
-        frame_name (re.Pattern): See :func:`compile_frame_name`. Images that
-            do not match it are left out.
 
     Raises:
         ValueError: If a number is none, or if two frames of a clip have the

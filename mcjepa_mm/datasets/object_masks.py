@@ -85,12 +85,6 @@ def check_first_mask(
 ) -> None:
     """Refuse a mask of a first frame that says nothing of what to follow.
 
-    Args:
-        mask (np.ndarray): (H, W) uint8, as :func:`read_object_mask` reads.
-        path (str): Its file.
-        frame (str): File of the frame.
-        shape (tuple[int, int]): Height and width of the frame.
-
     Raises:
         BadSampleError: If the size is not the frame's, or no object is in it.
     """
@@ -108,17 +102,7 @@ def check_first_mask(
 def check_mask_size(
     mask: np.ndarray, path: str, frame: str, shape: tuple[int, int]
 ) -> None:
-    """Refuse a mask that has another size than its frame.
-
-    Args:
-        mask (np.ndarray): (H, W).
-        path (str): Its file.
-        frame (str): File of the frame.
-        shape (tuple[int, int]): Height and width of the frame.
-
-    Raises:
-        BadSampleError: If it has.
-    """
+    """Refuse a mask that has another size than its frame."""
     rule = 'a mask must have the size of its frame'
     check_size(path, mask.shape, frame, shape, rule)
 

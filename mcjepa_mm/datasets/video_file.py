@@ -213,11 +213,7 @@ class VideoCache:
         return len(self._videos)
 
     def at(self, path: str, index: int) -> VideoFile:
-        """The video, open at a place from where ``index`` is soonest read.
-
-        Raises:
-            BadSampleError: As :class:`VideoFile`.
-        """
+        """The video, open at a place from where ``index`` is soonest read."""
         if self._process != os.getpid():
             # Closing an inherited decoder would wait for threads that did
             # not survive the fork.

@@ -68,9 +68,6 @@ def read_flow_graph(
             this package. Needed for other encoders than MCJEPAConvNeXt, and
             for checkpoints that hold no config.
 
-    Returns:
-        FlowGraph: On the CPU.
-
     Raises:
         FileNotFoundError: If there is no such checkpoint or config.
         ValueError: If the checkpoint has no motion head, does not tell what
@@ -127,14 +124,7 @@ def _settings(config: dict[str, Any], cls: type) -> dict[str, Any]:
 
 
 def read_model(text: Any) -> dict[str, Any]:
-    """Read the ``model`` of a config's text, without running it.
-
-    Returns:
-        dict: The model's config.
-
-    Raises:
-        ValueError: If it is no such text.
-    """
+    """Read the ``model`` of a config's text, without running it."""
     if not isinstance(text, str):
         raise ValueError('it holds no config')
     try:

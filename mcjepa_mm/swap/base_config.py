@@ -52,9 +52,6 @@ def read_base_config(name: str | os.PathLike) -> BaseConfig:
             package, or ``'mmseg::...'`` with the path below the project's
             ``configs`` or the file's name alone.
 
-    Returns:
-        BaseConfig: The config.
-
     Raises:
         FileNotFoundError: If there is no such file.
         SwapError: If the project is unknown or not installed, or the file

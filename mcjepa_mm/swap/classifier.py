@@ -24,11 +24,7 @@ TOKEN_HEADS = ('VisionTransformer', 'DeiT', 'EfficientFormer')
 
 
 def swap_classifier(model: dict, new: NewBackbone) -> Swapped:
-    """Replace the backbone of an image classifier.
-
-    Raises:
-        SwapError: If the model cannot be swapped.
-    """
+    """Replace the backbone of an image classifier."""
     if type_name(model) != 'ImageClassifier':
         raise SwapError(
             'of mmpretrain, models of type ImageClassifier can be swapped, '

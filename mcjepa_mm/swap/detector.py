@@ -14,11 +14,7 @@ DENSE_HEADS = ('rpn_head', 'bbox_head', 'mask_head', 'panoptic_head')
 
 
 def swap_detector(model: dict, new: NewBackbone) -> Swapped:
-    """Replace the backbone of a detector.
-
-    Raises:
-        SwapError: If the model cannot be swapped.
-    """
+    """Replace the backbone of a detector."""
     if (model.get('roi_head') or {}).get('shared_head'):
         raise SwapError(
             'its roi_head holds the last stage of the ResNet that would go; '

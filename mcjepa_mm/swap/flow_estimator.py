@@ -15,11 +15,7 @@ _RAFT_LEVEL = 2
 
 
 def swap_flow_estimator(model: dict, new: NewBackbone) -> Swapped:
-    """Replace the encoder, or encoders, of a flow estimator.
-
-    Raises:
-        SwapError: If the model cannot be swapped.
-    """
+    """Replace the encoder, or encoders, of a flow estimator."""
     kind = type_name(model)
     swaps = dict(PWCNet=_swap_pwcnet, RAFT=_swap_raft)
     if kind not in swaps:

@@ -59,11 +59,7 @@ def type_name(cfg: dict) -> str:
 
 
 def build(cfg: dict, scope: str) -> nn.Module:
-    """Build a part of a model as its project would, in eval mode.
-
-    Raises:
-        SwapError: If it cannot be built here.
-    """
+    """Build a part of a model as its project would, in eval mode."""
     with (
         DefaultScope.overwrite_default_scope(scope),
         swap_error(f'{cfg.get("type")} cannot be built'),
@@ -74,20 +70,12 @@ def build(cfg: dict, scope: str) -> nn.Module:
 
 
 def backbone_maps(backbone: dict, scope: str) -> list[Map]:
-    """The maps that a backbone makes of an image.
-
-    Raises:
-        SwapError: If it cannot be run, or returns something else than maps.
-    """
+    """The maps that a backbone makes of an image."""
     return describe(backbone_outputs(backbone, scope), str(backbone['type']))
 
 
 def backbone_outputs(backbone: dict, scope: str) -> Any:
-    """What a backbone returns for an image of PROBE x PROBE.
-
-    Raises:
-        SwapError: If it cannot be built or run.
-    """
+    """What a backbone returns for an image of PROBE x PROBE."""
     cfg = dict(backbone)
     if cfg.get('pretrained') is not None:
         cfg['pretrained'] = None
@@ -99,11 +87,7 @@ def backbone_outputs(backbone: dict, scope: str) -> Any:
 
 
 def neck_maps(neck: dict, maps: Sequence[Map], scope: str) -> list[Map]:
-    """The maps that a neck makes of those of a backbone.
-
-    Raises:
-        SwapError: As :func:`backbone_maps`.
-    """
+    """The maps that a neck makes of those of a backbone."""
     inputs = tuple(
         torch.zeros(1, m.channels, PROBE // m.stride, PROBE // m.stride)
         for m in maps
@@ -112,11 +96,7 @@ def neck_maps(neck: dict, maps: Sequence[Map], scope: str) -> list[Map]:
 
 
 def describe(outputs: Any, name: str) -> list[Map]:
-    """Channels and stride of the maps that a module made of the image.
-
-    Raises:
-        SwapError: If ``outputs`` is no map and no sequence of maps.
-    """
+    """Channels and stride of the maps that a module made of the image."""
     if isinstance(outputs, Tensor):
         outputs = [outputs]
     if not isinstance(outputs, (list, tuple)) or not all(

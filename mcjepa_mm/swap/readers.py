@@ -46,14 +46,7 @@ class Swapped:
 def adapt_neck(
     neck: dict, old: Sequence[Map], new: Sequence[Map]
 ) -> tuple[dict, Row]:
-    """Change the channels that a neck expects of the backbone's maps.
-
-    Returns:
-        tuple: The new config, and what it reads.
-
-    Raises:
-        SwapError: If its ``in_channels`` are not those of the old maps.
-    """
+    """Change the channels that a neck expects of the backbone's maps."""
     neck = deepcopy(neck)
     row = Row('neck', neck['type'], old, new)
     given = neck.get('in_channels')
@@ -79,9 +72,6 @@ def adapt_head(
 
     Returns:
         tuple: The new config, and what each reader in it reads.
-
-    Raises:
-        SwapError: If its ``in_channels`` are not those of the old maps.
     """
     head = deepcopy(head)
     rows = []

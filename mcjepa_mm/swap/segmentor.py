@@ -46,11 +46,7 @@ LRASPP_SIZE = 448
 
 
 def swap_segmentor(model: dict, new: NewBackbone) -> Swapped:
-    """Replace the backbone of a segmentor; its config is left as it is.
-
-    Raises:
-        SwapError: If the model cannot be swapped.
-    """
+    """Replace the backbone of a segmentor; its config is left as it is."""
     if type_name(model) not in MODELS:
         raise SwapError(
             f'expected a model of type {" or ".join(MODELS)}, got '

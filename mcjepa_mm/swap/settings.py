@@ -92,38 +92,13 @@ def _imports(old: Config) -> dict[str, Any]:
 
 
 def _normalisation(old: Config) -> tuple[dict[str, Any], list[str]]:
-    """What the data preprocessor must be told, and a word on it."""
+    """What the data preprocessor must be told, and a note on it."""
     given = old.model.get('data_preprocessor') or old.get(
         'data_preprocessor', {}
     )
-    channels = len(given.get('mean') or MEAN)
-    if channels not in (1, len(MEAN)):
-        raise SwapError(
-            f'the data_preprocessor normalises images of {channels} channels '
-            f'(mean={plain(given["mean"])}), and the encoder reads '
-            f'{len(MEAN)}; take a config of {len(MEAN)} channels'
-        )
-    changed = {
-        key: value
-        for key, value in _wanted(given).items()
-        if plain(given.get(key)) != value
-    }
-    if not changed:
-        return {}, []
-    before = ', '.join(f'{key}={plain(given.get(key))}' for key in changed)
-    return changed, [
-        "data_preprocessor: the pretraining's normalisation replaces " + before
-    ]
-
-
-def _wanted(given: Mapping[str, Any]) -> dict[str, Any]:
     # mmpretrain's and mmsegmentation's names for the same thing
     order = 'to_rgb' if 'to_rgb' in given else 'bgr_to_rgb'
-    wanted: dict[str, Any] = {
-        'mean': list(MEAN),
-        'std': list(STD),
-        order: True,
-    }
+    wanted = {'mean': list(MEAN), 'std': list(STD), order: True}
     if given.get('sigma_range'):
         # Noise of the same share of an image's range. It is given in units
         # of the normalised image.
@@ -133,7 +108,13 @@ def _wanted(given: Mapping[str, Any]) -> dict[str, Any]:
         )
     if given.get('clamp_range'):
         wanted['clamp_range'] = _RANGE
-    return wanted
+    changed = {k: v for k, v in wanted.items() if plain(given.get(k)) != v}
+    if not changed:
+        return {}, []
+    before = ', '.join(f'{key}={plain(given.get(key))}' for key in changed)
+    return changed, [
+        "data_preprocessor: the pretraining's normalisation replaces " + before
+    ]
 
 
 def adapt_optimizer(

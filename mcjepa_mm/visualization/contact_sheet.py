@@ -15,12 +15,6 @@ _PAPER = 255
 def draw_text(text: str, width: int, *, bold: bool = False) -> np.ndarray:
     """Write one line of ASCII text on white.
 
-    Args:
-        text (str): The text; what does not fit the width is made narrower, and
-            what is not ASCII becomes a question mark.
-        width (int): Width of the line, pixels.
-        bold (bool): Whether to write in heavier strokes.
-
     Returns:
         np.ndarray: (24, width, 3) uint8, RGB.
     """
@@ -95,10 +89,6 @@ def contact_sheet(
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB, on white.
-
-    Raises:
-        ValueError: If there is no row, a row's length is not the number
-            of titles, or the number of row titles is not that of rows.
     """
     if not rows:
         raise ValueError('a contact sheet needs at least one row')

@@ -28,10 +28,7 @@ class FeatureColors:
     share: float
 
     def __call__(self, feat: np.ndarray) -> np.ndarray:
-        """Colour a feature map.
-
-        Args:
-            feat (np.ndarray): (C, H, W).
+        """Color a feature map (C, H, W).
 
         Returns:
             np.ndarray: (H, W, 3) uint8, RGB = first, second, third
@@ -62,15 +59,7 @@ class FeatureStatistics:
         self._count = 0
 
     def add(self, feat: np.ndarray) -> None:
-        """Take in a feature map.
-
-        Args:
-            feat (np.ndarray): (C, H, W).
-
-        Raises:
-            ValueError: If the shape is not (C, H, W), C is not that of the
-                maps before, or a value is not finite.
-        """
+        """Take in a feature map (C, H, W), with as many channels as before."""
         points = _points(feat)
         if not np.isfinite(points).all():
             raise ValueError('features hold NaN or infinity')
@@ -110,9 +99,6 @@ class FeatureStatistics:
         black and full. A component's sign is arbitrary; it is set so that its
         largest loading is positive, and the colours of slightly different
         features stay alike.
-
-        Raises:
-            ValueError: If there was no map.
         """
         if not self._count:
             raise ValueError('expected at least one feature map, got none')

@@ -15,7 +15,7 @@ def draw_level_bars(
     heading: str = '',
     columns: int = 3,
 ) -> np.ndarray:
-    """Draw shares, a panel for each figure, a group of bars for each level.
+    """Draw shares as an RGB image: a panel per figure, bars per level.
 
     Args:
         panels (Mapping): By the panel's title, the values of every encoder
@@ -26,13 +26,6 @@ def draw_level_bars(
             are to be compared with.
         heading (str): A line over everything.
         columns (int): Panels beside each other. Defaults to 3.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
-
-    Raises:
-        ValueError: If there is no panel, or a row has not a value for each
-            level.
     """
     # slow to import, and nothing else of a diagnosis needs it
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -1,6 +1,7 @@
 """Contact sheet of flow and features during pretraining."""
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ from mmengine.model import BaseModel, is_model_wrapper
 from .contact_sheet import add_footer, contact_sheet
 from .feature_color import features_to_rgb
 from .flow_color import flow_legend, flow_to_rgb
+
+_TITLES = (
+    'frame t',
+    'frame t+1',
+    'predicted flow',
+    'true flow',
+    't+1 warped to t',
+    'predicted occlusion',
+    'features of t (PCA)',
+)
 
 
 def warp_to_first(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -201,26 +212,18 @@ def draw_pretraining_sheet(
 
     max_flow = _scale(looks)
     rows, captions = zip(*(_row(look, max_flow) for look in looks))
-    titles = [
-        'frame t',
-        'frame t+1',
-        'predicted flow',
-        'true flow',
-        't+1 warped to t',
-        'predicted occlusion',
-        'features of t (PCA)',
-    ]
     if occlusion is None:
         occlusion = any(look['gt_occluded'] is not None for look in looks)
-    left_out = [] if occlusion else ['predicted occlusion']
-    if all(look['gt'] is None for look in looks):
-        left_out.append('true flow')
-    for title in left_out:
-        at = titles.index(title)
-        titles.pop(at)
-        for row in (*rows, *captions):
-            row.pop(at)
-    sheet = contact_sheet(titles, rows, captions, heading=heading)
+    kept = dict.fromkeys(_TITLES, True)
+    kept['predicted occlusion'] = occlusion
+    kept['true flow'] = any(look['gt'] is not None for look in looks)
+    titles, *table = (
+        list(compress(row, kept.values()))
+        for row in (_TITLES, *rows, *captions)
+    )
+    sheet = contact_sheet(
+        titles, table[: len(rows)], table[len(rows) :], heading=heading
+    )
     occlusion_text = (
         'Occlusion: white pixels of frame t are judged not visible in '
         'frame t+1.'

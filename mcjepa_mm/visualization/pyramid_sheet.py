@@ -17,7 +17,7 @@ def draw_pyramid_sheet(
     heading: str = '',
     notes: Sequence[str] = (),
 ) -> np.ndarray:
-    """Draw an image and what encoders make of it, a row per encoder.
+    """Draw an image and its feature maps as an RGB image, a row per encoder.
 
     A cell of a feature map covers the pixels that it stands for, so that
     every tile lies on the image exactly.
@@ -31,13 +31,6 @@ def draw_pyramid_sheet(
             Defaults to None: every map has its own.
         heading (str): A line over everything.
         notes (Sequence[str]): Lines under the explanation of the colours.
-
-    Returns:
-        np.ndarray: (H, W, 3) uint8, RGB.
-
-    Raises:
-        ValueError: If there is no pyramid, or one has not a map for each
-            stride.
     """
     titles = ['image', *(f'level {i}' for i in range(len(strides)))]
     rows, captions = [], []

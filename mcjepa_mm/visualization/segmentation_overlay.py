@@ -38,10 +38,6 @@ def draw_segmentation(
 
     Returns:
         np.ndarray: (k * H, k * W + 208, 3) uint8, RGB.
-
-    Raises:
-        ValueError: If the sizes, or the numbers of names and colours, differ,
-            or opacity is not from 0 to 1.
     """
     import torch
     from mmengine.structures import PixelData
@@ -84,14 +80,7 @@ def class_legend(
     palette: Sequence[Sequence[int]],
     height: int,
 ) -> np.ndarray:
-    """Draw colour, name and share of the classes that there are.
-
-    Args:
-        labels (np.ndarray): (H, W) int, the class of each pixel.
-        classes (Sequence[str]): The names.
-        palette (Sequence): The colours, RGB, 0 to 255.
-        height (int): Of the legend, pixels; classes of which there is least
-            and that have no place are counted in the last line.
+    """Draw color, name and share of the classes in ``labels`` (H, W).
 
     Returns:
         np.ndarray: (height, 208, 3) uint8, RGB, the most frequent first.

@@ -96,9 +96,13 @@ def test_walk_names_what_is_neither_file_nor_folder(
     ]
     assert 'pipe.mp4)' in told[0] and '3.png)' in told[1]
     told.clear()
-    assert clips.images_in(str(tmp_path / 'clip')) == ('1.png', '2.png')
+    folder = str(tmp_path / 'clip')
+    assert clips.find_images(folder, recursive=False) == [
+        f'{folder}/1.png',
+        f'{folder}/2.png',
+    ]
     assert told[1].endswith(
-        f'that are no still images (.mp4): ({tmp_path}/clip/film.mp4)'
+        f'that are no images (.mp4): ({tmp_path}/clip/film.mp4)'
     )
 
 

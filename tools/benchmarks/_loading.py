@@ -38,10 +38,15 @@ def build_pipeline(steps: Sequence[dict]) -> Callable[[dict], Any]:
     return Compose([TRANSFORMS.build(step) for step in steps])
 
 
-def as_worker(load: Callable[[Any], Any], samples: Sequence) -> Work:
-    """Load the samples in one thread, as torch's workers do."""
+def as_worker(
+    load: Callable[[Any], Any], samples: Sequence, keep: Any = None
+) -> Work:
+    """Load the samples in one thread, as torch's workers do.
 
-    def work() -> None:
+    ``keep`` lives as long: the folder of the files.
+    """
+
+    def work(_keep: Any = keep) -> None:
         threads = torch.get_num_threads(), cv2.getNumThreads()
         torch.set_num_threads(1)
         cv2.setNumThreads(0)

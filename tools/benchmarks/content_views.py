@@ -146,10 +146,7 @@ def make(
             paths.append(str(Path(folder.name, f'{number}.jpg')))
             Image.fromarray(picture).save(paths[-1], quality=90)
 
-        def load_one(path: str, _keep: object = folder) -> None:
-            load(path)
-
-        return as_worker(load_one, paths)
+        return as_worker(load, paths, folder)
 
     return build
 

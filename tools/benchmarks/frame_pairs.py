@@ -101,10 +101,7 @@ def make(
         np.random.seed(0)
         firsts = np.random.permutation(frames - 1)[:PAIRS].tolist()
 
-        def load_one(first: int, _keep: object = folder) -> None:
-            load(first)
-
-        return as_worker(load_one, firsts)
+        return as_worker(load, firsts, folder)
 
     return build
 

@@ -141,11 +141,7 @@ def order_by_places(
 
 
 def frame_span(dataset: Dataset) -> int:
-    """Frames from the first to the last of a sample, both counted.
-
-    Args:
-        dataset (Dataset): A :class:`~mcjepa_mm.datasets.FramePairs`, or
-            several of them, one after the other; then the longest counts.
+    """Frames from the first to the last of a sample, the most of all parts.
 
     Raises:
         TypeError: If the samples are no pairs of frames.

@@ -153,14 +153,17 @@ class PackFlow(BaseTransform):
 def _read_flow(path: str, results: dict) -> tuple[np.ndarray, np.ndarray]:
     """Flow (2, H, W) and validity (H, W) of the frame's size."""
     flow, valid = read_flow(path)
-    frame, shape = results['img1_path'], results['ori_shape']
-    check_size(path, valid.shape, frame, shape, _RULE)
+    _check_size(path, valid, results)
     return flow, valid
 
 
 def _read_labels(path: str, results: dict) -> np.ndarray:
     """A grey picture (H, W) of the frame's size."""
     labels = read_image(path)[..., 0]
-    frame, shape = results['img1_path'], results['ori_shape']
-    check_size(path, labels.shape, frame, shape, _RULE)
+    _check_size(path, labels, results)
     return labels
+
+
+def _check_size(path: str, array: np.ndarray, results: dict) -> None:
+    frame, shape = results['img1_path'], results['ori_shape']
+    check_size(path, array.shape, frame, shape, _RULE)
