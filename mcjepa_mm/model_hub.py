@@ -22,7 +22,7 @@ def announce_models() -> None:
     # mmpretrain refuses a name that it knows.
     if not _announced:
         _announced = True
-        on_import('mmpretrain.apis.model', after=_register)
+        on_import('mmpretrain.apis.model', _register)
 
 
 def _register(api: ModuleType) -> None:

@@ -153,7 +153,7 @@ def main() -> None:
     prefer_checkout()
     import torch
 
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    import mcjepa_mm  # noqa: F401  (patches imports)
 
     torch.set_num_threads(args.threads)
     if args.memory_of:

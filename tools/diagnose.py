@@ -51,7 +51,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     prefer_checkout()
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    import mcjepa_mm  # noqa: F401  (patches imports)
     from mcjepa_mm.apis.diagnosis_report import diagnosis_table, draw_diagnosis
     from mcjepa_mm.apis.feature_diagnosis import LIMITS, diagnose, report
     from mcjepa_mm.utils.atomic_write import atomic_write

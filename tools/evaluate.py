@@ -200,7 +200,7 @@ def main() -> None:
     out = Path(args.out) if args.out else checkpoint.parent / 'evaluation'
 
     prefer_checkout()
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    import mcjepa_mm  # noqa: F401  (patches imports)
     from mcjepa_mm.utils.atomic_write import atomic_write
 
     runner = make_runner(args.config, args.cfg_options, out)

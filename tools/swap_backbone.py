@@ -43,7 +43,7 @@ def main() -> None:
     # What those projects say about themselves while they are built.
     warnings.filterwarnings('ignore', module=PROJECTS)
     prefer_checkout()
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    import mcjepa_mm  # noqa: F401  (patches imports)
     from mcjepa_mm.swap import swap_backbone
 
     report = swap_backbone(**vars(args))

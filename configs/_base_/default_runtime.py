@@ -1,5 +1,5 @@
 default_scope = 'mcjepa_mm'
-# Mends upstream imports before any model is built (see mcjepa_mm/compat).
+# Registers the package, and patches imports (see mcjepa_mm/compat).
 custom_imports = dict(imports=['mcjepa_mm'])
 
 default_hooks = dict(

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
+from mcjepa_mm.compat import foreign_checkpoints
 from mcjepa_mm.models.backbones import BackboneCheckpoint, read_backbone
 from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 from mcjepa_mm.models.propagation import LabelPropagation
@@ -106,6 +107,7 @@ def get_propagation_model(
                 logger='current',
                 level=30,
             )
+            foreign_checkpoints.apply()  # init_cfg may name one
             model.init_weights()
     return model.eval()
 

@@ -1,12 +1,13 @@
-"""Mends of upstream breaks, one per file, applied only where needed.
+"""Compatibility patches, one upstream bug per file.
 
-Each module offers ``needed()`` (is this environment broken that way?),
-``apply()`` (idempotent) and ``applied()`` (is the mend in force?).
-``python -m mcjepa_mm.compat`` prints all of it.
+Each module offers ``needed()`` (has this environment the bug?) and
+``apply()`` (idempotent). Importing :mod:`mcjepa_mm` applies ``ON_IMPORT``,
+without which other projects cannot be imported here. The others change what
+mmengine and mmflow do, for everybody in the process: this package's own
+commands apply them, and so does importing :mod:`mcjepa_mm.compat.all`, for
+``custom_imports`` in the configs of other projects. ``python -m
+mcjepa_mm.compat`` prints the list.
 """
-
-from importlib import import_module
-from importlib.util import find_spec
 
 from mcjepa_mm.compat import (
     config_text,
@@ -16,11 +17,13 @@ from mcjepa_mm.compat import (
     plain_checkpoints,
     torchvision_operators,
 )
-from mcjepa_mm.compat.plain_checkpoints import to_plain
 
-MENDS = {
+ON_IMPORT = {
     'mmcv_ext': mmcv_ext,
     'torchvision_operators': torchvision_operators,
+}
+PATCHES = {
+    **ON_IMPORT,
     'plain_checkpoints': plain_checkpoints,
     'foreign_checkpoints': foreign_checkpoints,
     'mmflow_hue': mmflow_hue,
@@ -28,31 +31,30 @@ MENDS = {
 }
 
 
-def apply() -> None:
-    """Apply every mend. Imports neither torch nor the packages mended."""
-    for mend in MENDS.values():
-        mend.apply()
+def apply_on_import() -> None:
+    """Apply what imports need. Imports neither torch nor what is patched."""
+    for patch in ON_IMPORT.values():
+        patch.apply()
+
+
+def apply_all() -> None:
+    """Apply every patch that is needed here."""
+    for patch in PATCHES.values():
+        patch.apply()
 
 
 def report() -> str:
-    """Say of each mend whether it is needed here and whether it is applied.
-
-    Imports torchvision where it is installed, because its mend waits for
-    that.
+    """Say of each patch whether it is needed here, and what applies it.
 
     Returns:
-        str: A table with a row per mend: name, needed here, applied.
+        str: A table with a row per patch: name, needed here, applied by.
     """
-    if find_spec('torchvision') is not None:
-        import_module('torchvision')
-    rows = [('mend', 'needed here', 'applied')]
-    for name, mend in MENDS.items():
-        rows.append((name, _word(mend.needed()), _word(mend.applied())))
+    rows = [('patch', 'needed here', 'applied by')]
+    for name, patch in PATCHES.items():
+        needed = 'yes' if patch.needed() else 'no'
+        module = 'mcjepa_mm' if name in ON_IMPORT else 'mcjepa_mm.compat.all'
+        rows.append((name, needed, f'import {module}'))
     return '\n'.join(f'{a:<24}{b:<14}{c}' for a, b, c in rows)
 
 
-def _word(value: bool) -> str:
-    return 'yes' if value else 'no'
-
-
-__all__ = ['MENDS', 'apply', 'report', 'to_plain']
+__all__ = ['ON_IMPORT', 'PATCHES', 'apply_all', 'apply_on_import', 'report']

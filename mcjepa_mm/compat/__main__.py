@@ -1,4 +1,4 @@
-"""``python -m mcjepa_mm.compat``: what was mended in this environment."""
+"""``python -m mcjepa_mm.compat``: what is patched in this environment."""
 
 from mcjepa_mm.compat import report
 

@@ -1,4 +1,4 @@
-"""Checkpoints of strangers that run nothing.
+"""Untrusted checkpoints, loaded without running code of theirs.
 
 When it applies
     ``load_from``, ``--resume`` and ``init_cfg=dict(type='Pretrained')`` load
@@ -22,8 +22,6 @@ from inspect import signature
 from types import ModuleType
 from typing import Any
 
-from mcjepa_mm.utils.import_hook import on_import
-
 _applied = False
 
 
@@ -36,24 +34,18 @@ def needed() -> bool:
 
 
 def apply() -> None:
-    """Mend the loaders as soon as somebody imports them."""
+    """Let the loaders load with ``weights_only=True``."""
     global _applied
-    if not _applied:
-        _applied = True
-        on_import('mmengine.runner.checkpoint', after=_mend)
+    if _applied:
+        return
+    _applied = True
+    from mmengine.runner import checkpoint
+
+    checkpoint.torch = _SafeTorch('torch')
+    checkpoint.load_url = _safe_load_url(checkpoint.load_url)
 
 
-def applied() -> bool:
-    """Whether the loaders are mended, or will be when they are imported."""
-    return _applied
-
-
-def _mend(checkpoint: ModuleType) -> None:
-    checkpoint.torch = _PlainTorch('torch')
-    checkpoint.load_url = _plain(checkpoint.load_url)
-
-
-class _PlainTorch(ModuleType):
+class _SafeTorch(ModuleType):
     """torch, as this module of mmengine sees it, but ``load`` runs nothing."""
 
     def __getattr__(self, name: str) -> Any:
@@ -68,19 +60,19 @@ class _PlainTorch(ModuleType):
         return safe_load(f, map_location)
 
 
-def _plain(upstream: Callable) -> Callable:
+def _safe_load_url(upstream: Callable) -> Callable:
+    from mcjepa_mm.utils.safe_load import load_error
+
     @wraps(upstream)
     def load_url(url: str, *args, **kwargs) -> Any:
-        from mcjepa_mm.utils.safe_load import explain_load_error
-
         try:
             return upstream(url, *args, **{**kwargs, 'weights_only': True})
         except OSError:  # the network's, which name the address
             raise
-        # a stranger's file can trip over anything, as in safe_load
+        # what is raised depends on which byte it trips over
         except Exception as error:
-            message = explain_load_error(url, error)
+            refusal = load_error(url, error)
         # not from torch's error, which tells how to run it after all
-        raise ValueError(message)
+        raise refusal
 
     return load_url

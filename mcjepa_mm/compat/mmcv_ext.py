@@ -50,13 +50,8 @@ def needed() -> bool:
 
 def apply() -> None:
     """Offer the stand-in, where it is needed."""
-    if not applied() and needed():
+    if _FINDER not in sys.meta_path and needed():
         sys.meta_path.append(_FINDER)
-
-
-def applied() -> bool:
-    """Whether the stand-in is offered."""
-    return _FINDER in sys.meta_path
 
 
 class _Finder(MetaPathFinder):

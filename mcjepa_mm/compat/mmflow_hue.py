@@ -19,8 +19,6 @@ from mcjepa_mm.utils.import_hook import on_import
 if TYPE_CHECKING:
     import numpy as np
 
-_asked = False
-
 
 def needed() -> bool:
     """Whether mmflow is installed and numpy has no ``np.int``."""
@@ -29,18 +27,11 @@ def needed() -> bool:
 
 def apply() -> None:
     """Replace the function when mmflow's transforms are imported."""
-    global _asked
-    _asked = True
-    on_import('mmflow.datasets.transforms.transforms', after=_replace)
-
-
-def applied() -> bool:
-    """Whether mmflow's transforms have the replacement, or will get it."""
-    return _asked and needed()
+    on_import('mmflow.datasets.transforms.transforms', _replace)
 
 
 def adjust_hue(img: 'np.ndarray', hue_factor: float | None) -> 'np.ndarray':
-    """Turn the hue of a picture.
+    """Turn the hue of an image.
 
     Args:
         img (np.ndarray): (H, W, 3) uint8, BGR.

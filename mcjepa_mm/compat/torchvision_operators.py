@@ -46,18 +46,13 @@ def needed() -> bool:
 
 def apply() -> None:
     """Define the schemas when torchvision is imported, where needed."""
-    on_import('torchvision.extension', after=_define_schemas)
-
-
-def applied() -> bool:
-    """Whether the schemas are defined (not before torchvision is used)."""
-    return _library is not None
+    on_import('torchvision.extension', _define_schemas)
 
 
 # torchvision tells it before it registers the kernels.
 def _define_schemas(extension: ModuleType) -> None:
     global _library
-    if applied() or extension._has_ops():
+    if _library is not None or extension._has_ops():
         return
     from torch.library import Library
 

@@ -11,6 +11,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mcjepa_mm import compat
+
 from .cores import share_cores
 from .hooks.end_workers_hook import EndWorkersHook
 from .inherited_scope import read_config
@@ -91,6 +93,7 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: If ``runner_type`` is another kind of runner, such as
             FlexibleRunner.
     """
+    compat.apply_all()
     join_processes(cfg)
     _let_workers_be_none(list(cfg.values()))
     keep_warm_up(cfg)

@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mcjepa_mm.engine.config_schedule import ConfigSchedule
 from mcjepa_mm.engine.unwrapped import unwrapped
-from mcjepa_mm.utils.safe_load import explain_load_error
+from mcjepa_mm.utils.safe_load import load_error
 
 _DOS_FOLDER = 0x10
 _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
@@ -150,7 +150,7 @@ def examine(
         )
     # what is raised depends on which byte of a foreign file they trip over
     except Exception as error:
-        return explain_load_error(path, error), 0
+        return str(load_error(path, error)), 0
     if damaged:
         return f'{path} is damaged: {damaged} has not its checksum', 0
     if folders:
@@ -175,7 +175,7 @@ def _find_misfit(
 
 
 def _shapes(weights: Any) -> dict[str, tuple]:
-    # of a stranger it may be anything
+    # in an untrusted file it may be anything
     weights = weights if isinstance(weights, dict) else {}
     return {k: tuple(getattr(v, 'shape', ())) for k, v in weights.items()}
 

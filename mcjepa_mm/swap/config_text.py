@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
-from mcjepa_mm.compat.config_text import format_config
+from mcjepa_mm.utils.config_text import format_config
 
 _HEADING = """\
 # {base}

@@ -86,7 +86,7 @@ def _imports(old: Config) -> dict[str, Any]:
     names = given.get('imports') or []
     names = [names] if isinstance(names, str) else list(names)
     return dict(
-        imports=list(dict.fromkeys([*names, 'mcjepa_mm'])),
+        imports=list(dict.fromkeys([*names, 'mcjepa_mm.compat.all'])),
         allow_failed_imports=given.get('allow_failed_imports', False),
     )
 
@@ -96,6 +96,13 @@ def _normalisation(old: Config) -> tuple[dict[str, Any], list[str]]:
     given = old.model.get('data_preprocessor') or old.get(
         'data_preprocessor', {}
     )
+    channels = len(given.get('mean') or MEAN)
+    if channels not in (1, len(MEAN)):
+        raise SwapError(
+            f'the data_preprocessor normalises images of {channels} channels '
+            f'(mean={plain(given["mean"])}), and the encoder reads '
+            f'{len(MEAN)}; take a config of {len(MEAN)} channels'
+        )
     # mmpretrain's and mmsegmentation's names for the same thing
     order = 'to_rgb' if 'to_rgb' in given else 'bgr_to_rgb'
     wanted = {'mean': list(MEAN), 'std': list(STD), order: True}

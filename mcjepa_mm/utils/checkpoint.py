@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .atomic_write import atomic_write
-from .safe_load import explain_load_error, safe_load
+from .safe_load import load_error, safe_load
 
 SUFFIXES = ('.pth', '.safetensors')
 
@@ -61,7 +61,7 @@ def _load_safetensors(path: Path) -> dict[str, dict]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
             return dict(state_dict=tensors, meta=file.metadata())
     except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(explain_load_error(path, error)) from error
+        raise load_error(path, error) from error
 
 
 class StateDictDifference(NamedTuple):

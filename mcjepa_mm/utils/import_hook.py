@@ -1,7 +1,7 @@
-"""Run code right before or after another package's module is executed.
+"""Run code right after another package's module is executed.
 
-A mend of a module that takes seconds to import must not import it just in
-order to mend it. This hook waits until somebody else does.
+A patch of a module that takes seconds to import must not import it just in
+order to patch it. This hook waits until somebody else does.
 """
 
 import sys
@@ -13,28 +13,18 @@ from types import ModuleType
 _Action = Callable[[ModuleType], None]
 
 
-def on_import(
-    name: str,
-    *,
-    before: _Action | None = None,
-    after: _Action | None = None,
-) -> None:
-    """Ask to be called when the module ``name`` is executed.
-
-    Where the module is imported already, ``after`` is called at once and
-    ``before`` never is: the import has succeeded without it.
+def on_import(name: str, action: _Action) -> None:
+    """Call ``action`` when the module ``name`` has been executed.
 
     Args:
         name (str): Full module name, such as ``'torchvision'``.
-        before (callable, optional): Called with the module object, still
-            empty but with its ``__spec__``, before its body runs.
-        after (callable, optional): Called with the module after its body ran.
+        action (callable): Called with the module: at once where it is
+            imported already.
     """
     if name in sys.modules:
-        if after is not None:
-            after(sys.modules[name])
+        action(sys.modules[name])
         return
-    _FINDER.actions.setdefault(name, []).append((before, after))
+    _FINDER.actions.setdefault(name, []).append(action)
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
 
@@ -43,7 +33,7 @@ class _Finder(MetaPathFinder):
     """Let the other finders find; wrap the execution of what they found."""
 
     def __init__(self) -> None:
-        self.actions: dict[str, list] = {}
+        self.actions: dict[str, list[_Action]] = {}
 
     def find_spec(
         self, name: str, path=None, target=None
@@ -66,21 +56,15 @@ class _Finder(MetaPathFinder):
         return None
 
 
-def _wrap(
-    loader, actions: list[tuple[_Action | None, _Action | None]]
-) -> None:
+def _wrap(loader, actions: list[_Action]) -> None:
     # A loader object belongs to one module, so it is changed in place: tools
     # that look at its type still see the one they know.
     execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
-        for before, _ in actions:
-            if before is not None:
-                before(module)
         execute(module)
-        for _, after in actions:
-            if after is not None:
-                after(module)
+        for action in actions:
+            action(module)
 
     loader.exec_module = exec_module
 

@@ -6,20 +6,10 @@ containers, and raises at any other name.
 """
 
 import os
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-
-_NAMED = re.compile(r'GLOBAL (\S+) (?:was not|whose module)')
-# What torch says around the cause: how to run the code all the same.
-_ADVICE = re.compile(
-    r'Weights only load failed\.|In PyTorch 2\.6.*?trusted source\.'
-    r'|Please file an issue.*?error:|Check the documentation.*',
-    re.DOTALL,
-)
 
 
 def safe_load(
@@ -42,42 +32,26 @@ def safe_load(
         return torch.load(path, map_location=map_location, weights_only=True)
     # what is raised depends on which byte of a foreign file it trips over
     except Exception as error:
-        message = explain_load_error(path, error)
+        refusal = load_error(path, error)
     # Not from torch's error, which tells how to run the file's code after all.
-    raise ValueError(message)
+    raise refusal
 
 
-def explain_load_error(name: str | os.PathLike, error: Exception) -> str:
-    """Say in one line why a file is no checkpoint.
+def load_error(name: str | os.PathLike, error: Exception) -> ValueError:
+    """Make the error of a file that is no checkpoint.
+
+    torch's own words differ from version to version, and advise to switch
+    the check off.
 
     Args:
         name (str | PathLike): The file, or its address.
-        error (Exception): What torch said.
-
-    Returns:
-        str: The cause, without torch's advice to switch the check off.
+        error (Exception): What reading it raised.
     """
-    if named := _NAMED.search(str(error)):
-        return (
-            f'{name} is refused: it names {named[1]!r}, which is no tensor, '
-            'number, string or container, and could be rebuilt only by code '
-            'that the file chooses. If mmengine wrote this checkpoint, '
-            'tools/model_converters/plain_checkpoint.py makes one of it that '
-            'loads, and runs nothing of the file'
-        )
-    if Path(name).suffix != '.safetensors' and _is_safetensors(name):
-        return (
-            f'{name} cannot be read as a checkpoint: it is a safetensors '
-            'file, so its name has to end in .safetensors'
-        )
-    reason = _ADVICE.sub('', str(error)).strip().partition('\n')[0].strip()
-    reason = reason or type(error).__name__
-    return f'{name} cannot be read as a checkpoint: {reason}'
-
-
-def _is_safetensors(name: str | os.PathLike) -> bool:
-    # the length of a header in JSON, then the header
-    if not os.path.isfile(name):
-        return False
-    with open(name, 'rb') as file:
-        return file.read(9)[8:] == b'{'
+    return ValueError(
+        f'{name} is no checkpoint that can be loaded '
+        f'({type(error).__name__}): it is damaged, or of another format (the '
+        'name of a safetensors file has to end in .safetensors), or holds '
+        'objects, which only code of its choice could rebuild. If mmengine '
+        'wrote it, `mim run mcjepa_mm plain_checkpoint OLD NEW` makes one of '
+        'it that loads, and runs nothing of it'
+    )

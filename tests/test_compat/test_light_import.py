@@ -1,4 +1,38 @@
+"""What ``import mcjepa_mm`` does, in a process of its own."""
+
 HEAVY = ['torch', 'torchvision', 'mmcv', 'mmflow', 'mmpretrain', 'mmseg']
+BEHAVIOUR = """
+import sys
+import torch, mmengine.runner
+from mmengine.config import config
+from mmengine.logging import MessageHub
+from mmengine.runner import checkpoint, runner
+
+def behaviour():
+    return dict(
+        state_dict=MessageHub.state_dict,
+        load_state_dict=MessageHub.load_state_dict,
+        save=checkpoint.save_checkpoint,
+        runner_save=runner.save_checkpoint,
+        mmengine_save=mmengine.runner.save_checkpoint,
+        torch=checkpoint.torch,
+        load_url=checkpoint.load_url,
+        FormatCode=getattr(config, 'FormatCode', None),
+        **checkpoint.CheckpointLoader._schemes,
+    )
+
+before, finders = behaviour(), list(sys.meta_path)
+import mcjepa_mm
+from mcjepa_mm.compat import mmcv_ext
+from mcjepa_mm.utils import import_hook
+after = behaviour()
+print([k for k in after if after[k] is not before.get(k)])
+ours = import_hook._FINDER, mmcv_ext._FINDER
+print([x for x in sys.meta_path if x not in ours] == finders)
+import mcjepa_mm.compat.all
+after = behaviour()
+print([k for k in after if after[k] is not before.get(k)])
+"""
 
 
 def test_importing_the_package_imports_no_heavy_package(run):
@@ -11,19 +45,33 @@ def test_importing_the_package_imports_no_heavy_package(run):
     assert (done.returncode, done.stdout.strip()) == (0, '[]'), done.stderr
 
 
-def test_what_was_mended_can_be_printed(run):
+def test_mmengine_is_changed_by_compat_all_only(run):
+    done = run('python', '-c', BEHAVIOUR)
+    assert done.returncode == 0, done.stderr
+    by_import, same_finders, by_all = done.stdout.splitlines()
+    assert (by_import, same_finders) == ('[]', 'True')
+    changed = {
+        *('load_state_dict', 'save', 'runner_save', 'mmengine_save'),
+        *('torch', 'load_url'),
+    }
+    assert set(eval(by_all)) - {'FormatCode'} == changed
+
+
+def test_the_patches_can_be_printed(run):
     done = run('python', '-m', 'mcjepa_mm.compat')
     assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()]
-    assert rows[0] == ['mend', 'needed', 'here', 'applied']
-    names = [
-        'mmcv_ext',
-        'torchvision_operators',
-        'plain_checkpoints',
-        'foreign_checkpoints',
-        'mmflow_hue',
-        'config_text',
-    ]
-    assert [row[0] for row in rows[1:]] == names
-    for _, needed, applied in rows[1:]:
-        assert applied == needed
+    rows = {
+        name: (needed, module)
+        for name, needed, _, module in map(
+            str.split, done.stdout.splitlines()[1:]
+        )
+    }
+    assert {needed for needed, _ in rows.values()} <= {'yes', 'no'}
+    assert {name: module for name, (_, module) in rows.items()} == {
+        'mmcv_ext': 'mcjepa_mm',
+        'torchvision_operators': 'mcjepa_mm',
+        'plain_checkpoints': 'mcjepa_mm.compat.all',
+        'foreign_checkpoints': 'mcjepa_mm.compat.all',
+        'mmflow_hue': 'mcjepa_mm.compat.all',
+        'config_text': 'mcjepa_mm.compat.all',
+    }

@@ -26,7 +26,7 @@ OPTIONS = [
 
 
 def build(**options):
-    # This package's mend comes before mmcv.ops is imported.
+    # This package's patch comes before mmcv.ops is imported.
     from mmcv.ops import Correlation
 
     return Correlation(**options)

@@ -5,7 +5,7 @@ import pytest
 from mmengine.dataset import Compose
 from PIL import Image
 
-import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+import mcjepa_mm  # noqa: F401  (patches imports)
 from mcjepa_mm.datasets import CamVid
 from mcjepa_mm.registry import TRANSFORMS
 

@@ -56,7 +56,7 @@ def environment() -> dict:
 def count_step() -> tuple[dict, Counter]:
     """Counts of the second step, and of the calls of some modules."""
     sys.path.insert(0, str(REPO))
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    import mcjepa_mm  # noqa: F401  (patches imports)
     from mcjepa_mm.registry import MODELS
 
     cfg = Config.fromfile(REPO / 'configs' / 'mcjepa_convnext.py')

@@ -1,23 +1,20 @@
-"""Old checkpoints of mmengine, and what no conversion may run."""
+"""Checkpoints that mmengine wrote without this package."""
 
 import builtins
 import json
-import os
-import re
-import subprocess
 import sys
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, OrderedDict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
-from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.logging import HistoryBuffer
 from torch.utils._pytree import tree_flatten
 
-from mcjepa_mm.compat import plain_checkpoints
 from mcjepa_mm.exports import plain_checkpoint
+from mcjepa_mm.utils import serializable
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
 from pickled_call import Call  # noqa: E402
@@ -39,9 +36,9 @@ def convert(tmp_path):
 def warnings(monkeypatch):
     """What was left out, by its name."""
     lines = []
-    monkeypatch.setattr(plain_checkpoints, '_dropped', set())
+    monkeypatch.setattr(serializable, '_dropped', set())
     monkeypatch.setattr(
-        plain_checkpoints,
+        serializable,
         'print_log',
         lambda message, **_: lines.append(message),
     )
@@ -50,7 +47,7 @@ def warnings(monkeypatch):
 
 @pytest.mark.slow
 def test_a_run_resumes_an_old_checkpoint_of_its_own(project, run, tmp_path):
-    """With this package and, less the smoothed log values, without."""
+    """With the patches and, less the smoothed log values, without."""
     done = project('none', '1')
     assert done.returncode == 0, done.stderr
     [first] = json.loads(done.stdout.splitlines()[-1])['histories']
@@ -60,7 +57,7 @@ def test_a_run_resumes_an_old_checkpoint_of_its_own(project, run, tmp_path):
     script = 'tools/model_converters/plain_checkpoint.py'
     done = run('python', script, old, new)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith(f'{new}: loads with weights_only=True\n')
+    assert str(new) in done.stdout.splitlines()[-1]
     for left_out in ['schedulers[0].anneal_func', 'dataset_meta.reader']:
         assert f'{left_out} is a ' in done.stdout + done.stderr
 
@@ -78,7 +75,7 @@ def test_a_run_resumes_an_old_checkpoint_of_its_own(project, run, tmp_path):
     palette = content['meta']['dataset_meta'].pop('palette')
     assert palette.tolist() == np.eye(3).tolist()
 
-    for module, length in [('mcjepa_mm', 4), ('none', 2)]:
+    for module, length in [('mcjepa_mm.compat.all', 4), ('none', 2)]:
         done = project(module, f'2+{new}')
         assert done.returncode == 0, done.stderr
         seen = json.loads(done.stdout.splitlines()[-1])
@@ -88,25 +85,22 @@ def test_a_run_resumes_an_old_checkpoint_of_its_own(project, run, tmp_path):
         assert history[:-2] == first[: length - 2]
 
 
-def test_what_mmengine_writes(convert, warnings, tmp_path):
+def test_what_mmengine_writes(convert, warnings):
     state = OrderedDict(weight=torch.ones(2))
     state._metadata = OrderedDict({'': dict(version=2)})
     palette = np.asfortranarray([[0, 1, 2], [3, 4, 5]], dtype='>i2')
-    buffer = HistoryBuffer([1.0, 2.5, float('nan')], [1, 2, 3], 100)
     content = dict(
         state_dict=state,
         optimizer=dict(state={0: dict(step=torch.tensor(3.0))}),
         message_hub=dict(
-            log_scalars=OrderedDict({'train/loss': buffer}),
+            log_scalars=OrderedDict(loss=HistoryBuffer([1.0, 2.5], [1, 2], 7)),
             runtime_info=OrderedDict(best=np.float64(0.5), epoch=3),
-            resumed_keys={'train/loss': True},
         ),
         meta=dict(
             palette=palette,
             flag=np.bool_(True),
             counts=Counter('aab'),
             config=ConfigDict(a=1, b=ConfigDict(c=[2])),
-            groups=defaultdict(list, {np.int64(1): (2, 3)}),
             classes=np.array(['sky', 'sea']),
         ),
     )
@@ -114,93 +108,55 @@ def test_what_mmengine_writes(convert, warnings, tmp_path):
     assert torch.equal(got['state_dict']['weight'], state['weight'])
     assert got['state_dict']._metadata == state._metadata
     assert got['optimizer'] == content['optimizer']
-    meta = got['meta']
-    assert meta.pop('palette').tolist() == palette.tolist()
-    assert meta == dict(
+    assert got['meta'].pop('palette').tolist() == palette.tolist()
+    assert got['meta'] == dict(
         flag=True,
         counts=Counter('aab'),
         config=dict(a=1, b=dict(c=[2])),
-        groups={1: (2, 3)},
     )
     [warning] = warnings
-    assert 'checkpoint.meta.classes is a numpy' in warning
+    assert 'checkpoint.meta.classes' in warning
 
-    hub = MessageHub(str(tmp_path))
-    hub.load_state_dict(got['message_hub'])
-    found = hub.get_scalar('train/loss')
-    assert found.max_length == 100
-    for values, expected in zip(found.data, buffer.data):
-        np.testing.assert_array_equal(values, expected)
-    assert hub.get_info('best') == 0.5
+    assert got['message_hub']['runtime_info'] == dict(best=0.5, epoch=3)
+    packed = got['message_hub']['log_scalars']['loss']
+    buffer = serializable.restore_history(packed)
+    assert [x.tolist() for x in buffer.data] == [[1.0, 2.5], [1, 2]]
+    assert buffer.max_length == 7
 
 
-@pytest.mark.parametrize(
-    'function',
-    [builtins.exec, builtins.eval, builtins.getattr, subprocess.run],
-)
-def test_what_a_file_names_is_not_run(function, convert, warnings, tmp_path):
+def test_what_a_file_names_is_not_run(convert, warnings, tmp_path):
+    """Called, set, called with what a call gave, a key, and a function."""
     ran = tmp_path / 'ran'
-    words = {
-        builtins.exec: [f'open({str(ran)!r}, "w")'],
-        builtins.eval: [f'open({str(ran)!r}, "w")'],
-        builtins.getattr: [dict(a=1), 'clear'],
-        subprocess.run: [['touch', str(ran)]],
-    }[function]
-    kept = torch.ones(2)
-    got = convert(
-        dict(state_dict=dict(a=kept), meta=dict(x=[Call(function, *words)]))
-    )
-    assert torch.equal(got['state_dict']['a'], kept)
-    assert got['meta'] == {}
-    assert not ran.exists()
-    [warning] = warnings
-    assert re.search(r'checkpoint\.meta\.x\[0\] is a \w+\.\w+;', warning)
-
-
-def test_nor_by_what_it_makes_of_it(convert, warnings):
-    """A stand-in that is called, set, and made into a key or a class."""
+    writes = Call(builtins.exec, f'open({str(ran)!r}, "w")')
     inner = Call(builtins.getattr, HistoryBuffer, 'mean')
     made = Call(builtins.getattr, inner, Call(builtins.eval, '1/0'))
-    got = convert(dict(meta={'a': made, 'b': print, made: 1, 'c': 2}))
-    assert got == dict(meta=dict(c=2))
-    assert len(warnings) == 3
+    got = convert(
+        dict(
+            state_dict=dict(a=torch.ones(2)),
+            meta={'x': [writes], 'a': made, 'b': print, made: 1, 'c': 2},
+        )
+    )
+    assert torch.equal(got['state_dict']['a'], torch.ones(2))
+    assert got['meta'] == dict(c=2)
+    assert not ran.exists()
+    assert len(warnings) == 4
+    assert any('checkpoint.meta.x[0]' in x for x in warnings)
 
 
-def test_what_is_refused(tmp_path):
+def test_what_is_refused(convert, tmp_path):
     old, new = tmp_path / 'old.pth', tmp_path / 'new.pth'
-    ran = tmp_path / 'ran'
-
-    def refused(match, error=ValueError):
-        with pytest.raises(error, match=match) as raised:
-            plain_checkpoint(old, new)
-        assert str(old) in str(raised.value) or str(new) in str(raised.value)
-        assert not new.exists() and not ran.exists()
-
-    refused('there is no checkpoint', FileNotFoundError)
-    torch.save(dict(a=Call(os.system, f'touch {ran}')), old)
-    refused(r"names '\w+\.system', which no checkpoint needs")
     torch.save(dict(a=torch.ones(1)), old)
-    refused('loads as it is')
-    torch.save([HistoryBuffer([1.0], [1])], old)
-    refused('expected a dict, got list')
-    hollow = Call(HistoryBuffer, 1)
-    torch.save(dict(a=hollow), old)
-    refused('a mmengine.logging.history_buffer.HistoryBuffer is not as its')
-    ring = dict(a=HistoryBuffer([1.0], [1]))
-    ring['ring'] = ring
-    torch.save(ring, old)
-    refused('contains itself')
-    module = torch.jit.script(torch.nn.Linear(1, 1))
-    torch.jit.save(module, old)
-    refused('torchscript')
-    old.write_bytes(b'PK\x03\x04 half of an archive')
-    refused('cannot be read as a checkpoint')
-    torch.save(dict(a=hollow), old, _use_new_zipfile_serialization=False)
-    refused('cannot be read as a checkpoint')
-
-
-def test_a_file_that_exists_is_left_as_it_is(convert, tmp_path):
-    (tmp_path / 'new.pth').write_text('mine')
-    with pytest.raises(FileExistsError, match='left as it is'):
-        convert(dict(a=HistoryBuffer([1.0], [1])))
-    assert (tmp_path / 'new.pth').read_text() == 'mine'
+    new.write_text('mine')
+    with pytest.raises(FileExistsError, match='new.pth'):
+        plain_checkpoint(old, new)
+    assert new.read_text() == 'mine'
+    new.unlink()
+    for content in (b'', b'PK\x03\x04 half of an archive', b'words'):
+        old.write_bytes(content)
+        with pytest.raises(ValueError, match='old.pth'):
+            plain_checkpoint(old, new)
+    with pytest.raises(ValueError, match='old.pth'):
+        convert(dict(a=Call(HistoryBuffer, 1)))
+    with pytest.raises(TypeError, match=r'checkpoint\[0\] is a .*object'):
+        convert([object()])
+    assert not new.exists()

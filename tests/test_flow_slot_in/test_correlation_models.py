@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-import mcjepa_mm  # noqa: F401  (mends upstream imports)
+import mcjepa_mm  # noqa: F401  (patches imports)
 
 # MaskFlowNet wants the compiled deformable convolution as well.
 NAMES = [

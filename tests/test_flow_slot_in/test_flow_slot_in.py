@@ -11,7 +11,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
 
-import mcjepa_mm  # noqa: F401  (mends upstream imports)
+from mcjepa_mm.compat import mmflow_hue
 
 CONFIGS = Path(__file__).parents[2] / 'configs/flow'
 PWCNET = 'pwcnet_mcjepa-convnext-tiny_8xb1-slong_flyingchairs-384x448.py'
@@ -112,9 +112,10 @@ def test_only_what_follows_from_the_encoder_differs(name, shipped):
     'name, size', [(PWCNET, (384, 448)), (RAFT, (368, 496))]
 )
 def test_the_dataset_gives_samples(name, size, tmp_path):
-    """The shipped pipelines, whose ColorJitter needs a mend on numpy 2."""
+    """The shipped pipelines, whose ColorJitter needs a patch on numpy 2."""
     from mmflow.registry import DATASETS
 
+    mmflow_hue.apply()
     rng = np.random.default_rng(0)
     (tmp_path / 'data').mkdir()
     for i in (1, 2):

@@ -88,7 +88,7 @@ def other_model(content):
 
 PAYLOAD = Call(os.mkdir, 'payload')
 CHECKSUM = 'damaged: .* has not its checksum'
-UNREADABLE = 'cannot be read as a checkpoint'
+UNREADABLE = 'no checkpoint that can be loaded'
 FOREIGN = 'not the state of a training'
 OTHER = 'of another model: heads.motion.weight differs'
 # What the newest file holds instead, of the path and of its content, and
@@ -115,10 +115,7 @@ FAULTS = {
         'of another model',
     ),
     'no weights': (lambda p, c: dict(c, state_dict=[]), 'of another model'),
-    'payload': (
-        lambda p, c: dict(c, meta=PAYLOAD),
-        "refused: it names 'posix.mkdir'",
-    ),
+    'payload': (lambda p, c: dict(c, meta=PAYLOAD), UNREADABLE),
     'pickled payload': (lambda p, c: pickle.dumps(PAYLOAD), UNREADABLE),
 }
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.config import utils as config_utils
 from mmengine.registry import RUNNERS
 
-import mcjepa_mm  # noqa: F401  (mends upstream)
+import mcjepa_mm  # noqa: F401  (patches imports)
 from mcjepa_mm.datasets.embedded_world.export import export
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 

@@ -98,7 +98,7 @@ def test_dilated_resnet(checkpoint, tmp_path):
     assert cfg.model.pretrained is None
     assert cfg.model.decode_head.in_channels == 32
     assert cfg.model.auxiliary_head.in_channels == 24
-    assert 'mcjepa_mm' in cfg.custom_imports.imports
+    assert 'mcjepa_mm.compat.all' in cfg.custom_imports.imports
     # the rest is the other project's
     base = Config.fromfile(
         Path(mmseg.__file__).parent / '.mim/configs' / PSPNET[7:]
@@ -247,7 +247,7 @@ def test_another_checkpoint(checkpoint, tmp_path):
     assert cfg.model.backbone.arch.channels == (8, 16, 24, 32)
     assert cfg.model.backbone.init_cfg.checkpoint == str(checkpoint)
     assert cfg.model.decode_head.in_channels == 32
-    assert cfg.custom_imports.imports == ['mcjepa_mm']
+    assert cfg.custom_imports.imports == ['mcjepa_mm.compat.all']
 
 
 def test_default_name(checkpoint, tmp_path, monkeypatch):

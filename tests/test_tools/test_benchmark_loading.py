@@ -5,7 +5,7 @@ import pytest
 import torch
 from benchmarks._loading import as_worker, pictures
 
-import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+import mcjepa_mm  # noqa: F401  (patches imports)
 
 
 def test_a_worker_has_one_thread_and_gives_the_others_back():

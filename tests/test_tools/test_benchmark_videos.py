@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+import mcjepa_mm  # noqa: F401  (patches imports)
 
 
 @pytest.mark.slow

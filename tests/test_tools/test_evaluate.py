@@ -8,7 +8,8 @@ import cv2
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
+
+from mcjepa_mm.engine.launch import build_runner
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tests' / 'toys'))
@@ -21,6 +22,7 @@ def trained(tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('work')
     config = training(
         work_dir,
+        launcher='none',
         **evaluation('val'),
         **evaluation('test'),
         custom_imports=dict(imports=['toy_pretraining']),
@@ -29,7 +31,7 @@ def trained(tmp_path_factory):
     config['train_cfg']['max_epochs'] = 12
     config = Config(config)
     config.dump(work_dir / 'toy.py')
-    Runner.from_cfg(config).train()
+    build_runner(config).train()
     return work_dir
 
 

@@ -5,7 +5,7 @@ import torch
 from benchmarks.cost_volume import shift_and_sum, unfold_and_einsum
 from benchmarks.joint_step import build_ours, inputs, named_terms
 
-import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+import mcjepa_mm  # noqa: F401  (patches imports)
 
 ARCH = dict(depths=[1, 1, 2, 1], channels=[16, 24, 32, 40])
 EXPANDER = (48, 48, 64)

@@ -45,7 +45,7 @@ def test_a_foreign_file_is_one_line(tool_here, tmp_path):
     (tmp_path / 'text.pth').write_text('a picture')
     done = tool_here('text.pth')
     assert done.returncode == 1
-    assert done.stderr.startswith('text.pth cannot be read as a checkpoint: ')
+    assert 'text.pth' in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

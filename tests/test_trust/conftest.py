@@ -1,4 +1,4 @@
-"""Files of a stranger, each with a payload that leaves a mark if it runs."""
+"""Untrusted files, each with a payload that leaves a mark if it runs."""
 
 import builtins
 import io
@@ -64,7 +64,7 @@ def as_safetensors(content, path):
 
 # By name: how the payload is called, where it is, what kind of file it is,
 # what the file's name ends in.
-STRANGERS = dict(
+UNTRUSTED = dict(
     system=(os.system, call_in_meta, torch.save, '.pth'),
     exec=(builtins.exec, call_in_meta, torch.save, '.pth'),
     eval=(builtins.eval, call_in_a_tensor, torch.save, '.pth'),
@@ -92,17 +92,17 @@ def mark(tmp_path):
 
 
 @pytest.fixture
-def stranger(tmp_path, mark):
-    """Function that writes the file of this name, one of STRANGERS."""
+def untrusted(tmp_path, mark):
+    """Function that writes the file of this name, one of UNTRUSTED."""
 
-    def stranger(name):
-        function, nest, save, suffix = STRANGERS[name]
+    def untrusted(name):
+        function, nest, save, suffix = UNTRUSTED[name]
         words = {
             os.system: [f'touch {mark}'],
             subprocess.call: [['touch', str(mark)]],
         }.get(function, [f'open({str(mark)!r}, "w")'])
-        path = tmp_path / f'stranger{suffix}'
+        path = tmp_path / f'untrusted{suffix}'
         save(nest(Call(function, *words)), path)
         return path
 
-    return stranger
+    return untrusted

@@ -56,12 +56,9 @@ def test_a_safetensors_file_is_in_order():
 
 
 def test_what_is_no_checkpoint(tmp_path):
-    for name, content, message in [
-        ('a.pth', b'', 'a.pth cannot be read as a checkpoint: '),
-        ('a.safetensors', b'12345678{', 'cannot be read as a checkpoint: '),
-    ]:
+    for name, content in [('a.pth', b''), ('a.safetensors', b'12345678{')]:
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=message) as raised:
+        with pytest.raises(ValueError, match=name) as raised:
             read_checkpoint(tmp_path / name)
         assert '\n' not in str(raised.value)
     for content in ([torch.ones(1)], dict(state_dict=[1])):

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mcjepa_mm.utils import import_hook
+from mcjepa_mm.utils.import_hook import _FINDER, on_import
 
 
 @pytest.fixture
@@ -14,44 +14,26 @@ def watched(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield name
     sys.modules.pop(name, None)
-    import_hook._FINDER.actions.pop(name, None)
+    _FINDER.actions.pop(name, None)
 
 
-def test_actions_run_around_the_module_body(watched):
-    seen = []
-    import_hook.on_import(
-        watched,
-        before=lambda module: seen.append(hasattr(module, 'order')),
-        after=lambda module: module.order.append('after'),
-    )
+def test_actions_run_in_order_after_the_module_body(watched):
+    for word in ('first', 'second'):
+        on_import(watched, lambda module, word=word: module.order.append(word))
     module = importlib.import_module(watched)
-    assert seen == [False]
-    assert module.order == ['body', 'after']
+    assert module.order == ['body', 'first', 'second']
     assert module.__spec__.origin.endswith(f'{watched}.py')
 
 
 def test_a_module_that_is_already_there_is_handed_over_at_once(watched):
     module = importlib.import_module(watched)
-    import_hook.on_import(
-        watched,
-        before=lambda module: module.order.append('before'),
-        after=lambda module: module.order.append('after'),
-    )
+    on_import(watched, lambda module: module.order.append('after'))
     assert module.order == ['body', 'after']
 
 
 def test_a_module_that_does_not_exist_stays_so():
     name = 'mcjepa_mm_no_such_module'
-    import_hook.on_import(name, before=print)
+    on_import(name, print)
     with pytest.raises(ModuleNotFoundError, match=name):
         importlib.import_module(name)
-    del import_hook._FINDER.actions[name]
-
-
-def test_two_may_wait_for_the_same_module(watched):
-    for word in ('first', 'second'):
-        import_hook.on_import(
-            watched, after=lambda module, word=word: module.order.append(word)
-        )
-    module = importlib.import_module(watched)
-    assert module.order == ['body', 'first', 'second']
+    del _FINDER.actions[name]

@@ -5,7 +5,7 @@ import collections
 import pytest
 import torch
 
-from mcjepa_mm.utils.safe_load import explain_load_error, safe_load
+from mcjepa_mm.utils.safe_load import safe_load
 
 
 def test_plain_files_load_where_they_are_asked_to(tmp_path):
@@ -18,46 +18,31 @@ def test_plain_files_load_where_they_are_asked_to(tmp_path):
     assert got['state_dict']['a'].device.type == 'meta'
 
 
-def nothing(path):
-    path.write_bytes(b'')
-    return 'EOFError'
-
-
 def half(path):
     torch.save(dict(a=torch.ones(99)), path)
     path.write_bytes(path.read_bytes()[:300])
-    return 'PytorchStreamReader failed'
-
-
-def words(path):
-    path.write_text('not a checkpoint')
-    return 'Unsupported operand 110'
-
-
-def safetensors(path):
-    path.write_bytes((8).to_bytes(8, 'little') + b'{"a": 1}')
-    return 'its name has to end in .safetensors'
 
 
 def objects(path):
     torch.save(dict(a=collections.deque([1])), path)
-    return "it names 'collections.deque', which is no tensor"
 
 
-@pytest.mark.parametrize('kind', [nothing, half, words, safetensors, objects])
-def test_the_reason(tmp_path, kind):
+FILES = dict(
+    nothing=lambda path: path.write_bytes(b''),
+    half=half,
+    words=lambda path: path.write_text('not a checkpoint'),
+    objects=objects,
+)
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_what_is_refused(tmp_path, name):
     path = tmp_path / 'mine.pth'
-    reason = kind(path)
+    FILES[name](path)
     with pytest.raises(ValueError) as raised:
         safe_load(path)
     message = str(raised.value)
-    assert message.startswith(f'{path} ') and reason in message
-    assert '\n' not in message and 'code execution' not in message
-    # nor where a traceback is printed
+    assert message.startswith(f'{path} ') and '\n' not in message
+    # torch tells how to run the file, and nor where a traceback is printed
+    assert 'weights_only' not in message
     assert raised.value.__context__ is None
-
-
-def test_an_error_of_several_lines_is_its_first():
-    error = RuntimeError('first\nsecond')
-    expected = 'a.pth cannot be read as a checkpoint: first'
-    assert explain_load_error('a.pth', error) == expected

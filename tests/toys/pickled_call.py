@@ -1,4 +1,4 @@
-"""What a stranger plants in a checkpoint."""
+"""What can be planted in a checkpoint."""
 
 from collections.abc import Callable
 

@@ -143,7 +143,7 @@ def main() -> None:
     cli.prefer_checkout()
     from _records import append_records, provenance
 
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    import mcjepa_mm  # noqa: F401  (patches imports)
     from mcjepa_mm.swap import swap_backbone
 
     names = Path(args.data, 'train.txt').read_text().split()

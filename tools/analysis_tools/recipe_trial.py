@@ -293,7 +293,7 @@ def main() -> None:
     from _records import append_records, read_records
 
     if not args.table:
-        import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+        import mcjepa_mm  # noqa: F401  (patches imports)
 
         append_records(args.out, [trial(args)])
     lines = read_records(args.out)

@@ -236,7 +236,7 @@ def main() -> None:
     """Measure, print and draw."""
     args = parse_args()
     cli.prefer_checkout()
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    import mcjepa_mm  # noqa: F401  (patches imports)
 
     if args.share:
         run_share(args)

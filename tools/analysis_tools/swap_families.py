@@ -60,7 +60,7 @@ def main() -> None:
     prefer_checkout()
     import mmseg
 
-    import mcjepa_mm  # noqa: F401  (mends upstream before it is used)
+    import mcjepa_mm  # noqa: F401  (patches imports)
 
     configs = Path(mmseg.__file__).parent / '.mim' / 'configs'
     folders = sorted(

@@ -53,5 +53,5 @@ model = dict(
     train_cfg=dict(),
     test_cfg=dict(mode='slide', crop_size=(512, 512), stride=(341, 341)),
 )
-# Mends upstream imports before any model is built (see mcjepa_mm/compat).
+# Registers the package, and patches imports (see mcjepa_mm/compat).
 custom_imports = dict(imports=['mcjepa_mm'])

@@ -64,5 +64,5 @@ layer_decay = dict(
     constructor='mcjepa_mm.LayerDecayOptimWrapperConstructor',
     paramwise_cfg=dict(layer_decay_rate=0.9, flat_decay_mult=0.0),
 )
-# Mends upstream imports before any model is built (see mcjepa_mm/compat).
+# Registers the package, and patches imports (see mcjepa_mm/compat).
 custom_imports = dict(imports=['mcjepa_mm'])

@@ -5,7 +5,7 @@ import torch
 from mmengine.runner import load_checkpoint
 from torch import nn
 
-import mcjepa_mm  # noqa: F401  (mends upstream imports)
+import mcjepa_mm  # noqa: F401  (patches imports)
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.models.backbones.convnext import ARCHS
 
