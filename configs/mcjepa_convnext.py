@@ -13,16 +13,17 @@ epochs = 8
 iters_per_epoch = 100
 content_batch, motion_batch = 32, 4
 
-train_dataloader = _base_.content_train_dataloader
-train_dataloader.batch_size = content_batch
-train_dataloader.dataset.length = iters_per_epoch * content_batch
+content_dataloader = _base_.content_train_dataloader
+content_dataloader.batch_size = content_batch
+content_dataloader.dataset.length = iters_per_epoch * content_batch
 motion_dataloader = _base_.motion_train_dataloader
 motion_dataloader.batch_size = motion_batch
 # Both frames are cut from scenes of 144 pixels, up to 16 pixels apart.
 motion_dataloader.dataset.update(
     size=(144, 144), crop_size=(128, 128), max_offset=16
 )
-train_cfg = dict(type='ResumableTrainLoop', max_epochs=epochs, val_interval=3)
+train_dataloader = dict(content=content_dataloader, motion=motion_dataloader)
+train_cfg = dict(type='MultiTaskTrainLoop', max_epochs=epochs, val_interval=3)
 
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -45,11 +46,7 @@ param_scheduler = dict(
     by_epoch=False,
 )
 custom_hooks = [
-    dict(
-        type='MultiTaskHook',
-        main_task='content',
-        tasks=dict(motion=dict(dataloader=motion_dataloader)),
-    ),
+    dict(type='MultiTaskHook', main_task='content'),
     # The forward-backward check means something once there is a flow.
     dict(
         type='ScheduleHook',

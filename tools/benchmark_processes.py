@@ -26,25 +26,23 @@ def batch_sizes() -> dict[str, int]:
     from mmengine.config import Config
 
     cfg = Config.fromfile(CONFIG)
-    sizes = {'train_dataloader.batch_size': cfg.train_dataloader.batch_size}
-    for i, hook in enumerate(cfg.custom_hooks):
-        for task, settings in hook.get('tasks', {}).items():
-            option = f'custom_hooks.{i}.tasks.{task}.dataloader.batch_size'
-            sizes[option] = settings.dataloader.batch_size
-    return sizes
+    return {
+        f'train_dataloader.{task}.batch_size': data.batch_size
+        for task, data in cfg.train_dataloader.items()
+    }
 
 
 def seconds_per_step(
     args: argparse.Namespace, processes: int, sizes: dict[str, int]
 ) -> float:
     """Train for some steps; the median time of one."""
-    per_step = sizes['train_dataloader.batch_size']
+    per_step = sizes['train_dataloader.content.batch_size']
     odd = {key: n for key, n in sizes.items() if n % processes}
     if odd:
         sys.exit(f'{processes} processes cannot share out {odd}')
     options = [f'{key}={n // processes}' for key, n in sizes.items()]
     options += [
-        f'train_dataloader.dataset.length={args.steps * per_step}',
+        f'train_dataloader.content.dataset.length={args.steps * per_step}',
         'train_cfg.max_epochs=1',
         'default_hooks.logger.interval=1',
         'log_processor.window_size=1',
@@ -96,7 +94,7 @@ def main() -> None:
     for _ in range(args.rounds):
         for n in numbers:
             times[n].append(seconds_per_step(args, n, sizes))
-    images = sizes['train_dataloader.batch_size']
+    images = sizes['train_dataloader.content.batch_size']
     ratios = [one / more for one, more in zip(times[1], times[args.processes])]
     for n in numbers:
         middle = statistics.median(times[n])

@@ -7,7 +7,10 @@
 # Longer: --epochs 34; an epoch is 100 steps.
 _base_ = ['../mcjepa_convnext.py', '../_base_/datasets/own_data_small.py']
 
-train_dataloader = dict(_delete_=True, **_base_.own_content_dataloader)
+train_dataloader = dict(
+    _delete_=True,
+    content=_base_.own_content_dataloader,
+    motion=_base_.own_motion_dataloader,
+)
 custom_hooks = _base_.custom_hooks
-custom_hooks[0].tasks.motion.dataloader = _base_.own_motion_dataloader
 custom_hooks[-1].dataset = _base_.own_motion_dataloader.dataset

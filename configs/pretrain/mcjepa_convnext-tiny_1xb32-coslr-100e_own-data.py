@@ -30,15 +30,12 @@ model = dict(
 optim_wrapper = dict(clip_grad=dict(max_norm=100.0))
 # On several GPUs: until flow begins, its head is not used.
 find_unused_parameters = True
-train_dataloader = _base_.content_train_dataloader
+train_dataloader = dict(
+    content=_base_.content_train_dataloader,
+    motion=_base_.motion_train_dataloader,
+)
 custom_hooks = [
-    dict(
-        type='MultiTaskHook',
-        main_task='content',
-        tasks=dict(
-            motion=dict(dataloader=_base_.motion_train_dataloader, begin=10)
-        ),
-    ),
+    dict(type='MultiTaskHook', main_task='content', begin=dict(motion=10)),
     dict(
         type='ScheduleHook',
         target='heads.motion.losses.vc.loss_weight',

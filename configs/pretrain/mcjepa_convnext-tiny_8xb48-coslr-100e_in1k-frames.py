@@ -7,18 +7,16 @@ _base_ = [
     '../_base_/schedules/adamw_coslr-100e.py',
     '../_base_/default_runtime.py',
 ]
-train_dataloader = _base_.content_train_dataloader
+train_dataloader = dict(
+    content=_base_.content_train_dataloader,
+    motion=_base_.motion_train_dataloader,
+)
 custom_hooks = [
     dict(
         type='MultiTaskHook',
         main_task='content',
+        begin=dict(motion=10),  # P
         strategy='combined',
-        tasks=dict(
-            motion=dict(
-                dataloader=_base_.motion_train_dataloader,
-                begin=10,  # P
-            )
-        ),
     ),
     # L_vc ramps up over one epoch (p).
     dict(

@@ -9,16 +9,17 @@ _base_ = [
 epochs, iters_per_epoch, batch = 5, 100, 4
 
 model = dict(heads=dict(content=None))
-train_dataloader = _base_.motion_train_dataloader
-train_dataloader.batch_size = batch
-train_dataloader.dataset.update(
+motion_dataloader = _base_.motion_train_dataloader
+motion_dataloader.batch_size = batch
+motion_dataloader.dataset.update(
     length=iters_per_epoch * batch,
     size=(144, 144),
     crop_size=(128, 128),
     max_offset=16,
 )
+train_dataloader = dict(motion=motion_dataloader)
 train_cfg = dict(
-    type='ResumableTrainLoop', max_epochs=epochs, val_interval=epochs
+    type='MultiTaskTrainLoop', max_epochs=epochs, val_interval=epochs
 )
 val_dataloader = dict(content=None)
 val_evaluator = dict(content=None)

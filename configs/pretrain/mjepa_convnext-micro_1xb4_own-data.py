@@ -5,7 +5,7 @@
 _base_ = './mcjepa_convnext-micro_1xb32_own-data.py'
 
 model = dict(heads=dict(content=None))
-train_dataloader = dict(_delete_=True, **_base_.own_motion_dataloader)
+train_dataloader = dict(content=None)
 custom_hooks = _base_.custom_hooks
 custom_hooks[0] = dict(type='MultiTaskHook', main_task='motion')
 val_dataloader = dict(content=None)

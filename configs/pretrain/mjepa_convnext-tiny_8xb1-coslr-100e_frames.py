@@ -2,7 +2,7 @@
 _base_ = './mcjepa_convnext-tiny_8xb48-coslr-100e_in1k-frames.py'
 
 model = dict(heads=dict(content=None, motion=dict(loss_weight=1.0)))
-train_dataloader = dict(_delete_=True, **_base_.motion_train_dataloader)
+train_dataloader = dict(content=None)
 custom_hooks = [
     dict(type='MultiTaskHook', main_task='motion'),
     dict(

@@ -5,6 +5,7 @@
 _base_ = './mcjepa_convnext-micro_1xb32_own-data.py'
 
 model = dict(heads=dict(motion=None))
+train_dataloader = dict(motion=None)
 custom_hooks = [dict(type='MultiTaskHook', main_task='content')]
 val_dataloader = dict(motion=None)
 val_evaluator = dict(motion=None)

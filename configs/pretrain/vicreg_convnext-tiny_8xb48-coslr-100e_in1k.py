@@ -2,6 +2,7 @@
 _base_ = './mcjepa_convnext-tiny_8xb48-coslr-100e_in1k-frames.py'
 
 model = dict(heads=dict(motion=None))
+train_dataloader = dict(motion=None)
 custom_hooks = [dict(type='MultiTaskHook', main_task='content')]
 val_dataloader = dict(motion=None)
 val_evaluator = dict(motion=None)

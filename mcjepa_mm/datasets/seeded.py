@@ -122,8 +122,9 @@ class SeededSampler(Sampler):
 
     def __iter__(self) -> Iterator[SeededIndex]:
         rank, world_size = get_dist_info()
+        epoch = self.epoch  # mmengine sets another while this one lasts
         for k, index in enumerate(self.sampler):
             if k >= self.begin:
                 place = rank + k * world_size
-                key = ('sample', self.seed, self.stream, self.epoch, place)
+                key = ('sample', self.seed, self.stream, epoch, place)
                 yield SeededIndex(index, derive_seed(*key))

@@ -32,13 +32,8 @@ def share_cores(cfg: Config) -> None:
         return
     else:
         cores = torch.get_num_threads()
-    loaders = [cfg.get('train_dataloader') or {}]
-    for hook in cfg.get('custom_hooks') or []:
-        if str(hook.get('type')).endswith('MultiTaskHook'):
-            loaders += [
-                task.get('dataloader') or {}
-                for task in (hook.get('tasks') or {}).values()
-            ]
+    data = cfg.get('train_dataloader') or {}
+    loaders = [data] if 'dataset' in data else filter(None, data.values())
     workers = sum(loader.get('num_workers', 0) for loader in loaders)
     share = cores // _processes_on_these_cores()
     torch.set_num_threads(max(1, share - workers))

@@ -5,6 +5,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mcjepa_mm.engine.data_by_task import main_task
+
 # Arguments of mmengine's schedules that count epochs or iterations. With
 # fractions of an epoch they are converted to iterations; those of the second
 # row stay whole.
@@ -68,7 +70,7 @@ def set_job_length(
             by_iter = (
                 None if was is None else _scale(old * was, new * epoch_length)
             )
-            cfg.train_dataloader.num_batch_per_epoch = epoch_length
+            _main_data(cfg).num_batch_per_epoch = epoch_length
     else:
         by_iter = by_epoch = _scale(train_cfg.max_iters, iters)
         train_cfg.max_iters = iters
@@ -94,12 +96,18 @@ def _scale(old: int, new: int) -> Scale:
     return lambda number: number * new / old
 
 
+def _main_data(cfg: Config) -> dict:
+    """The dataloader's config that says how long an epoch is."""
+    task = main_task(cfg)
+    return cfg.train_dataloader[task] if task else cfg.train_dataloader
+
+
 def _epoch_length(cfg: Config, epochs: int) -> int | None:
     """Iterations of an epoch, as far as the config says so."""
     for schedule in _list(cfg.get('param_scheduler')):
         if schedule.get('total_steps') and not schedule.get('by_epoch', True):
             return schedule.total_steps // epochs
-    return cfg.train_dataloader.get('num_batch_per_epoch')
+    return _main_data(cfg).get('num_batch_per_epoch')
 
 
 def _scale_all(
@@ -115,9 +123,9 @@ def _scale_all(
         if by_iter is None:
             raise ValueError(
                 f'{what} counts iterations, and the config does not say how '
-                'many an epoch has had: set '
-                'train_dataloader.num_batch_per_epoch to that, or let it '
-                'count epochs (by_epoch=True).'
+                'many an epoch has had: set num_batch_per_epoch of the main '
+                "task's dataloader to that, or let it count epochs "
+                '(by_epoch=True).'
             )
         return by_iter
 
@@ -190,10 +198,9 @@ def _scale_ramp(hook: dict, scale: Scale) -> None:
 
 
 def _scale_tasks(hook: dict, scale: Scale) -> None:
-    for task in (hook.get('tasks') or {}).values():
-        if task.get('begin'):
-            # a task joins between epochs, and before the ramps of its terms
-            task['begin'] = int(scale(task['begin']))
+    for task, begin in (hook.get('begin') or {}).items():
+        # a task joins between epochs, and before the ramps of its terms
+        hook['begin'][task] = int(scale(begin))
 
 
 def _scale_interval(hook: dict, scale: Scale) -> None:

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from mcjepa_mm import compat
 
 from .cores import share_cores
+from .data_by_task import write_data_by_task
 from .hooks.end_workers_hook import EndWorkersHook
 from .inherited_scope import read_config
 from .job_length import keep_warm_up
@@ -64,6 +65,7 @@ def load_config(
         options = _parse_options(cfg_options)
         _refuse_without_effect(cfg, options)
         cfg.merge_from_dict(options)
+    write_data_by_task(cfg)
     cfg.launcher = launcher
     if work_dir is not None:
         cfg.work_dir = work_dir
@@ -94,6 +96,7 @@ def build_runner(cfg: Config) -> Runner:
             FlexibleRunner.
     """
     compat.apply_all()
+    write_data_by_task(cfg)
     join_processes(cfg)
     _let_workers_be_none(list(cfg.values()))
     keep_warm_up(cfg)

@@ -29,9 +29,11 @@ class TaskStream:
     ahead.
 
     Args:
-        name (str): What the stream is called in messages and checkpoints.
+        name (str): What the stream is called in messages.
         dataloader (dict): mmengine's config of a dataloader.
         runner (Runner): Whose seed it has.
+        key (str, optional): By which its position is saved and its random
+            numbers are drawn. Defaults to ``name``.
 
     Raises:
         TypeError: If ``dataloader`` is not a config, or has a
@@ -39,7 +41,13 @@ class TaskStream:
         ValueError: If its data set gives no batch.
     """
 
-    def __init__(self, name: str, dataloader: dict, runner: Runner) -> None:
+    def __init__(
+        self,
+        name: str,
+        dataloader: dict,
+        runner: Runner,
+        key: str | None = None,
+    ) -> None:
         if not isinstance(dataloader, Mapping):
             raise TypeError(
                 f'The dataloader of {name!r} must be a config, so that its '
@@ -53,7 +61,8 @@ class TaskStream:
                 "with mmengine's loop: train_cfg=dict(by_epoch=True, ...)."
             )
         self.name = name
-        self.loader = _build(name, dataloader, runner)
+        self.key = key or name
+        self.loader = _build(name, dataloader, runner, self.key)
         if not len(self.loader):
             raise ValueError(
                 f'The dataloader of {name!r} gives no batch: its data set has '
@@ -150,7 +159,9 @@ class TaskStream:
             )
 
 
-def _build(name: str, dataloader: dict, runner: Runner) -> DataLoader:
+def _build(
+    name: str, dataloader: dict, runner: Runner, key: str
+) -> DataLoader:
     config = copy.deepcopy(dict(without_collate_scope(dataloader)))
     if 'length' in config['sampler'] and 'num_batch_per_epoch' in config:
         # FixedLengthSampler says how long an epoch is, the data set does not
@@ -169,7 +180,7 @@ def _build(name: str, dataloader: dict, runner: Runner) -> DataLoader:
         type='mcjepa_mm.SeededDataset', dataset=config['dataset']
     )
     config['sampler'] = dict(
-        type='mcjepa_mm.SeededSampler', sampler=config['sampler'], stream=name
+        type='mcjepa_mm.SeededSampler', sampler=config['sampler'], stream=key
     )
     # with `diff_rank_seed` each process has a seed of its own
     seeds = [runner.seed]

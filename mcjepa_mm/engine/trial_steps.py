@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mcjepa_mm.engine.hooks.end_workers_hook import end_workers_of
 from mcjepa_mm.engine.hooks.graceful_stop_hook import GracefulStopHook
-from mcjepa_mm.engine.hooks.multi_task_hook import MultiTaskHook
+from mcjepa_mm.engine.loops import MultiTaskTrainLoop
 from mcjepa_mm.engine.unwrapped import unwrapped
 
 
@@ -28,13 +28,11 @@ class Task:
     Attributes:
         loader (DataLoader): Its dataloader.
         steps (int): How many steps of the run train it.
-        batches (int): How many of its batches the run loads.
         seconds (float): What a batch takes to load, in one process.
     """
 
     loader: DataLoader
     steps: int
-    batches: int
     seconds: float = 0.0
 
 
@@ -44,6 +42,7 @@ class Trial:
 
     Attributes:
         tasks (dict[str, Task]): By name; 'train' where tasks have no names.
+        length (int): Steps of the whole run.
         turns (int): Steps in which each task's turn comes once.
         first (float): Seconds of the first step, which warms up.
         steps (list[float]): Seconds of those after it, without data.
@@ -56,6 +55,7 @@ class Trial:
     """
 
     tasks: dict[str, Task]
+    length: int
     turns: int = 1
     first: float = 0.0
     steps: list[float] = field(default_factory=list)
@@ -72,10 +72,9 @@ class Trial:
         ``n``-th step, the ``n``-th part counts.
         """
         step = sum(self.steps) / len(self.steps)
-        most = max(task.batches for task in self.tasks.values())
         beside, between = [0.0], 0.0
         for task in self.tasks.values():
-            seconds = task.seconds * task.batches / most
+            seconds = task.seconds * task.steps / self.length
             if task.loader.num_workers:
                 beside.append(seconds / task.loader.num_workers)
             else:
@@ -148,17 +147,13 @@ class _TrialHook(Hook):
                 f'{len(loop.dataloader.dataset)} samples. Give more data, a '
                 'smaller batch_size or drop_last=False.'
             )
-        self.trial = Trial(_tasks(runner))
-        for hook in runner.hooks:
-            if isinstance(hook, MultiTaskHook):
-                # all of them now; IdleTaskHook has looked at `begin` before
-                hook.tasks = {
-                    name: dict(task, begin=0)
-                    for name, task in hook.tasks.items()
-                }
-                if hook.strategy != 'combined':
-                    hook.strategy = 'alternate_batches'
-                    self.trial.turns = len(self.trial.tasks)
+        self.trial = Trial(_tasks(runner), loop.max_iters)
+        if schedule := getattr(loop, 'schedule', None):
+            # all of them now; IdleTaskHook has looked at `begin` before
+            schedule.begin = {}
+            if schedule.strategy != 'combined':
+                schedule.strategy = 'alternate_batches'
+                self.trial.turns = len(self.trial.tasks)
         self.last = min(self.steps * self.trial.turns, loop.max_iters)
         self.times, self.waits = [], []
         self.end = time.perf_counter()
@@ -200,25 +195,18 @@ class _TrialHook(Hook):
 def _tasks(runner: Runner) -> dict[str, Task]:
     """Every task's data, and how often its turn comes in the whole run."""
     loop = runner.train_loop
-    hooks = [x for x in runner.hooks if isinstance(x, MultiTaskHook)]
-    if not hooks:
-        n = loop.max_iters
-        return dict(train=Task(loop.dataloader, n, n))
-    (hook,) = hooks
+    if not isinstance(loop, MultiTaskTrainLoop):
+        return dict(train=Task(loop.dataloader, loop.max_iters))
     epoch = len(loop.dataloader)
     turns = Counter()
     for iteration in range(loop.max_iters):
-        turns.update(hook.turn(iteration // epoch, iteration))
-    # the main task's batch is loaded also when it is not its turn
-    tasks = {
-        hook.main_task: Task(
-            loop.dataloader, turns[hook.main_task], loop.max_iters
+        turns.update(
+            loop.schedule.turn([*loop.streams], iteration // epoch, iteration)
         )
+    return {
+        name: Task(stream.loader, turns[name])
+        for name, stream in loop.streams.items()
     }
-    for stream in hook.streams:
-        n = turns[stream.name]
-        tasks[stream.name] = Task(stream.loader, n, n)
-    return tasks
 
 
 def _peak_memory() -> tuple[int, int]:

@@ -131,13 +131,11 @@ def test_a_task_of_your_own_trains(tmp_path, monkeypatch):
         str(tmp_path / 'my_job.py'),
         work_dir=str(tmp_path / 'work'),
         cfg_options=[
-            'train_dataloader.batch_size=4',
-            'train_dataloader.num_workers=0',
-            'train_dataloader.persistent_workers=False',
+            f'train_dataloader.{task}.{option}'
+            for task in ('content', 'motion', 'turn')
+            for option in ('batch_size=4', 'num_workers=0')
         ],
     )
-    motion = cfg.custom_hooks[0].tasks.motion.dataloader
-    motion.update(batch_size=2, num_workers=0, persistent_workers=False)
     set_job_length(cfg, epochs=1, epoch_length=2)
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
     runner = build_runner(cfg)

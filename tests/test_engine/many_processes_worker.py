@@ -162,8 +162,10 @@ def config(rank, folder, processes, strategy):
                     },
                 ),
             ),
-            train_dataloader=task(2, processes),
-            train_cfg=dict(by_epoch=True, max_epochs=1),
+            train_dataloader=dict(
+                content=task(2, processes), motion=task(2, processes)
+            ),
+            train_cfg=dict(type='MultiTaskTrainLoop', max_epochs=1),
             optim_wrapper=dict(
                 type='OptimWrapper',
                 accumulative_counts=ACCUMULATED,
@@ -174,9 +176,7 @@ def config(rank, folder, processes, strategy):
                 dict(
                     type='MultiTaskHook',
                     main_task='content',
-                    tasks=dict(
-                        motion=dict(dataloader=task(2, processes), begin=BEGIN)
-                    ),
+                    begin=dict(motion=BEGIN),
                     by_epoch=False,
                     strategy=strategy,
                 ),

@@ -25,16 +25,9 @@ def config(tmp_path, workers):
             work_dir=str(tmp_path),
             experiment_name=f'{tmp_path.name}{workers}',
             launcher='none',
-            train_dataloader=loader,
-            train_cfg=dict(by_epoch=True, max_epochs=1),
+            train_dataloader=dict(content=loader, motion=dict(loader)),
+            train_cfg=dict(type='MultiTaskTrainLoop', max_epochs=1),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-            custom_hooks=[
-                dict(
-                    type='mcjepa_mm.MultiTaskHook',
-                    main_task='content',
-                    tasks=dict(motion=dict(dataloader=loader)),
-                )
-            ],
         )
     )
 
@@ -52,16 +45,16 @@ def test_cores_are_left_to_the_workers(
 def test_without_workers_their_other_settings_are_dropped(tmp_path, threads):
     cfg = config(tmp_path, 0)
     more = dict(persistent_workers=True, prefetch_factor=4)
-    motion = cfg.custom_hooks[0].tasks.motion.dataloader
-    for loader in (cfg.train_dataloader, motion):
+    for loader in cfg.train_dataloader.values():
         loader.update(collate_fn=dict(type='default_collate'), **more)
     runner = build_runner(cfg)
-    assert len(list(runner.build_dataloader(cfg.train_dataloader))) == 2
+    content, motion = cfg.train_dataloader.values()
+    assert len(list(runner.build_dataloader(content))) == 2
     assert not set(more) & {*motion}
     with_workers = config(tmp_path, 1)
-    with_workers.train_dataloader.update(more)
+    with_workers.train_dataloader.content.update(more)
     build_runner(with_workers)
-    assert with_workers.train_dataloader.persistent_workers
+    assert with_workers.train_dataloader.content.persistent_workers
 
 
 def test_the_users_choice_of_threads_holds(tmp_path, monkeypatch, threads):

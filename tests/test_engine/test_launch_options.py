@@ -33,9 +33,9 @@ def test_what_a_runner_reads_is_taken():
         cfg_options=[
             'find_unused_parameters=True',
             'model_wrapper_cfg.type=MMDistributedDataParallel',
-            'train_dataloader.batch_size=4',
+            'train_dataloader.content.batch_size=4',
             'custom_hooks.0.strategy=alternate_epochs',
         ],
     )
     assert cfg.find_unused_parameters
-    assert cfg.train_dataloader.batch_size == 4
+    assert cfg.train_dataloader.content.batch_size == 4

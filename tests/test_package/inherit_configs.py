@@ -32,11 +32,11 @@ def step(cfg: Config) -> None:
         cfg.model.heads.content.expander_channels = (8, 8)
     model = MODELS.build(cfg.model)
     model.init_weights()
-    hook = next(h for h in cfg.custom_hooks if h.type == 'MultiTaskHook')
     views = torch.randint(256, (2, 2, 3, 64, 64), dtype=torch.uint8)
     batch = {
         task: dict(inputs=views)
-        for task in [hook.main_task, *hook.get('tasks', {})]
+        for task, data in cfg.train_dataloader.items()
+        if data is not None
     }
     log = model.train_step(
         batch, build_optim_wrapper(model, cfg.optim_wrapper)
@@ -47,7 +47,8 @@ def step(cfg: Config) -> None:
 def train(name: str) -> None:
     config = inherit(
         name,
-        'train_dataloader = dict(batch_size=4, dataset=dict(length=8))',
+        'content = dict(batch_size=4, dataset=dict(length=8))',
+        'train_dataloader = dict(content=content)',
         'train_cfg = dict(max_epochs=1)',
         'val_dataloader = dict(motion=None, propagation=None)',
         'val_evaluator = dict(motion=None, propagation=None)',

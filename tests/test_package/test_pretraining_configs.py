@@ -36,8 +36,7 @@ def test_takes_a_step(name):
     model = MODELS.build(cfg.model)
     model.init_weights()
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    hook = next(h for h in cfg.custom_hooks if h.type == 'MultiTaskHook')
-    tasks = [hook.main_task, *hook.get('tasks', {})]
+    tasks = [k for k, data in cfg.train_dataloader.items() if data]
     trained = [k for k, head in model.heads.items() if [*head.parameters()]]
     assert sorted(tasks) == sorted(trained)
     assert set(model.heads) - set(trained) == {'propagation'}
@@ -62,10 +61,9 @@ def test_the_default_job_runs(tmp_path):
         str(CONFIGS / 'mcjepa_convnext.py'), work_dir=str(tmp_path)
     )
     cfg.train_cfg.update(max_epochs=1, val_interval=1)
-    cfg.train_dataloader.batch_size = 4
-    loaders = [cfg.train_dataloader, *cfg.val_dataloader.values()]
-    loaders.append(cfg.custom_hooks[0].tasks.motion.dataloader)
-    for loader, length in zip(loaders, (4, 2, 24, 1, 4), strict=True):
+    cfg.train_dataloader.content.batch_size = 4
+    data = [*cfg.train_dataloader.values(), *cfg.val_dataloader.values()]
+    for loader, length in zip(data, (4, 4, 2, 24, 1), strict=True):
         loader.update(num_workers=0, persistent_workers=False)
         loader.dataset.length = length
     cfg.val_dataloader.propagation.dataset.num_frames = 3
@@ -104,11 +102,11 @@ def test_length_of_an_epoch_is_not_the_folder_s(own_data):
     name = 'pretrain/mcjepa_convnext-micro_1xb32_own-data.py'
     cfg = Config.fromfile(CONFIGS / name)
     init_default_scope('mcjepa_mm')
-    motion = cfg.custom_hooks[0].tasks.motion.dataloader
+    data = cfg.train_dataloader
     for config, length, shape in (
-        (cfg.train_dataloader, 5, (32, 2, 3, 64, 64)),
+        (data.content, 5, (32, 2, 3, 64, 64)),
         # 2 + 3 pairs (t, t + 1), 1 + 2 pairs (t, t + 2)
-        (motion, 8, (4, 2, 3, 128, 128)),
+        (data.motion, 8, (4, 2, 3, 128, 128)),
     ):
         config.update(num_workers=0, persistent_workers=False)
         loader = Runner.build_dataloader(config, seed=0)
@@ -127,10 +125,7 @@ def test_length_of_an_epoch_is_not_the_folder_s(own_data):
 def test_small_jobs_run_on_own_data(name, own_data):
     cfg = load_config(str(CONFIGS / name), work_dir=str(own_data / 'work'))
     cfg.train_cfg.update(max_epochs=1, val_interval=2)
-    loaders = [cfg.train_dataloader]
-    for hook in cfg.custom_hooks:
-        loaders += [task.dataloader for task in hook.get('tasks', {}).values()]
-    for loader in loaders:
+    for loader in filter(None, cfg.train_dataloader.values()):
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
         loader.sampler.length = 4
     cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
@@ -164,14 +159,12 @@ def test_follows_objects_in_validation(name):
 
 
 def test_tasks_alone_keep_their_own_data():
-    """Nothing of the content task's data set is left in M-JEPA's."""
-    name = 'pretrain/mjepa_convnext-tiny_8xb1-coslr-100e_frames.py'
+    """Nothing of the embedded world's data is left in one's own."""
+    name = 'pretrain/mcjepa_convnext-micro_1xb32_own-data.py'
     cfg = Config.fromfile(CONFIGS / name)
-    assert cfg.train_dataloader == cfg.motion_train_dataloader
-    assert set(cfg.train_dataloader.dataset) == {'type', 'datasets'}
-    name = 'pretrain/vicreg_convnext-tiny_8xb48-coslr-100e_in1k.py'
-    cfg = Config.fromfile(CONFIGS / name)
-    assert cfg.train_dataloader == cfg.content_train_dataloader
+    assert cfg.train_dataloader == dict(
+        content=cfg.own_content_dataloader, motion=cfg.own_motion_dataloader
+    )
 
 
 def learning_rates(name):

@@ -53,7 +53,8 @@ def start(
         f'custom_hooks.0.strategy={args.strategy}',
         f'train_cfg.max_epochs={EPOCHS}',
         f'param_scheduler.total_steps={EPOCHS * STEPS}',
-        f'train_dataloader.dataset.length={4 * STEPS * args.processes}',
+        'train_dataloader.content.dataset.length='
+        f'{4 * STEPS * args.processes}',
         # a strategy may leave a head out of a step
         'find_unused_parameters=True',
         *more,

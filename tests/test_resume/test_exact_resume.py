@@ -36,13 +36,8 @@ def test_resumed_run_takes_the_seed_that_was_drawn(train, tmp_path):
     from loss_record import newest
 
     # without workers nor a sampler of the run's own seed
-    drawn = ('randomness.seed=None', 'train_dataloader.num_workers=0')
-    train(
-        'broken',
-        *drawn,
-        'train_dataloader.persistent_workers=False',
-        break_after=3,
-    )
+    drawn = ('randomness.seed=None', 'train_dataloader.content.num_workers=0')
+    train('broken', *drawn, break_after=3)
     seed = newest(tmp_path / 'broken')['meta']['seed']
     unbroken = train('unbroken', f'randomness.seed={seed}')
     broken = train('broken', 'randomness.seed=None', resume=True)

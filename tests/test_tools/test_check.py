@@ -98,10 +98,10 @@ def test_own_data(check, own_data, tmp_path):
         *('mcjepa_convnext-micro_1xb32_own-data', '--work-dir', work),
         *('--epochs', 2, '--epoch-length', 4, '--steps', 2, '--cfg-options'),
         *('val_cfg=None', 'val_dataloader=None', 'val_evaluator=None'),
-        'train_dataloader.batch_size=6',
-        'train_dataloader.num_workers=0',
+        'train_dataloader.content.batch_size=6',
+        'train_dataloader.content.num_workers=0',
         'param_scheduler.total_steps=15',
-        'custom_hooks.0.tasks.motion.dataloader.batch_size=2',
+        'train_dataloader.motion.batch_size=2',
     )
     assert done.returncode == 0, done.stderr
     text = done.stdout
@@ -131,8 +131,8 @@ def test_own_data(check, own_data, tmp_path):
     'words, message',
     [
         (
-            ['--cfg-options', 'train_dataloader.batch_size=32'],
-            "ValueError: The dataloader of 'train_dataloader' gives no batch",
+            ['--cfg-options', 'train_dataloader.content.batch_size=32'],
+            "ValueError: The dataloader of 'content' gives no batch",
         ),
         (
             ['--cfg-options', 'train_cfg.max_epochs=4'],
@@ -166,8 +166,8 @@ def test_it_ends_by_itself(run, tmp_path):
     words = (
         *('env', f'TMPDIR={temporary}', sys.executable, '-m', 'mcjepa_mm'),
         *('check', 'mcjepa_convnext', '--steps', 2, '--cfg-options'),
-        'train_dataloader.batch_size=4',
-        'train_dataloader.dataset.length=400',  # 800 steps in all
+        'train_dataloader.content.batch_size=4',
+        'train_dataloader.content.dataset.length=400',  # 800 steps in all
     )
     done = run(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

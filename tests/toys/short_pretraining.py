@@ -3,7 +3,10 @@
 # that begins later, ramps, validation, and checkpoints within the epochs.
 _base_ = '../../configs/mcjepa_convnext.py'
 
-train_dataloader = dict(batch_size=4, dataset=dict(length=20))
+train_dataloader = dict(
+    content=dict(batch_size=4, dataset=dict(length=20)),
+    motion=dict(batch_size=2, dataset=dict(length=6)),
+)
 train_cfg = dict(max_epochs=3, val_interval=2)
 param_scheduler = dict(total_steps=15)
 val_dataloader = dict(
@@ -12,14 +15,12 @@ val_dataloader = dict(
     propagation=None,
 )
 val_evaluator = dict(propagation=None)
-_base_.motion_dataloader.batch_size = 2
-_base_.motion_dataloader.dataset.length = 6
 
 custom_hooks = [
     dict(
         type='MultiTaskHook',
         main_task='content',
-        tasks=dict(motion=dict(dataloader=_base_.motion_dataloader, begin=2)),
+        begin=dict(motion=2),
         by_epoch=False,
     ),
     dict(

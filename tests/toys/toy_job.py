@@ -71,7 +71,7 @@ def job(
         experiment_name=f'toy job {next(numbers)}',
         launcher='none',
         train_dataloader=loader('ToyPairs', length=8, restless=True),
-        train_cfg=dict(type='ResumableTrainLoop', max_epochs=2),
+        train_cfg=dict(type='MultiTaskTrainLoop', max_epochs=2),
         param_scheduler=dict(type='LinearLR', by_epoch=False, end=6),
     )
     runner = build_runner(Config(config | settings))

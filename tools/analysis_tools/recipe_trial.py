@@ -203,11 +203,6 @@ def trial(args: argparse.Namespace) -> dict:
         for hook in cfg.custom_hooks
         if hook.type != 'PretrainVisualizationHook'
     ]
-    (tasks,) = (
-        hook.get('tasks', {})
-        for hook in cfg.custom_hooks
-        if hook.type == 'MultiTaskHook'
-    )
     cfg.experiment_name = f'{args.arm}-{args.seed}'
     start = time.time()
     runner = build_runner(cfg)
@@ -235,11 +230,7 @@ def trial(args: argparse.Namespace) -> dict:
     with torch.no_grad():
         line.update(cell_figures(model), levels=level_figures(model))
         if 'motion' in model.heads:
-            loader = (
-                tasks['motion'].dataloader
-                if 'motion' in tasks
-                else cfg.train_dataloader
-            )
+            loader = cfg.train_dataloader.motion
             keys = ('size', 'crop_size', 'max_offset')
             as_trained = {
                 key: loader.dataset[key]

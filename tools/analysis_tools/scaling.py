@@ -101,18 +101,18 @@ def view_shapes(path: str, batch: int, resolution: int) -> dict[str, tuple]:
     """
     from mmengine.config import Config
 
+    from mcjepa_mm.engine.data_by_task import main_task
+
     cfg = Config.fromfile(path)
-    (hook,) = (x for x in cfg.custom_hooks if x.type.endswith('MultiTaskHook'))
-    sizes = {hook.main_task: cfg.train_dataloader.batch_size}
-    for task, settings in hook.get('tasks', {}).items():
-        sizes[task] = settings.dataloader.batch_size
+    sizes = {k: x.batch_size for k, x in cfg.train_dataloader.items() if x}
+    main = main_task(cfg)
     shapes = {}
     for task, size in sizes.items():
-        number, rest = divmod(batch * size, sizes[hook.main_task])
+        number, rest = divmod(batch * size, sizes[main])
         if rest or not number:
             sys.exit(
                 f'the config has batches of {sizes}: {batch} samples of '
-                f'{hook.main_task!r} leave no whole batch of {task!r}'
+                f'{main!r} leave no whole batch of {task!r}'
             )
         shapes[task] = (number, 2, 3, resolution, resolution)
     return shapes

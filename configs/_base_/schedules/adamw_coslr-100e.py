@@ -34,4 +34,4 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(type='ResumableTrainLoop', max_epochs=100, val_interval=5)
+train_cfg = dict(type='MultiTaskTrainLoop', max_epochs=100, val_interval=5)

@@ -10,8 +10,6 @@ from mcjepa_mm.engine.process_group import dist_timeout
 from mcjepa_mm.registry import HOOKS
 from mcjepa_mm.utils.dist import cpu_group
 
-from .stream_position_hook import StreamPositionHook
-
 
 @HOOKS.register_module()
 class BatchConsistencyHook(Hook):
@@ -28,9 +26,6 @@ class BatchConsistencyHook(Hook):
             or batches in their tasks or sizes.
     """
 
-    # after MultiTaskHook has filled the batch
-    priority = 'LOW'
-
     def before_train(self, runner: Runner) -> None:
         """Compare the lengths of an epoch and of the passes of each task."""
         self._group = cpu_group(dist_timeout(runner.cfg))
@@ -38,9 +33,7 @@ class BatchConsistencyHook(Hook):
         # position of one process only.
         passes = [
             f', {len(stream)} in a pass of {stream.name!r}'
-            for hook in runner.hooks
-            if isinstance(hook, StreamPositionHook)
-            for stream in hook.streams
+            for stream in getattr(runner.train_loop, 'streams', {}).values()
         ]
         self._compare(
             f'{len(runner.train_dataloader)} iterations in an epoch'

@@ -6,8 +6,6 @@ from torch.utils.data import DataLoader
 
 from mcjepa_mm.engine.worker_signals import end_workers
 
-from .stream_position_hook import StreamPositionHook
-
 
 class EndWorkersHook(Hook):
     """End the dataloaders' workers when a training, validation or test ends.
@@ -31,10 +29,8 @@ def end_workers_of(runner: Runner) -> None:
     Args:
         runner (Runner): Whose training, validation or test is over.
     """
-    for hook in runner.hooks:
-        if isinstance(hook, StreamPositionHook):
-            for stream in hook.streams:
-                stream.close()
+    for stream in getattr(runner._train_loop, 'streams', {}).values():
+        stream.close()
     for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
         # a loop that was not needed is None or still a config
         loader = getattr(loop, 'dataloader', None)

@@ -40,7 +40,7 @@ class IdleTaskHook(Hook):
         ValueError: If ``interval`` is not positive.
     """
 
-    # after the hooks that read the losses, and MultiTaskHook has the batch
+    # after the hooks that read the losses
     priority = 'LOW'
 
     def __init__(self, interval: int = 50, max_occluded: float = 0.95) -> None:
@@ -62,13 +62,13 @@ class IdleTaskHook(Hook):
                 continue
             end = runner.max_epochs if hook.by_epoch else runner.max_iters
             unit = 'epochs' if hook.by_epoch else 'iterations'
-            for task, cfg in hook.tasks.items():
-                if cfg.get('begin', 0) >= end:
+            for task, begin in hook.begin.items():
+                if begin >= end:
                     self._warn(
                         runner,
                         f'Task {task!r} is never trained: it begins after '
-                        f'{cfg["begin"]} {unit} and the run ends after {end}. '
-                        f'Lower `begin` of tasks.{task} in MultiTaskHook.',
+                        f'{begin} {unit} and the run ends after {end}. '
+                        f'Lower begin.{task} of MultiTaskHook.',
                     )
 
     def before_train_iter(

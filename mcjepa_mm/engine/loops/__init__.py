@@ -1,6 +1,6 @@
 """Loops over the data of several tasks."""
 
 from .multi_task_loop import MultiTaskTestLoop, MultiTaskValLoop
-from .resumable_train_loop import ResumableTrainLoop
+from .multi_task_train_loop import MultiTaskTrainLoop
 
-__all__ = ['MultiTaskTestLoop', 'MultiTaskValLoop', 'ResumableTrainLoop']
+__all__ = ['MultiTaskTestLoop', 'MultiTaskTrainLoop', 'MultiTaskValLoop']

@@ -105,7 +105,7 @@ class MultiTaskDataPreprocessor(BaseDataPreprocessor):
             raise KeyError(
                 f'No preprocessor for the batch of {missing}, only for '
                 f'{sorted(self.tasks)}. Batches are named by their task, '
-                'which MultiTaskHook and the multi-task loops do.'
+                'which the multi-task loops do.'
             )
         done = {
             task: self.tasks[task](batch, training)

@@ -66,8 +66,8 @@ def sizes(iteration, **tasks):
 
 def lengths(content, motion):
     return (
-        f"{content} iterations in an epoch, {motion} in a pass of 'motion', "
-        f"{content} in a pass of 'train_dataloader'"
+        f"{content} iterations in an epoch, {content} in a pass of 'content', "
+        f"{motion} in a pass of 'motion'"
     )
 
 
@@ -116,16 +116,17 @@ def train_share(rank, folder):
     )
     errors = {}
     for name, (content, motion, odd, _, _) in CASES.items():
-        task = dict(motion=dict(dataloader=dataloader(motion, 1)))
         runner = job(
             folder / name,
             hooks=[odd] if odd else [],
             launcher='pytorch',
             model=dict(type='Means'),
-            train_dataloader=dataloader(content, 2),
+            train_dataloader=dict(
+                content=dataloader(content, 2), motion=dataloader(motion, 1)
+            ),
             custom_hooks=[
                 dict(type='BatchConsistencyHook'),
-                dict(type='MultiTaskHook', main_task='content', tasks=task),
+                dict(type='MultiTaskHook', main_task='content'),
             ],
         )
         try:

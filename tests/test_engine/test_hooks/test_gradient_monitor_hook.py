@@ -103,7 +103,6 @@ def build(
     **task_hook,
 ):
     """A runner of four steps an epoch; no monitor if the interval is 0."""
-    main, *others = tasks
     monitor = dict(type='GradientMonitorHook', interval=interval)
     runner = Runner.from_cfg(
         Config(
@@ -127,8 +126,8 @@ def build(
                         },
                     ),
                 ),
-                train_dataloader=DATALOADER,
-                train_cfg=dict(by_epoch=True, max_epochs=epochs),
+                train_dataloader=dict.fromkeys(tasks, DATALOADER),
+                train_cfg=dict(type='MultiTaskTrainLoop', max_epochs=epochs),
                 optim_wrapper=dict(
                     optimizer=dict(type='AdamW', lr=1e-3), **(wrapper or {})
                 ),
@@ -141,11 +140,7 @@ def build(
                 custom_hooks=[
                     dict(
                         type='MultiTaskHook',
-                        main_task=main,
-                        tasks={
-                            task: dict(dataloader=DATALOADER)
-                            for task in others
-                        },
+                        main_task=tasks[0],
                         **task_hook,
                     ),
                     *([monitor] if interval else []),

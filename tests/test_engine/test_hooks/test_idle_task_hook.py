@@ -26,7 +26,7 @@ def warnings(tmp_path):
                 f'custom_hooks.2.path={tmp_path / "losses.jsonl"}',
                 f'experiment_name=idle {next(numbers)}',
                 'train_cfg.max_epochs=1',
-                'custom_hooks.0.tasks.motion.begin=0',
+                'custom_hooks.0.begin.motion=0',
                 'default_hooks.idle_tasks.interval=3',
                 *options,
             ],
@@ -74,10 +74,10 @@ def test_nothing_is_said_of_the_default(warnings):
             ],
         ),
         (
-            'custom_hooks.0.tasks.motion.begin=5',
+            'custom_hooks.0.begin.motion=5',
             [
                 "Task 'motion' is never trained: it begins after 5 iterations "
-                'and the run ends after 5. Lower `begin` of tasks.motion'
+                'and the run ends after 5. Lower begin.motion of '
             ],
         ),
         # a ramp that has not begun is what was asked for

@@ -127,13 +127,15 @@ def loader(dataset):
 
 def build(tmp_path, dataset, model=None, tolerate=0, **kwargs):
     """A runner of one epoch over the samples, guarded and recorded."""
-    settings = dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)))
+    settings = dict(
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        train_dataloader=loader(dataset),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+    )
     settings.update(kwargs)
     runner = Runner(
         model=model or Fit(),
         work_dir=str(tmp_path),
-        train_dataloader=loader(dataset),
-        train_cfg=dict(by_epoch=True, max_epochs=1),
         default_hooks=dict(
             checkpoint=None,
             loss_guard=dict(type='mcjepa_mm.LossGuardHook', tolerate=tolerate),
@@ -165,22 +167,18 @@ def test_the_run_stops_before_the_step(tmp_path, task):
     assert torch.equal(weight, runner.recorder.after[2][0]['layer.weight'])
 
 
-def test_a_task_that_multi_task_hook_adds_is_named(tmp_path):
+def test_the_task_at_fault_is_named(tmp_path):
     model = Fit()
     model.heads = nn.ModuleDict(dict(content=nn.Identity(), motion=nn.ReLU()))
     motion = Samples(bad=of_steps(2), only='motion')
-    tasks = dict(motion=dict(dataloader=loader(motion)))
     runner = build(
         tmp_path,
-        Samples(only='content'),
+        None,
         model,
-        custom_hooks=[
-            dict(
-                type='mcjepa_mm.MultiTaskHook',
-                main_task='content',
-                tasks=tasks,
-            )
-        ],
+        train_dataloader=dict(
+            content=loader(Samples(only='content')), motion=loader(motion)
+        ),
+        train_cfg=dict(type='mcjepa_mm.MultiTaskTrainLoop', max_epochs=1),
     )
     with pytest.raises(FloatingPointError) as error:
         runner.train()

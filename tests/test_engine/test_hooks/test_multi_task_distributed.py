@@ -30,7 +30,8 @@ def train(rank, folder):
         dict(motion=dict(**toys.toy_task(length=8), begin=BEGIN)),
         by_epoch=False,
     )
-    cfg.train_dataloader = toys.toy_task(length=4 * STEPS)['dataloader']
+    content = toys.toy_task(length=4 * STEPS)['dataloader']
+    cfg.train_dataloader.content = content
     cfg.train_cfg.max_epochs = 1
     cfg.launcher = 'pytorch'
     cfg.model_wrapper_cfg = dict(

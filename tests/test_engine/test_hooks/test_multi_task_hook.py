@@ -88,6 +88,7 @@ def config(tmp_path, tasks, **hook):
         toy=dict(type='mcjepa_mm.ToyHead', channels=4),
     )
     names = ['content', *tasks]
+    begin = {k: task['begin'] for k, task in tasks.items() if 'begin' in task}
     return Config(
         dict(
             default_scope='mcjepa_mm',
@@ -108,8 +109,11 @@ def config(tmp_path, tasks, **hook):
                     },
                 ),
             ),
-            train_dataloader=toy_task(length=8)['dataloader'],
-            train_cfg=dict(by_epoch=True, max_epochs=2),
+            train_dataloader=dict(
+                content=toy_task(length=8)['dataloader'],
+                **{k: task.get('dataloader') for k, task in tasks.items()},
+            ),
+            train_cfg=dict(type='MultiTaskTrainLoop', max_epochs=2),
             optim_wrapper=dict(
                 optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.1)
             ),
@@ -117,7 +121,7 @@ def config(tmp_path, tasks, **hook):
                 dict(
                     type='MultiTaskHook',
                     main_task='content',
-                    tasks=tasks,
+                    begin=begin,
                     **hook,
                 )
             ],
@@ -216,15 +220,8 @@ def test_a_task_begins_by_epoch_and_by_iteration(tmp_path):
 def test_missing_dataloader_of_a_later_task(tmp_path):
     """Found before the first step, not when the task begins."""
     runner = Runner.from_cfg(config(tmp_path, dict(motion=dict(begin=1))))
-    with pytest.raises(ValueError, match=r"\['motion'\] have no dataloader"):
+    with pytest.raises(ValueError, match=r"data for \['content'\]"):
         runner.train()
-
-
-def test_head_without_a_task(tmp_path):
-    cfg = config(tmp_path, dict(motion=toy_task()))
-    cfg.custom_hooks[0].tasks = {}
-    with pytest.raises(ValueError, match=r"heads for \['content', 'motion'"):
-        Runner.from_cfg(cfg).train()
 
 
 def test_a_head_that_is_only_validated_needs_no_task(tmp_path):
@@ -238,10 +235,49 @@ def test_a_head_that_is_only_validated_needs_no_task(tmp_path):
 
 def test_a_task_without_a_head(tmp_path):
     cfg = config(tmp_path, dict(motion=toy_task()))
-    cfg.custom_hooks[0].tasks.other = toy_task()
+    cfg.train_dataloader.other = toy_task()['dataloader']
     runner = Runner.from_cfg(cfg)
-    with pytest.raises(ValueError, match=r"\['motion', 'other'\]"):
+    with pytest.raises(ValueError, match="'motion', 'other'"):
         runner.train()
+
+
+def test_without_the_hook_all_tasks_are_in_every_step(tmp_path):
+    cfg = config(tmp_path, dict(motion=toy_task()))
+    cfg.custom_hooks = []
+    runner = Runner.from_cfg(cfg)
+    steps = record_steps(runner)
+    runner.train()
+    assert steps == [['content', 'motion']] * 8
+
+
+@pytest.mark.parametrize(
+    'hook', [dict(main_task='motion'), dict(begin=dict(content=1))]
+)
+def test_the_hook_names_a_task_that_cannot_be(tmp_path, hook):
+    cfg = config(tmp_path, {})
+    cfg.custom_hooks[0].update(hook)
+    with pytest.raises(ValueError, match=r"\['content'\]"):
+        Runner.from_cfg(cfg).train()
+
+
+def test_no_batch_is_loaded_to_be_dropped(tmp_path):
+    cfg = config(
+        tmp_path, dict(motion=toy_task()), strategy='alternate_batches'
+    )
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    streams = runner.train_loop.streams
+    # 8 steps: 4 batches of content's 4, 4 of motion's 2
+    places = {k: (x.epoch, x.batches) for k, x in streams.items()}
+    assert places == dict(content=(0, 4), motion=(1, 2))
+
+
+def test_a_loop_that_does_not_ask_the_hook(tmp_path):
+    cfg = config(tmp_path, {})
+    cfg.train_dataloader = cfg.train_dataloader.content
+    cfg.train_cfg = dict(by_epoch=True, max_epochs=1)
+    with pytest.raises(TypeError, match='MultiTaskTrainLoop'):
+        Runner.from_cfg(cfg).train()
 
 
 def test_missing_folder_of_a_later_task(tmp_path):
@@ -257,7 +293,6 @@ def test_dataloader_without_a_batch_ends_before_training(tmp_path):
     runner = Runner.from_cfg(config(tmp_path, dict(motion=task)))
     with pytest.raises(ValueError, match="'motion' gives no batch.*1 samples"):
         runner.train()
-    assert runner.iter == 0
 
 
 def test_unknown_strategy(tmp_path):
