@@ -5,7 +5,9 @@ import torch
 from mmengine.device import get_device
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import collect_env
+from torch import nn
 
+from mcjepa_mm.models.base_model import ModeModel
 from mcjepa_mm.version import __version__
 
 
@@ -30,6 +32,25 @@ class ShortLogRunner(Runner):
         )
         name = Path(self.cfg.filename or f'{self.timestamp}.py').name
         self.logger.info(f'Config: {Path(self.work_dir, name)}')
+
+    def wrap_model(
+        self, model_wrapper_cfg: dict | None, model: nn.Module
+    ) -> nn.Module:
+        """Wrap as mmengine does, a ``ModeModel`` by its own wrapper."""
+        if not self.distributed or not isinstance(model, ModeModel):
+            return super().wrap_model(model_wrapper_cfg, model)
+        wrapper = dict(
+            model_wrapper_cfg
+            or dict(
+                broadcast_buffers=False,
+                find_unused_parameters=self.cfg.get(
+                    'find_unused_parameters', False
+                ),
+            )
+        )
+        if wrapper.get('type') in (None, 'MMDistributedDataParallel'):
+            wrapper['type'] = 'mcjepa_mm.GuardedDataParallel'
+        return super().wrap_model(wrapper, model)
 
     def get_hooks_info(self) -> str:
         """The names of the hooks in a line; when each runs, in a file.

@@ -3,19 +3,27 @@
 from typing import Any
 
 from mmengine.model import BaseModel
-from torch import nn
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
 
 class ModeModel(BaseModel):
-    """A model whose three modes are methods.
+    """A model whose three modes are methods, and whose step can be guarded.
+
+    Attributes:
+        loss_guard: What has ``train_step(model, data, optim_wrapper)``, such
+            as :class:`~mcjepa_mm.engine.hooks.LossGuardHook`, which sets it
+            while it guards a run; None for mmengine's step.
 
     Args:
         data_preprocessor (dict | nn.Module, optional): The preprocessor or
             its config. Defaults to mmengine's.
         init_cfg (dict, optional): mmengine's initialisation.
     """
+
+    loss_guard = None
 
     def __init__(
         self,
@@ -28,6 +36,14 @@ class ModeModel(BaseModel):
         super().__init__(
             data_preprocessor=data_preprocessor, init_cfg=init_cfg
         )
+
+    def train_step(
+        self, data: Any, optim_wrapper: OptimWrapper
+    ) -> dict[str, Tensor]:
+        """Take mmengine's step, or the loss guard's."""
+        if self.loss_guard is None:
+            return super().train_step(data, optim_wrapper)
+        return self.loss_guard.train_step(self, data, optim_wrapper)
 
     def forward(
         self, inputs: Any, data_samples: Any = None, mode: str = 'tensor'

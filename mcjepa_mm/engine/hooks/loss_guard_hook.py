@@ -1,218 +1,233 @@
-from collections.abc import Callable
-from functools import partial, wraps
+import math
 from typing import Any
 
-from mmengine.dist import all_gather_object
+import torch
+from mmengine.dist import all_gather, all_gather_object, get_world_size
 from mmengine.hooks import Hook
+from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mcjepa_mm.engine.loss_terms import LossTerms
-from mcjepa_mm.engine.sample_names import sample_names, shorten
 from mcjepa_mm.engine.unwrapped import unwrapped
-from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.models.base_model import ModeModel
+from mcjepa_mm.registry import HOOKS, MODEL_WRAPPERS
+
+
+@MODEL_WRAPPERS.register_module()
+class GuardedDataParallel(MMDistributedDataParallel):
+    """mmengine's, of a ``ModeModel``: its loss guard may take the step."""
+
+    def train_step(
+        self, data: Any, optim_wrapper: OptimWrapper
+    ) -> dict[str, Tensor]:
+        """Take mmengine's step, or a guarded one."""
+        if self.module.loss_guard is None:
+            return super().train_step(data, optim_wrapper)
+        return self.module.loss_guard.train_step(self, data, optim_wrapper)
 
 
 @HOOKS.register_module()
 class LossGuardHook(Hook):
     """Stop before the optimiser learns from a loss that is NaN or infinite.
 
-    The message names the terms, the iteration, the process and the samples
-    of its batch. All processes stop at the same step, also if the loss of
-    one alone is at fault. A step that float16's ``GradScaler`` leaves out
-    because gradients overflowed is no fault; a loss that is not finite is,
-    also when the scaler left the step out.
-
-    It takes the terms where ``parse_losses`` returns them and looks at them
-    where the ``OptimWrapper`` would make its step, after the backward pass
-    has been handed to the device; for a while it replaces both methods. What
-    the log reads is taken from the same copy, so on a GPU each step waits
-    once for its forward pass and not, as by mmengine alone, for the device
-    once per term. The logged terms are means over the processes.
-
-    A tolerated step leaves the weights, the optimiser's state, a gradient
-    scaler's and the model's buffers (a batch norm's statistics) as they were.
-    With gradient accumulation that is the whole optimiser step of which one
-    forward pass was at fault.
+    It makes the steps of a ``ModeModel``. All processes stop at the same
+    step, also if the loss of one alone is at fault; the message names the
+    terms, the iteration, the process and the samples of its batch. A step
+    that float16's ``GradScaler`` leaves out because gradients overflowed is
+    no fault; a loss that is not finite is, also in such a step.
 
     Args:
         tolerate (int): How many optimiser steps in a row may be left out
-            before the run stops. Above 0, the log has ``tolerated_steps``,
-            the number in the whole run. Defaults to 0.
+            before the run stops: weights, optimiser and buffers stay as they
+            were. With gradient accumulation a step is left out if one of its
+            forward passes was at fault. Above 0, the log has
+            ``tolerated_steps``, those of the whole run. Defaults to 0.
 
     Raises:
         ValueError: If ``tolerate`` is negative.
         TypeError: Before training, if the run has not one optimiser in an
-            mmengine ``OptimWrapper``, or its model no ``parse_losses``.
+            mmengine ``OptimWrapper``, or its model is no ``ModeModel``.
         FloatingPointError: On every process, when the run has to stop.
     """
-
-    # Before RuntimeInfoHook reads the log's values.
-    priority = 'HIGHEST'
 
     def __init__(self, tolerate: int = 0) -> None:
         if tolerate < 0:
             raise ValueError(f'tolerate must be 0 or more, got {tolerate}.')
         self.tolerate = tolerate
-        self._undo = []
 
     def before_train(self, runner: Runner) -> None:
-        """Stand behind ``parse_losses`` and before the optimiser's step."""
-        model, wrapper = unwrapped(runner.model), runner.optim_wrapper
-        if (
-            not isinstance(wrapper, OptimWrapper)
-            or isinstance(wrapper, OptimWrapperDict)
-            or not hasattr(model, 'parse_losses')
+        """Guard the model's steps."""
+        model, wrapper = runner.model, runner.optim_wrapper
+        if isinstance(wrapper, OptimWrapperDict) or not isinstance(
+            model, (ModeModel, GuardedDataParallel)
         ):
             raise TypeError(
-                'LossGuardHook guards one optimiser in an OptimWrapper and '
-                'a model with parse_losses, got a '
-                f'{type(wrapper).__name__} and a {type(model).__name__}. To '
-                'train without it, set default_hooks.loss_guard to None.'
+                'LossGuardHook guards one optimiser and a ModeModel, or a '
+                f'GuardedDataParallel; got a {type(wrapper).__name__} and a '
+                f'{type(model).__name__}. To train without it, set '
+                'default_hooks.loss_guard to None.'
             )
-        # A run that failed may be started again.
-        self._release()
-        self._pending: list[LossTerms] = []
+        self._runner = runner
         self._leave_out = False
-        counts = runner.message_hub.runtime_info.get('loss_guard', {})
-        self._total = counts.get('total', 0)
-        self._in_row = counts.get('in_row', 0)
+        self._counts = dict(total=0, in_row=0)
+        saved = runner.message_hub.runtime_info.get('loss_guard', {})
+        self._counts.update(saved)
         self._buffers = list(model.buffers()) if self.tolerate else []
         self._saved: list[Tensor] = []
-
-        parse, step = model.parse_losses, wrapper.step
-
-        def parse_losses(losses: dict) -> tuple:
-            total, log_vars = parse(losses)
-            terms = LossTerms(total, log_vars)
-            self._pending.append(terms)
-            return total, terms.log_vars
-
-        # schedulers look for the mark that they have left on it
-        @wraps(step)
-        def guarded_step(**kwargs) -> None:
-            self._look(runner)
-            # Before gradients are clipped, so that no NaN is in their log.
-            # They are set to zero after the step in any case.
-            if not self._leave_out:
-                step(**kwargs)
-
-        self._undo = [
-            _replace(model, 'parse_losses', parse_losses),
-            _replace(wrapper, 'step', guarded_step),
-        ]
-
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None
-    ) -> None:
-        """Remember the batch, and the buffers that a pass may spoil."""
-        self._batch = data_batch
-        self._pending.clear()
-        # With accumulation those before the first pass of a step are needed.
-        if runner.optim_wrapper.should_update() or not self._saved:
-            self._saved = [buffer.clone() for buffer in self._buffers]
-
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
-    ) -> None:
-        """Look at passes that no step followed, and count."""
-        self._look(runner)
-        if runner.optim_wrapper.should_update():
-            if self._leave_out:
-                for buffer, saved in zip(
-                    self._buffers, self._saved, strict=True
-                ):
-                    buffer.copy_(saved)
-            else:
-                self._in_row = 0
-            self._leave_out = False
-        if self.tolerate:
-            runner.message_hub.update_scalar(
-                'train/tolerated_steps', self._total
-            )
-            runner.message_hub.update_info(
-                'loss_guard', dict(total=self._total, in_row=self._in_row)
-            )
+        unwrapped(model).loss_guard = self
 
     def after_train(self, runner: Runner) -> None:
-        """Leave the model and the optimiser as they were."""
-        self._release()
+        """Leave the model to mmengine's step."""
+        unwrapped(runner.model).loss_guard = None
 
-    def _release(self) -> None:
-        for undo in self._undo:
-            undo()
-        self._undo = []
+    def train_step(
+        self, model: BaseModel, data: Any, optim_wrapper: OptimWrapper
+    ) -> dict[str, Tensor]:
+        """Take mmengine's step, but not on a loss that is not finite.
 
-    def _look(self, runner: Runner) -> None:
-        pending, self._pending = self._pending, []
-        for terms in pending:
-            guilty = terms.not_finite()
-            if guilty:
-                self._judge(runner, guilty)
+        The sum and its terms are on their way to the host while the backward
+        pass is computed, in one copy, which the log reads as well.
 
-    def _judge(
-        self, runner: Runner, guilty: dict[int, dict[str, float]]
-    ) -> None:
+        Returns:
+            dict: What the log gets, means over the processes.
+        """
+        # with accumulation, those before the first pass of a step
+        if optim_wrapper.should_update() or not self._saved:
+            self._saved = [buffer.clone() for buffer in self._buffers]
+        with optim_wrapper.optim_context(model):
+            inputs = unwrapped(model).data_preprocessor(data, True)
+            losses = model._run_forward(inputs, mode='loss')
+        loss, log_vars = unwrapped(model).parse_losses(losses)
+        names, table, event = _send_to_host(loss, log_vars)
+        optim_wrapper.backward(optim_wrapper.scale_loss(loss))
+        if event:
+            event.synchronize()
+        bad = {
+            rank: [
+                f'{k} is {x}'
+                for k, x in zip(names, row)
+                if k != 'loss' and not math.isfinite(x)
+            ]
+            or [f'loss is {total}']
+            for rank, (total, *row) in enumerate(table[:-1].tolist())
+            if not math.isfinite(total)
+        }
+        if bad:
+            self._handle(bad, data)
+        if optim_wrapper.should_update():
+            if self._leave_out:
+                for buffer, saved in zip(self._buffers, self._saved):
+                    buffer.copy_(saved)
+            else:
+                self._counts['in_row'] = 0
+                optim_wrapper.step()
+            optim_wrapper.zero_grad()
+            self._leave_out = False
+        if self.tolerate:
+            hub, total = self._runner.message_hub, self._counts['total']
+            hub.update_scalar('train/tolerated_steps', total)
+            hub.update_info('loss_guard', dict(self._counts))
+        return {**log_vars, **dict(zip(names, table[-1, 1:].unbind()))}
+
+    def _handle(self, bad: dict[int, list[str]], data: Any) -> None:
         """Stop or leave the step out; the same on every process."""
         if not self._leave_out:
             self._leave_out = True
-            self._in_row += 1
-            self._total += 1
-        lines = [f'The loss of iteration {runner.iter + 1} is not finite.']
-        tasks = {rank: self._tasks(terms) for rank, terms in guilty.items()}
-        names = all_gather_object(
-            {
-                task: sample_names(self._batch, task)
-                for task in set().union(*tasks.values())
-            }
-        )
-        for rank, terms in guilty.items():
-            values = ', '.join(f'{k} is {v}' for k, v in terms.items())
-            lines.append(f'Rank {rank}: {values}.')
+            self._counts['in_row'] += 1
+            self._counts['total'] += 1
+        names = all_gather_object(sample_names(data))
+        step, in_row = self._runner.iter, self._counts['in_row']
+        lines = [f'The loss of iteration {step + 1} is not finite.']
+        for rank, terms in bad.items():
+            lines.append(f'Rank {rank}: {", ".join(terms)}.')
+            # terms are called task.term
+            tasks = {term.partition('.')[0] for term in terms}
+            tasks = tasks & names[rank].keys() or names[rank]
             lines += [
-                f'Samples of {task or "the batch"} on rank {rank}: '
-                f'{shorten(names[rank][task])}.'
-                for task in tasks[rank]
-                if names[rank].get(task)
+                f'Samples of {task} on rank {rank}: {names[rank][task]}.'
+                for task in tasks
             ]
-        if self._in_row > self.tolerate:
+        text = (
+            f'; {in_row} steps in a row were at fault, {self.tolerate} are '
+            'tolerated'
+        )
+        if in_row > self.tolerate:
             lines.append(
                 'The optimiser step was not taken, so weights and optimiser '
-                f'are those after iteration {runner.iter}'
-                + (
-                    f'; {self._in_row} steps in a row were at fault, '
-                    f'{self.tolerate} are tolerated'
-                    if self.tolerate
-                    else ''
-                )
-                + '. What to look at is in docs/numerics.md.'
+                f'are those after iteration {step}{text}. What to look at is '
+                'in docs/numerics.md.'
             )
             raise FloatingPointError('\n'.join(lines))
-        lines.append(
-            f'The optimiser step is left out, {self._in_row} in a row of '
-            f'{self.tolerate} tolerated, {self._total} in all.'
+        lines.append(f'The optimiser step is left out{text}.')
+        self._runner.logger.warning('\n'.join(lines))
+
+
+def _send_to_host(
+    loss: Tensor, log_vars: dict
+) -> tuple[list[str], Tensor, torch.cuda.Event | None]:
+    """The names of the terms, and (W + 1, 1 + terms), there after an event.
+
+    A row for each of W processes, then their mean; the sum comes first.
+    """
+    scalars = {
+        name: value
+        for name, value in log_vars.items()
+        if isinstance(value, Tensor) and value.numel() == 1
+    }
+    dtype = torch.promote_types(loss.dtype, torch.float32)
+    # some term may have been counted on the CPU
+    row = [
+        x.detach().to(loss.device, dtype) for x in (loss, *scalars.values())
+    ]
+    row = torch.stack([x.reshape(()) for x in row])
+    rows = torch.stack(all_gather(row)) if get_world_size() > 1 else row[None]
+    table = torch.cat([rows, rows.mean(dim=0, keepdim=True)])
+    if not table.is_cuda:
+        return list(scalars), table.cpu(), None
+    host = torch.empty_like(table, device='cpu', pin_memory=True)
+    host.copy_(table, non_blocking=True)
+    event = torch.cuda.Event()
+    event.record()
+    return list(scalars), host, event
+
+
+def sample_names(batch: Any, limit: int = 8) -> dict[str, str]:
+    """Name the samples of a batch by their files and numbers.
+
+    Args:
+        batch (Any): ``{task: batch}``, or what one dataloader gave.
+        limit (int): How many are named, of each task. Defaults to 8.
+
+    Returns:
+        dict[str, str]: By task, 'the batch' without tasks, names such as
+        'clip.mp4 (sample_idx 4)', or 'sample 3' of what has none.
+    """
+    if not isinstance(batch, dict) or 'inputs' in batch:
+        batch = {'the batch': batch}
+    result = {}
+    for task, part in batch.items():
+        if isinstance(part, dict):
+            samples = part.get('data_samples', part.get('inputs', ()))
+        else:
+            samples = [x.get('data_samples') for x in part]
+        names = [_name(i, x) for i, x in enumerate(samples)]
+        more = [f'and {len(names) - limit} more'] * (len(names) > limit)
+        result[task] = ', '.join([*names[:limit], *more])
+    return result
+
+
+def _name(position: int, sample: Any) -> str:
+    info = sample.metainfo if isinstance(sample, BaseDataElement) else {}
+    files = {}  # each once: two frames may be of one video
+    for key in sorted(key for key in info if key.endswith('path')):
+        value = info[key] or ()
+        files.update(
+            dict.fromkeys([value] if isinstance(value, str) else value)
         )
-        runner.logger.warning('\n'.join(lines))
-
-    def _tasks(self, terms: dict[str, float]) -> list[str | None]:
-        """Of terms named ``task.term`` the tasks; None is the whole batch."""
-        batch = self._batch if isinstance(self._batch, dict) else {}
-        tasks = (name.partition('.')[0] for name in terms)
-        return list(
-            dict.fromkeys(task if task in batch else None for task in tasks)
-        )
-
-
-def _replace(owner: Any, name: str, method: Callable) -> Callable:
-    """Give one object another method; returns what gives back the old one."""
-    if name in vars(owner):
-        undo = partial(setattr, owner, name, vars(owner)[name])
-    else:
-        undo = partial(delattr, owner, name)
-    setattr(owner, name, method)
-    return undo
+    keys = ('sample_idx', 'img_id', 'frame_indices')
+    numbers = ', '.join(f'{key} {info[key]}' for key in keys if key in info)
+    if files:
+        return ' and '.join(map(str, files)) + f' ({numbers})' * bool(numbers)
+    return numbers or f'sample {position}'

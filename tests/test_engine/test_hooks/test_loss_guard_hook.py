@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
@@ -19,6 +18,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mcjepa_mm.engine.hooks import LossGuardHook
+from mcjepa_mm.engine.hooks.loss_guard_hook import sample_names
+from mcjepa_mm.models.base_model import ModeModel
 
 STEPS, BATCH = 6, 2
 NUMBERS = itertools.count()
@@ -62,7 +63,7 @@ class Samples(Dataset):
         return sample[self.only] if self.only else sample
 
 
-class Fit(BaseModel):
+class Fit(ModeModel):
     """Each task fits ones, through one batch norm."""
 
     def __init__(self, extra=None):
@@ -363,23 +364,35 @@ def test_the_log_costs_one_read_a_step(tmp_path, monkeypatch):
     assert math.isfinite(value)
 
 
-def test_the_model_and_the_optimizer_are_left_as_they_were(tmp_path):
+def test_samples_are_called_by_files_and_numbers():
+    infos = [
+        dict(img_path='a.png', sample_idx=4, ori_shape=(2, 2)),
+        dict(img_path=['v.mp4', 'v.mp4'], frame_indices=[3, 5]),
+        dict((f'img{i}_path', f'{i}.png') for i in range(1, 4)),
+        dict(sample_idx=9),
+        dict(ori_shape=(2, 2)),
+    ]
+    samples = [BaseDataElement(metainfo=info) for info in infos]
+    batch = dict(inputs=torch.zeros(5, 3), data_samples=samples)
+    words = (
+        'a.png (sample_idx 4), v.mp4 (frame_indices [3, 5]), '
+        '1.png and 2.png and 3.png, sample_idx 9, sample 4'
+    )
+    listed = [dict(data_samples=x) for x in samples]
+    for one in (batch, listed):
+        assert sample_names(one) == {'the batch': words}
+    views = dict(inputs=torch.zeros(3, 2))
+    assert sample_names(dict(motion=batch, content=views), limit=2) == dict(
+        motion='a.png (sample_idx 4), v.mp4 (frame_indices [3, 5]), and 3 '
+        'more',
+        content='sample 0, sample 1, and 1 more',
+    )
+
+
+def test_the_model_is_left_as_it_was(tmp_path):
     runner = build(tmp_path, Samples())
     runner.train()
-    assert 'parse_losses' not in vars(runner.model)
-    assert 'step' not in vars(runner.optim_wrapper)
-    # Someone else's wrapper stays, and is used.
-    runner, calls = build(tmp_path, Samples()), []
-    parse = runner.model.parse_losses
-
-    def parse_losses(losses):
-        calls.append(len(losses))
-        return parse(losses)
-
-    runner.model.parse_losses = parse_losses
-    runner.train()
-    assert calls == [2] * STEPS
-    assert runner.model.parse_losses is parse_losses
+    assert runner.model.loss_guard is None
 
 
 def test_what_it_cannot_guard_is_refused(tmp_path):
@@ -389,7 +402,7 @@ def test_what_it_cannot_guard_is_refused(tmp_path):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     several = OptimWrapperDict(one=OptimWrapper(optimizer))
     runner = build(tmp_path, Samples(), model, optim_wrapper=several)
-    with pytest.raises(TypeError, match='one optimiser.*OptimWrapperDict'):
+    with pytest.raises(TypeError, match='OptimWrapperDict'):
         runner.train()
 
 
@@ -402,7 +415,7 @@ def train_share(rank, folder):
         rank=rank,
         world_size=2,
     )
-    wrapper = dict(type='MMDistributedDataParallel', device_ids=None)
+    wrapper = dict(type='mcjepa_mm.GuardedDataParallel', device_ids=None)
     result = {}
     for tolerate in (0, 1):
         runner = build(
