@@ -83,7 +83,8 @@ def build_runner(cfg: Config) -> Runner:
     ``num_workers=0``, other settings of workers are dropped. What it resumes
     from, see
     :class:`~mcjepa_mm.engine.resume.ResumeHook`. When a run is over, its
-    dataloaders' workers end.
+    dataloaders' workers end. Every patch of :mod:`mcjepa_mm.compat` is
+    applied, for this process.
 
     Args:
         cfg (Config): As :func:`load_config` returns it.
