@@ -1,4 +1,4 @@
-# VICReg's two views (method: VICReg's official code, seen), 224 px.
+# VICReg's two views, as its official code makes them, 224 px.
 #
 # They are built on Pillow and torchvision, like the official code, through
 # mmpretrain's registry, because the OpenCV and mmcv counterparts differ:

@@ -1,5 +1,5 @@
 # Frozen linear segmentation on MC-JEPA's ConvNeXt-T, in VICRegL's form for
-# ConvNeXt (seen): the four stages resized to the finest and concatenated, a
+# ConvNeXt (its code): the four stages resized to the finest and concatenated, a
 # norm, a 1 x 1 convolution. Only these two are trained.
 norm_cfg = dict(type='SyncBN')
 data_preprocessor = dict(

@@ -39,7 +39,7 @@ class MCJEPAConvNeXt(BaseModule):
 
     The stride-4 stem of ConvNeXt is split into two convolutions, kernels 4
     and 3, so that every step of the pyramid halves the resolution (paper
-    section 3, P; strides, widths and norms of the two as in method T):
+    section 3, P; strides, widths and norms of the two: T):
 
     ===== ====================================== ========== ===========
     level made of                                channels   stride
