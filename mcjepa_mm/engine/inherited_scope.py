@@ -12,15 +12,15 @@ def read_config(path: str | os.PathLike) -> Config:
     """Read a config; inherited parts mean what they mean in their own file.
 
     ``_base_ = 'mcjepa_mm::...'`` has mmengine write this package's scope
-    into each part, and then look only here for ``EncoderDecoder``. The configs
-    for other projects count on ``default_scope`` and name what is of this
-    package by its prefix.
+    into each part, and then look only here for ``EncoderDecoder``, and call
+    a collate function with it. The configs count on ``default_scope``; those
+    for other projects name what is of this package by its prefix.
 
     Args:
         path (str | PathLike): The file.
     """
     cfg = Config.fromfile(path)
-    if cfg.get('default_scope') not in (None, _OWN):
+    if cfg.get('default_scope'):
         _drop(cfg._cfg_dict)
     return cfg
 

@@ -11,7 +11,6 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets.seeded import SeededSampler
-from mcjepa_mm.engine.collate_scope import without_collate_scope
 from mcjepa_mm.engine.worker_signals import (
     end_workers,
     protect_workers,
@@ -162,7 +161,7 @@ class TaskStream:
 def _build(
     name: str, dataloader: dict, runner: Runner, key: str
 ) -> DataLoader:
-    config = copy.deepcopy(dict(without_collate_scope(dataloader)))
+    config = copy.deepcopy(dict(dataloader))
     if 'length' in config['sampler'] and 'num_batch_per_epoch' in config:
         # FixedLengthSampler says how long an epoch is, the data set does not
         config['sampler'] = dict(

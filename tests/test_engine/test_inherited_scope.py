@@ -20,6 +20,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
         'classification/mcjepa_convnext-micro_knn_embedded.py',
         'flow/pwcnet_mcjepa-convnext-tiny_8xb1-slong_flyingchairs-384x448.py',
         'flow/mcjepa-flow_convnext-micro_embedded.py',
+        'pretrain/mcjepa_convnext-micro_1xb32_embedded.py',
     ],
 )
 def test_it_is_the_config_itself(name, tmp_path):
@@ -29,6 +30,7 @@ def test_it_is_the_config_itself(name, tmp_path):
     inherited = load_config(str(heir), work_dir='x')
     if direct.default_scope != 'mcjepa_mm':
         assert inherited.to_dict() == direct.to_dict()
+    assert '_scope_' not in str(inherited)
     for part in (inherited.model, direct.model):
         if part.get('backbone'):
             part.backbone.init_cfg = None  # no checkpoint here

@@ -2,20 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from mcjepa_mm.engine.collate_scope import without_collate_scope
-
-
-def test_a_collate_function_has_no_scope():
-    loader = dict(
-        batch_size=2,
-        collate_fn=dict(type='default_collate', _scope_='mcjepa_mm'),
-    )
-    assert without_collate_scope(loader) == dict(
-        batch_size=2, collate_fn=dict(type='default_collate')
-    )
-    assert '_scope_' in loader['collate_fn']
-    assert without_collate_scope(dict(batch_size=2)) == dict(batch_size=2)
-
 
 @pytest.mark.slow
 def test_every_pretraining_can_be_inherited(run, site, repo, tmp_path):

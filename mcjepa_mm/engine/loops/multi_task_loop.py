@@ -7,7 +7,6 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner, TestLoop, ValLoop
 from torch.utils.data import ConcatDataset, DataLoader
 
-from mcjepa_mm.engine.collate_scope import without_collate_scope
 from mcjepa_mm.engine.worker_signals import protect_workers, starting_workers
 from mcjepa_mm.registry import LOOPS
 
@@ -125,9 +124,7 @@ def _build(runner: Runner, dataloader: DataLoaders, evaluator: Evaluators):
     diff_rank_seed = runner._randomness_cfg.get('diff_rank_seed', False)
     loaders = {
         task: runner.build_dataloader(
-            without_collate_scope(cfg),
-            seed=runner.seed,
-            diff_rank_seed=diff_rank_seed,
+            cfg, seed=runner.seed, diff_rank_seed=diff_rank_seed
         )
         for task, cfg in dataloader.items()
     }
