@@ -1,7 +1,7 @@
 """PCA visualization of an encoder's feature pyramid."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,13 +18,15 @@ from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 from mcjepa_mm.utils.image_file import write_image
 from mcjepa_mm.visualization.feature_color import (
     FeatureColors,
-    FeatureStatistics,
+    features_of,
+    fit_colors,
 )
 from mcjepa_mm.visualization.pyramid_sheet import draw_pyramid_sheet
 
 from .image_inputs import list_images
 
 LARGEST = 256  # short side that larger images are scaled down to, pixels
+SHARED_SAMPLE = 16384  # features that shared components are fitted to
 
 
 def draw_feature_maps(
@@ -58,8 +60,9 @@ def draw_feature_maps(
         strides (Sequence[int]): Stride, 1 or 2, of each of the encoder's six
             steps. Defaults to those of the pretraining.
         shared (bool): Whether all images share the components of a level, so
-            that a colour means the same in all of them. It encodes every
-            image twice and keeps none. Defaults to False.
+            that a colour means the same in all of them. They are fitted to a
+            random sample, and every image is encoded twice. Defaults to
+            False.
         untrained (bool): Whether to add a row of a randomly initialised
             encoder of the same arch. Defaults to False.
         device (str | torch.device, optional): Defaults to None: the GPU if
@@ -98,8 +101,7 @@ def draw_feature_maps(
     colors, notes = None, ()
     if shared:
         paths = list(images.values())
-        paths = track(paths, 'Components', disable=not show_progress)
-        colors = _shared_colors(encoders, paths, size)
+        colors = _shared_colors(encoders, paths, size, show_progress)
         notes = [
             f'Images: {len(images)} pictures share the components of each '
             'level: a colour means the same in all of them, in the same row.'
@@ -182,20 +184,23 @@ def encode(encoder: MCJEPAConvNeXt, image: np.ndarray) -> list[np.ndarray]:
 
 def _shared_colors(
     encoders: Mapping[str, MCJEPAConvNeXt],
-    paths: Iterable[str],
+    paths: Sequence[str],
     size: int | None,
+    show_progress: bool,
 ) -> dict[str, list[FeatureColors]]:
-    """The colours of every level over all images, of each encoder."""
-    statistics = {
-        title: [FeatureStatistics() for _ in encoder.out_strides]
+    """Colors of every level for all images, of each encoder."""
+    rng = np.random.default_rng(0)
+    most = max(1, SHARED_SAMPLE // len(paths))
+    samples = {
+        title: [[] for _ in encoder.out_strides]
         for title, encoder in encoders.items()
     }
-    for path in paths:
+    for path in track(paths, 'Components', disable=not show_progress):
         image = fit_image(read_image(path, 'rgb'), size)
         for title, encoder in encoders.items():
-            for level, feat in zip(statistics[title], encode(encoder, image)):
-                level.add(feat)
+            for sample, feat in zip(samples[title], encode(encoder, image)):
+                sample.append(rng.permutation(features_of(feat))[:most])
     return {
-        title: [level.colors() for level in levels]
-        for title, levels in statistics.items()
+        title: [fit_colors(np.concatenate(sample)) for sample in levels]
+        for title, levels in samples.items()
     }

@@ -34,7 +34,8 @@ class FeatureColors:
             np.ndarray: (H, W, 3) uint8, RGB = first, second, third
             component; a component without variance is mid-grey.
         """
-        points = _points(feat)
+        feat = np.asarray(feat)
+        points = features_of(feat)
         rgb = np.full((len(points), 3), 0.5)
         components = (points - self.mean) @ self.axes
         width = np.maximum(self.high - self.low, 1e-300)
@@ -43,105 +44,56 @@ class FeatureColors:
         return (255 * rgb + 0.5).astype(np.uint8)
 
 
-class FeatureStatistics:
-    """Streaming PCA statistics over feature maps.
+def fit_colors(points: np.ndarray) -> FeatureColors:
+    """Fit the colors of features.
 
-    Its memory does not grow with the number of maps.
+    Every component is stretched so that its 1st and 99th percentile are
+    black and full. A component's sign is arbitrary; it is set so that its
+    largest loading is positive, and the colors of slightly different
+    features stay alike.
 
     Args:
-        max_sample (int): Features that are kept, chosen at random, to tell
-            the range of a component from. Defaults to 16384.
+        points (np.ndarray): (N, C), float64; see :func:`features_of`.
+
+    Raises:
+        ValueError: If a value is not finite.
     """
-
-    def __init__(self, max_sample: int = 16384) -> None:
-        self._max_sample = max_sample
-        self._rng = np.random.default_rng(0)
-        self._count = 0
-
-    def add(self, feat: np.ndarray) -> None:
-        """Take in a feature map (C, H, W), with as many channels as before."""
-        points = _points(feat)
-        if not np.isfinite(points).all():
-            raise ValueError('features hold NaN or infinity')
-        count, channels = points.shape
-        if not self._count:
-            self._mean = np.zeros(channels)
-            self._scatter = np.zeros((channels, channels))
-            self._sample = np.empty((0, channels))
-            self._keys = np.empty(0)
-        if channels != len(self._mean):
-            raise ValueError(
-                f'expected features of {len(self._mean)} channels as before, '
-                f'got {channels}'
-            )
-        # Two groups' scatter about their common mean (Chan et al. 1983);
-        # sums of squares would lose the digits of a small variance.
-        mean = points.mean(axis=0)
-        centred = points - mean
-        apart = mean - self._mean
-        total = self._count + count
-        self._scatter += centred.T @ centred
-        self._scatter += np.outer(apart, apart) * self._count * count / total
-        self._mean += apart * count / total
-        self._count = total
-        # All have a random key, the lowest keys stay: a uniform sample.
-        keys = np.concatenate([self._keys, self._rng.random(count)])
-        sample = np.concatenate([self._sample, points])
-        if total > self._max_sample:
-            kept = np.argpartition(keys, self._max_sample)[: self._max_sample]
-            keys, sample = keys[kept], sample[kept]
-        self._keys, self._sample = keys, sample
-
-    def colors(self) -> FeatureColors:
-        """The colours of all maps so far.
-
-        Every component is stretched so that its 1st and 99th percentile are
-        black and full. A component's sign is arbitrary; it is set so that its
-        largest loading is positive, and the colours of slightly different
-        features stay alike.
-        """
-        if not self._count:
-            raise ValueError('expected at least one feature map, got none')
-        variance, axes = np.linalg.eigh(self._scatter)  # ascending
-        variance, axes = variance[::-1][:3], axes[:, ::-1][:, :3]
-        whole = np.trace(self._scatter)
-        moment = whole + self._count * np.square(self._mean).sum()
-        number = int((variance > _NO_VARIANCE * max(moment, 1e-300)).sum())
-        axes = axes[:, :number]
-        largest = np.abs(axes).argmax(axis=0)
-        axes = axes * np.sign(axes[largest, np.arange(number)])
-        components = (self._sample - self._mean) @ axes
-        low, high = np.percentile(components, _PERCENTILES, axis=0)
-        share = variance[:number].sum() / whole if number else 0.0
-        return FeatureColors(self._mean.copy(), axes, low, high, float(share))
+    if not np.isfinite(points).all():
+        raise ValueError('features hold NaN or infinity')
+    mean = points.mean(axis=0)
+    centred = points - mean
+    scatter = centred.T @ centred
+    variance, axes = np.linalg.eigh(scatter)  # ascending
+    variance, axes = variance[::-1][:3], axes[:, ::-1][:, :3]
+    whole = np.trace(scatter)
+    moment = whole + len(points) * np.square(mean).sum()
+    number = int((variance > _NO_VARIANCE * max(moment, 1e-300)).sum())
+    axes = axes[:, :number]
+    largest = np.abs(axes).argmax(axis=0)
+    axes = axes * np.sign(axes[largest, np.arange(number)])
+    low, high = np.percentile(centred @ axes, _PERCENTILES, axis=0)
+    share = variance[:number].sum() / whole if number else 0.0
+    return FeatureColors(mean, axes, low, high, float(share))
 
 
 def features_to_rgb(feat: np.ndarray) -> np.ndarray:
-    """Colour a feature map by its own three principal components.
+    """Color a feature map by its own three principal components.
 
     Args:
         feat (np.ndarray): (C, H, W).
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB = first, second, third component,
-        stretched as :meth:`FeatureStatistics.colors` says; a component
-        without variance is mid-grey.
+        stretched as :func:`fit_colors` says; a component without variance is
+        mid-grey.
 
     Raises:
         ValueError: If the shape is not (C, H, W) or a value is not finite.
     """
-    feat = np.asarray(feat)
-    return own_colors(feat)(feat)
+    return fit_colors(features_of(feat))(feat)
 
 
-def own_colors(feat: np.ndarray) -> FeatureColors:
-    """The colours of one feature map (C, H, W), by all of its features."""
-    statistics = FeatureStatistics(max_sample=max(1, feat.size))
-    statistics.add(feat)
-    return statistics.colors()
-
-
-def _points(feat: np.ndarray) -> np.ndarray:
+def features_of(feat: np.ndarray) -> np.ndarray:
     """The features (H * W, C) of a map (C, H, W), float64."""
     feat = np.asarray(feat, dtype=np.float64)
     if feat.ndim != 3:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .contact_sheet import add_footer, contact_sheet
-from .feature_color import FeatureColors, own_colors
+from .feature_color import FeatureColors, features_of, fit_colors
 
 
 def draw_pyramid_sheet(
@@ -40,7 +40,11 @@ def draw_pyramid_sheet(
                 f'expected {len(strides)} feature maps of {title!r}, one for '
                 f'each stride, got {len(maps)}'
             )
-        used = colors[title] if colors is not None else map(own_colors, maps)
+        used = (
+            [fit_colors(features_of(x)) for x in maps]
+            if colors is None
+            else colors[title]
+        )
         row, texts = [image], ['{1} x {0} px'.format(*image.shape)]
         for feat, stride, color in zip(maps, strides, used):
             row.append(_on_image(color(feat), stride, image.shape[:2]))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mcjepa_mm.visualization import features_to_rgb
-from mcjepa_mm.visualization.feature_color import FeatureStatistics
+from mcjepa_mm.visualization.feature_color import features_of, fit_colors
 
 
 def test_known_components():
@@ -55,23 +55,11 @@ def test_two_halves_have_two_colours_at_their_places():
     assert (rgb[:, 2:] == (0, 128, 128)).all()
 
 
-def maps(number, channels=5):
-    """Maps of different sizes, means and ranges."""
+def test_components_are_those_of_singular_values():
     rng = np.random.default_rng(2)
-    mix = rng.normal(size=(channels, channels))
-    return [
-        (np.tensordot(mix, rng.normal(i, 1 + i, (channels, 4 + i, 7)), 1))
-        for i in range(number)
-    ]
-
-
-def test_statistics_of_many_maps_are_those_of_all_their_features():
-    statistics = FeatureStatistics()
-    for feat in maps(4):
-        statistics.add(feat)
-    colors = statistics.colors()
-    # by singular values of everything at once
-    points = np.concatenate([x.reshape(5, -1).T for x in maps(4)])
+    mix = rng.normal(size=(5, 5))
+    points = rng.normal(3e5, 2, size=(200, 5)) @ mix
+    colors = fit_colors(points)
     centred = points - points.mean(0)
     _, values, axes = np.linalg.svd(centred, full_matrices=False)
     assert np.allclose(colors.mean, points.mean(0))
@@ -85,46 +73,12 @@ def test_statistics_of_many_maps_are_those_of_all_their_features():
 def test_shared_colours_mean_the_same_in_every_map():
     first, second = np.zeros((3, 2, 2)), np.zeros((3, 2, 2))
     first[0, 0], second[0, 1], second[1] = 1, 1, 0.5
-    statistics = FeatureStatistics()
-    for feat in (first, second):
-        statistics.add(feat)
-    colors = statistics.colors()
+    colors = fit_colors(
+        np.concatenate([features_of(first), features_of(second)])
+    )
     same = first.copy()
     same[:, 0, 0] = second[:, 1, 1]
     assert (colors(same)[0, 0] == colors(second)[1, 1]).all()
     # by themselves they do not: here the second channel is no difference
     assert (features_to_rgb(first) == features_to_rgb(second)[::-1]).all()
     assert (colors(first) != colors(second)[::-1]).any()
-
-
-def test_a_sample_is_bounded_and_of_all_maps():
-    statistics = FeatureStatistics(max_sample=300)
-    for value in range(10):
-        statistics.add(np.full((1, 20, 20), float(value)))
-    assert len(statistics._sample) == 300
-    # 300 of 10 values that are equally frequent: each about 30 times
-    counts = np.bincount(statistics._sample[:, 0].astype(int))
-    assert len(counts) == 10 and counts.min() > 10
-    colors = statistics.colors()
-    assert colors.mean.tolist() == pytest.approx([4.5])
-    assert colors.high - colors.low == pytest.approx(9)
-
-
-def test_small_variance_about_a_large_mean():
-    rng = np.random.default_rng(3)
-    noise = rng.normal(size=(2, 30, 30)) * np.array([2, 1])[:, None, None]
-    statistics = FeatureStatistics()
-    for rows in np.split(noise, 3, axis=1):
-        statistics.add(rows + 3e5)
-    centred = noise - noise.mean((1, 2), keepdims=True)
-    expected = np.cov(centred.reshape(2, -1), bias=True) * 900
-    assert np.allclose(statistics._scatter, expected, rtol=1e-6)
-
-
-def test_statistics_refuse():
-    with pytest.raises(ValueError, match='at least one feature map'):
-        FeatureStatistics().colors()
-    statistics = FeatureStatistics()
-    statistics.add(np.zeros((3, 2, 2)))
-    with pytest.raises(ValueError, match='of 3 channels as before, got 4'):
-        statistics.add(np.zeros((4, 2, 2)))

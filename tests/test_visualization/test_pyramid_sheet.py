@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mcjepa_mm.visualization.feature_color import FeatureStatistics
+from mcjepa_mm.visualization.feature_color import features_of, fit_colors
 from mcjepa_mm.visualization.pyramid_sheet import draw_pyramid_sheet
 
 IMAGE = np.full((196, 200, 3), (10, 200, 30), np.uint8)
@@ -48,11 +48,11 @@ def test_layout():
 
 def test_colours_that_are_given_are_used():
     maps = [halves(4, 49, 50, 20)]
-    statistics = FeatureStatistics()
-    statistics.add(maps[0])
-    statistics.add(3 * maps[0])
+    colors = fit_colors(
+        np.concatenate([features_of(maps[0]), features_of(3 * maps[0])])
+    )
     sheet = draw_pyramid_sheet(
-        IMAGE, dict(a=maps), [4], colors=dict(a=[statistics.colors()])
+        IMAGE, dict(a=maps), [4], colors=dict(a=[colors])
     )
     # a third of the way from 0 to 3
     assert (tile(sheet, 1)[:, :80] == (85, 128, 128)).all()
