@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from _propagation_sources import FIGURES, Setting
+from _records import markdown
 
 Row = dict[str, Any]
 """``features``, ``kind``, ``arch``, the fields of a :class:`Setting`,
@@ -141,7 +142,7 @@ def table(rows: Sequence[Row]) -> str:
     ]
     for row, line in zip(rows, lines):
         line[-3] += ' *' * bool(row.get('chosen'))
-    return _markdown(head, lines)
+    return markdown(head, lines) + '\n'
 
 
 def difference_table(found: Sequence[dict]) -> str:
@@ -164,13 +165,8 @@ def difference_table(found: Sequence[dict]) -> str:
         count = str(len(x['clips']))
         lines.append([name, where, f'{x["mean"]:+.2f}', interval, count])
     head = ['difference of J&F', 'read-out', 'mean', '95 %', 'clips']
-    return _markdown(head, lines)
+    return markdown(head, lines) + '\n'
 
 
 def _word(value: Any) -> str:
     return _WORDS.get(value, str(value))
-
-
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ['---'] * len(head)
-    return ''.join(f'| {" | ".join(x)} |\n' for x in [head, rule, *lines])

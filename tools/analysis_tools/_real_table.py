@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from _records import markdown
 
 from mcjepa_mm.evaluation.frozen.segmentation import LARGE
 
@@ -142,7 +143,7 @@ def real_table(records: Sequence[dict]) -> str:
                 cell += f' ({", ".join(each)})'
             cells.append(cell)
         lines.append([name, *cells])
-    return _markdown(['', *heads], lines)
+    return markdown(['', *heads], lines)
 
 
 def difference_table(
@@ -185,7 +186,7 @@ def difference_table(
                     ) from error
             cells.append(cell)
         lines.append([name, *cells])
-    return _markdown(['', *(f'{arm} - {x}' for x in others)], lines)
+    return markdown(['', *(f'{arm} - {x}' for x in others)], lines)
 
 
 def paired_difference(
@@ -256,8 +257,3 @@ def _names(figures: dict[str, list[dict]]) -> list[str]:
 
 def _digits(name: str) -> int:
     return 3 if name.startswith('EPE') else 2
-
-
-def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [head, ['---'] * len(head), *lines]
-    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)

@@ -1,8 +1,9 @@
-"""Measurement records as JSON lines, with provenance."""
+"""Measurement records as JSON lines, with provenance, and Markdown tables."""
 
 import json
 import os
 import subprocess
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def append_records(path: str | os.PathLike, records: list[dict]) -> None:
 def read_records(path: str | os.PathLike) -> list[dict]:
     """The records of a file, in order."""
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def markdown(head: Sequence, rows: Iterable[Sequence]) -> str:
+    """A Markdown table."""
+    lines = [head, ['---'] * len(head), *rows]
+    return '\n'.join(f'| {" | ".join(map(str, line))} |' for line in lines)
 
 
 def _commit() -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _command_line import prefer_checkout, run  # noqa: E402
+from _records import markdown  # noqa: E402
 
 CONFIG = 'configs/pretrain/mjepa_convnext-micro_1xb4_embedded.py'
 HEAD = 'model.heads.motion'
@@ -57,22 +58,21 @@ def train(name: str, seed: int, work_dir: Path) -> dict[str, float]:
 
 def table(results: dict[str, list[dict[str, float]]]) -> str:
     """Mean and range over the seeds, as Markdown."""
-    lines = [
-        '| ingredient | EPE / zero flow | per seed | EPE visible (px) | '
-        'EPE occluded (px) |',
-        '| --- | --- | --- | --- | --- |',
-    ]
+    head = ['ingredient', 'EPE / zero flow', 'per seed']
+    head += ['EPE visible (px)', 'EPE occluded (px)']
+    rows = []
     for name, runs in results.items():
         ratios = [run['EPE_ratio'] for run in runs]
-        cells = [
-            name,
-            f'{statistics.mean(ratios):.3f}',
-            ', '.join(f'{ratio:.3f}' for ratio in ratios),
-            f'{statistics.mean(run["EPE_visible"] for run in runs):.3f}',
-            f'{statistics.mean(run["EPE_occluded"] for run in runs):.3f}',
-        ]
-        lines.append(f'| {" | ".join(cells)} |')
-    return '\n'.join(lines)
+        rows.append(
+            [
+                name,
+                f'{statistics.mean(ratios):.3f}',
+                ', '.join(f'{ratio:.3f}' for ratio in ratios),
+                f'{statistics.mean(run["EPE_visible"] for run in runs):.3f}',
+                f'{statistics.mean(run["EPE_occluded"] for run in runs):.3f}',
+            ]
+        )
+    return markdown(head, rows)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import _command_line as cli  # noqa: E402
+from _records import markdown  # noqa: E402
 
 CONFIG = (
     Path(__file__).resolve().parents[2]
@@ -98,20 +99,12 @@ def background_alone(data: Path, num_classes: int) -> float:
 def table(scores: dict[str, list[float]]) -> str:
     """Scores per seed, mean and range, as Markdown."""
     seeds = range(max(map(len, scores.values())))
-    lines = [
-        f'| encoder, frozen | {" | ".join(f"seed {s}" for s in seeds)} | '
-        'mean | range |',
-        f'| --- |{" --- |" * (len(seeds) + 2)}',
-    ]
+    head = ['encoder, frozen', *(f'seed {s}' for s in seeds), 'mean', 'range']
+    rows = []
     for name, found in scores.items():
-        numbers = [
-            *found,
-            statistics.mean(found),
-            max(found) - min(found),
-        ]
-        cells = ' | '.join(f'{number:.2f}' for number in numbers)
-        lines.append(f'| {name} | {cells} |')
-    return '\n'.join(lines) + '\n'
+        numbers = *found, statistics.mean(found), max(found) - min(found)
+        rows.append([name, *(f'{number:.2f}' for number in numbers)])
+    return markdown(head, rows) + '\n'
 
 
 def main() -> None:

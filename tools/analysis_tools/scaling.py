@@ -25,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import _command_line as cli  # noqa: E402
+from _records import markdown  # noqa: E402
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/mcjepa_convnext.py'
 WARM_UP = 2
@@ -180,13 +181,13 @@ def table(
     lines: dict[str, list[Point]], found: dict[Point, tuple[float, float]]
 ) -> str:
     """All points in markdown, the base once."""
-    rows = [COLUMNS, ['---'] * len(COLUMNS)]
+    rows = []
     base = lines['batch'][0]
     for point in dict.fromkeys(p for line in lines.values() for p in line):
         rate, gib = found[point]
         share = rate / (found[base][0] * linear(point, base))
         rows.append([*point, f'{rate:.1f}', f'{share:.2f}', f'{gib:.2f}'])
-    return '\n'.join(f'| {" | ".join(map(str, row))} |' for row in rows)
+    return markdown(COLUMNS, rows)
 
 
 def plot(

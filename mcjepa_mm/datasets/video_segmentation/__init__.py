@@ -1,7 +1,6 @@
 """Videos with masks of their objects, for video object segmentation."""
 
-from .davis2016 import DAVIS2016
-from .davis2017 import DAVIS2017
+from .davis import DAVIS2016, DAVIS2017
 from .masked_videos import MaskedVideos
 from .video_segmentation import MaskedSequence, VideoSegmentation
 
