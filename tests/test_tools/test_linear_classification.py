@@ -45,4 +45,4 @@ def test_prints_a_row_for_every_encoder(tool, tool_here, tmp_path):
         assert all(0 <= float(x) <= 100 for x in row.split('|')[2:4])
     done = tool_here('no.pth', '--data', 'data')
     assert done.returncode == 1
-    assert done.stderr == "there is no checkpoint 'no.pth'\n"
+    assert done.stderr.endswith("there is no checkpoint 'no.pth'\n")

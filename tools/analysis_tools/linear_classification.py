@@ -157,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    cli.run(main, cli.INPUT_ERRORS)
+    cli.run(main)
