@@ -47,6 +47,8 @@ def load_error(name: str | os.PathLike, error: Exception) -> ValueError:
         name (str | PathLike): The file, or its address.
         error (Exception): What reading it raised.
     """
+    if isinstance(error, OSError):  # the system's words, not torch's
+        return ValueError(f'{name} cannot be read: {error}')
     return ValueError(
         f'{name} is no checkpoint that can be loaded '
         f'({type(error).__name__}): it is damaged, or of another format (the '
