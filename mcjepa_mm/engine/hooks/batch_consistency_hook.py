@@ -26,6 +26,9 @@ class BatchConsistencyHook(Hook):
             or batches in their tasks or sizes.
     """
 
+    # after hooks that may change the batch
+    priority = 'LOW'
+
     def before_train(self, runner: Runner) -> None:
         """Compare the lengths of an epoch and of the passes of each task."""
         self._group = cpu_group(dist_timeout(runner.cfg))
