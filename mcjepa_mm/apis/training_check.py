@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import get_world_size, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.optim.scheduler import OneCycleParamScheduler
 from mmengine.runner import Runner
@@ -105,10 +105,9 @@ class _Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
+        kept = record.levelno >= logging.WARNING or text.startswith('Not used')
         # what mmengine calls deprecated is its own affair
-        if 'deprecated' in text:
-            return
-        if record.levelno >= logging.WARNING or text.startswith('Not used'):
+        if kept and 'deprecated' not in text:
             self.found.append(text)
 
 
@@ -116,9 +115,8 @@ def _listen(runner: Runner) -> list[str]:
     """Take the runner's log; returns where its notes are going to be."""
     for handler in runner.logger.handlers:
         handler.close()
-    handler = _Notes()
-    runner.logger.handlers = [handler]
-    return handler.found
+    runner.logger.handlers = [_Notes()]
+    return runner.logger.handlers[0].found
 
 
 def _tell_work_dir(
@@ -126,15 +124,15 @@ def _tell_work_dir(
 ) -> str:
     """What is in it, and what becomes of that."""
     parent = existing(work_dir)
+    said = f'The run would write to {work_dir}, but'
     if not parent.is_dir():
         raise NotADirectoryError(
-            f'The run would write to {work_dir}, but {parent} is no '
-            'folder. Give another --work-dir.'
+            f'{said} {parent} is no folder. Give another --work-dir.'
         )
     if not os.access(parent, os.W_OK):
         raise PermissionError(
-            f'The run would write to {work_dir}, but this user may not write '
-            f'to {parent}. Give another --work-dir.'
+            f'{said} this user may not write to {parent}. Give another '
+            '--work-dir.'
         )
     found, error = choose_checkpoint(runner, str(work_dir), path)
     if error and resumes:
@@ -206,24 +204,21 @@ def _find_faults(trial: Trial, notes: list[str]) -> list[str]:
             'the training is faster than this.'
         )
     for name, task in trial.tasks.items():
-        samples = len(task.loader.dataset)
-        batch = task.loader.batch_sampler.batch_size * get_world_size()
-        if samples < batch:
+        if task.samples < task.batch:
             faults.append(
-                f'{name} has fewer samples ({samples}) than a batch '
-                f'({batch}), so a batch has some of them more than once or '
-                'is smaller. Give more data, or a smaller batch_size.'
+                f'{name} has fewer samples ({task.samples}) than a batch '
+                f'({task.batch}), so a batch has some of them more than once '
+                'or is smaller. Give more data, or a smaller batch_size.'
             )
         for guard in inside(task.loader.dataset):
-            if isinstance(guard, BadSampleGuard):
-                # files that could not be opened have been told of
-                bad = [
-                    x for x in guard.bad_files() if printable(x) not in said
-                ]
-                if bad:
-                    faults.append(
-                        f'{name}: {count(len(bad), "file")} cannot be read, '
-                        'of those that were tried, and replaced: '
-                        f'{listing(bad)}'
-                    )
+            if not isinstance(guard, BadSampleGuard):
+                continue
+            # files that could not be opened have been told of
+            bad = [x for x in guard.bad_files() if printable(x) not in said]
+            if bad:
+                faults.append(
+                    f'{name}: {count(len(bad), "file")} cannot be read, of '
+                    'those that were tried, and replaced: '
+                    f'{listing(bad)}'
+                )
     return faults

@@ -5,6 +5,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -19,8 +20,6 @@ from mcjepa_mm.datasets.clips import printable
 from mcjepa_mm.datasets.frame_pairs import FramePairs
 from mcjepa_mm.engine.trial_steps import Trial
 from mcjepa_mm.engine.unwrapped import unwrapped
-
-from .pace import duration
 
 _WIDTH = 88
 _INDENT = 13  # of what stands beside its heading
@@ -111,8 +110,7 @@ def _tell_machine(runner: Runner) -> str:
     elif device == 'cpu':
         device = f'CPU, {count(torch.get_num_threads(), "thread")}'
     name = os.path.basename(runner.cfg.filename or 'config')
-    processes = '1 process' if number == 1 else f'{number} processes'
-    return f'{name}: {processes} on {device}'
+    return f'{name}: {number} process{"es" * (number > 1)} on {device}'
 
 
 def _table(trial: Trial) -> list[str]:
@@ -121,13 +119,11 @@ def _table(trial: Trial) -> list[str]:
         + ('loading a batch',)
     ]
     for name, task in trial.tasks.items():
-        samples = len(task.loader.dataset)
-        batch = task.loader.batch_sampler.batch_size * get_world_size()
-        seen = task.steps * batch
+        seen = task.steps * task.batch
         rows.append(
-            (name, f'{samples:,}', f'{batch}', f'{task.steps:,}')
-            + (f'{seen:,}', f'{seen / samples:.3g}')
-            + (f'{task.loader.num_workers}', duration(task.seconds))
+            (name, f'{task.samples:,}', f'{task.batch}', f'{task.steps:,}')
+            + (f'{seen:,}', f'{seen / task.samples:.3g}')
+            + (f'{task.loader.num_workers}', _duration(task.seconds))
         )
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
@@ -141,21 +137,18 @@ def _tell_data(dataset: Dataset) -> list[str]:
     """A line for each data set inside of what wraps or joins them."""
     lines = []
     for part in inside(dataset):
-        if [*inside(part)] != [part]:
+        if len([*inside(part)]) > 1:
             continue
         root = getattr(part, 'data_root', '')
-        line = type(part).__name__ + (f' {printable(root)}' if root else '')
+        root = f' {printable(root)}' if root else ''
+        text = f'{type(part).__name__}{root}: {len(part):,} samples'
         if isinstance(part, FramePairs):
-            clips = len(part.clips)
             videos = sum(isinstance(x.frames, range) for x in part.clips)
-            line += (
-                f': {len(part):,} samples of {part.num_frames} frames, '
-                f'{part.frame_gap} apart, in {count(clips, "clip")}, '
-                f'{videos:,} of them videos'
+            text += (
+                f' of {part.num_frames} frames, {part.frame_gap} apart, in '
+                f'{count(len(part.clips), "clip")}, {videos:,} of them videos'
             )
-        else:
-            line += f': {len(part):,} samples'
-        lines.append(line)
+        lines.append(text)
     return lines
 
 
@@ -170,17 +163,19 @@ def _tell_length(runner: Runner) -> str:
 
 
 def _tell_parameters(model: nn.Module) -> str:
+    def size(module: nn.Module) -> int:
+        return sum(x.numel() for x in module.parameters())
+
     parts = {}
     for name, child in model.named_children():
         inner = child.items() if isinstance(child, nn.ModuleDict) else ()
-        for key, module in inner or [('', child)]:
-            number = sum(x.numel() for x in module.parameters())
-            if number:
-                parts[f'{name}.{key}'.rstrip('.')] = number
+        parts |= {f'{name}.{k}': size(x) for k, x in inner}
+        if not inner:
+            parts[name] = size(child)
     frozen = sum(x.numel() for x in model.parameters() if not x.requires_grad)
     return (
-        f'{sum(x.numel() for x in model.parameters()):,}: '
-        + ', '.join(f'{name} {number:,}' for name, number in parts.items())
+        f'{size(model):,}: '
+        + ', '.join(f'{name} {n:,}' for name, n in parts.items() if n)
         + f'; {frozen:,} are not trained' * bool(frozen)
     )
 
@@ -191,29 +186,29 @@ def _tell_memory(trial: Trial) -> str:
         return f"{_size(trial.memory)} of the GPU's {_size(whole)}"
     whole = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     workers = sum(x.loader.num_workers for x in trial.tasks.values())
-    text = f"{_size(trial.memory)} of the machine's {_size(whole)}"
-    if workers:
-        text += (
-            f', beside {workers} workers of at most '
-            f'{_size(trial.worker_memory)}, partly shared'
-        )
-    return text
+    beside = (
+        f', beside {workers} workers of at most '
+        f'{_size(trial.worker_memory)}, partly shared'
+    )
+    return (
+        f"{_size(trial.memory)} of the machine's {_size(whole)}"
+        + beside * bool(workers)
+    )
 
 
 def _tell_step(trial: Trial) -> str:
-    number = len(trial.steps)
     return (
-        f'{duration(sum(trial.steps) / number)}, and '
-        f'{duration(sum(trial.waits) / number)} waiting for data (mean of '
-        f'{number} after a first one of {duration(trial.first)})'
+        f'{_duration(mean(trial.steps))}, and {_duration(mean(trial.waits))} '
+        f'waiting for data (mean of {len(trial.steps)} after a first one of '
+        f'{_duration(trial.first)})'
     )
 
 
 def _tell_time(runner: Runner, trial: Trial) -> str:
     steps, pace = runner.train_loop.max_iters, trial.pace()
-    text = f'about {duration(pace * steps)} for {steps:,} steps'
-    if pace > 1.1 * sum(trial.steps) / len(trial.steps):
-        text += f' of {duration(pace)}, for the data are slower than a step'
+    text = f'about {_duration(pace * steps)} for {steps:,} steps'
+    if pace > 1.1 * mean(trial.steps):
+        text += f' of {_duration(pace)}, for the data are slower than a step'
     late = [x for x, task in trial.tasks.items() if task.steps < steps]
     if late and trial.turns == 1:
         text += f', each with {" and ".join(late)}'
@@ -235,20 +230,19 @@ def _tell_saving(
     runner: Runner, hook: CheckpointHook, trial: Trial, work_dir: Path
 ) -> str:
     loop = runner.train_loop
-    length = loop.max_epochs if hook.by_epoch else loop.max_iters
-    unit = 'epochs' if hook.by_epoch else 'steps'
-    number, rest, when = 0, length, []
-    if hook.interval > 0:
-        number, rest = divmod(length, hook.interval)
-        when.append(f'every {hook.interval:,} {unit}')
+    length, unit = loop.max_iters, 'steps'
+    if hook.by_epoch:
+        length, unit = loop.max_epochs, 'epochs'
+    interval = hook.interval if hook.interval > 0 else length + 1
+    number, rest = divmod(length, interval)
+    when = [f'every {interval:,} {unit}'] * (hook.interval > 0)
     if hook.save_last:
         number += rest > 0
         when.append('at the end')
     if not number:
         return 'none: nothing of the training is kept'
-    kept = number
-    if hook.max_keep_ckpts > 0:
-        kept = min(number, hook.max_keep_ckpts)
+    most = hook.max_keep_ckpts
+    kept = min(number, most) if most > 0 else number
     free = shutil.disk_usage(existing(Path(hook.out_dir or work_dir))).free
     best = f', beside the best of {hook.save_best}' * bool(hook.save_best)
     return (
@@ -273,3 +267,11 @@ def _size(number: float) -> str:
     while number >= 1000 and larger:
         number, unit = number / 1000, larger.pop(0)
     return f'{number:.3g} {unit}'
+
+
+def _duration(seconds: float) -> str:
+    """Two digits or more of a length of time, in a unit that suits."""
+    for unit, size in (('s', 1), ('min', 60)):
+        if seconds < 90 * size:
+            return f'{seconds / size:.2g} {unit}'
+    return f'{seconds / 3600:.1f} h'

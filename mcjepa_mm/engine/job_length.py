@@ -147,10 +147,9 @@ def _scale_all(
 
 
 def _scale_intervals(train_cfg: dict, scale: Scale) -> None:
-    if train_cfg.get('val_interval'):
-        train_cfg['val_interval'] = _whole(scale(train_cfg['val_interval']))
-    if train_cfg.get('val_begin'):
-        train_cfg['val_begin'] = _whole(scale(train_cfg['val_begin']))
+    for key in ('val_interval', 'val_begin'):
+        if train_cfg.get(key):
+            train_cfg[key] = _whole(scale(train_cfg[key]))
     if train_cfg.get('dynamic_intervals'):
         train_cfg['dynamic_intervals'] = [
             (int(scale(begin)), _whole(scale(interval)))
@@ -167,24 +166,18 @@ def _scale_schedule(
             schedule[key] = [_whole(scale(x)) for x in value]
         elif value is not None:
             schedule[key] = _whole(scale(value))
-    for key in _TIMES:
-        if schedule.get(key) is not None:
-            schedule[key] = scale(schedule[key])
-    times = [schedule[k] for k in _TIMES if schedule.get(k) is not None]
+    times = {k: schedule[k] for k in _TIMES if schedule.get(k) is not None}
+    times = {k: scale(x) for k, x in times.items()}
+    shortest = 1.0
     if not schedule.get('by_epoch', True):
-        for key in _TIMES:
-            if schedule.get(key) is not None:
-                schedule[key] = round(schedule[key])
-        shortest = 1.0
-    elif all(float(x).is_integer() for x in times):
-        for key in _TIMES:
-            if schedule.get(key) is not None:
-                schedule[key] = int(schedule[key])
-        shortest = 1.0
+        times = {k: round(x) for k, x in times.items()}
+    elif all(float(x).is_integer() for x in times.values()):
+        times = {k: int(x) for k, x in times.items()}
     else:
         schedule['convert_to_iter_based'] = True
         # one iteration, where the length of an epoch is known
         shortest = 1 / epoch_length if epoch_length else 0.0
+    schedule.update(times)
     if schedule.get('end') is not None:
         least = schedule.get('begin', 0) + shortest
         if schedule['end'] < least:

@@ -7,9 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import mean
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
 from torch import Tensor
@@ -34,6 +36,16 @@ class Task:
     loader: DataLoader
     steps: int
     seconds: float = 0.0
+
+    @property
+    def samples(self) -> int:
+        """int: Of the data set."""
+        return len(self.loader.dataset)
+
+    @property
+    def batch(self) -> int:
+        """int: Samples of a batch, of all processes together."""
+        return self.loader.batch_sampler.batch_size * get_world_size()
 
 
 @dataclass
@@ -71,15 +83,14 @@ class Trial:
         Without workers both do. Of a task that loads a batch in each
         ``n``-th step, the ``n``-th part counts.
         """
-        step = sum(self.steps) / len(self.steps)
-        beside, between = [0.0], 0.0
+        step, beside = mean(self.steps), [0.0]
         for task in self.tasks.values():
             seconds = task.seconds * task.steps / self.length
             if task.loader.num_workers:
                 beside.append(seconds / task.loader.num_workers)
             else:
-                between += seconds
-        return max(step + between, *beside)
+                step += seconds
+        return max(step, *beside)
 
 
 class _EnoughError(Exception):
@@ -89,9 +100,8 @@ class _EnoughError(Exception):
 def run_trial(runner: Runner, steps: int = 3) -> Trial:
     """Train a few steps, of all tasks, also those that begin later.
 
-    The runner is used up. What its hooks write goes to its work dir, which
-    should be a temporary one; no checkpoint is written, and a signal ends the
-    program as any other. The workers of dataloaders have ended afterwards.
+    The runner is used up. What its hooks write goes to its work dir; no
+    checkpoint is written, and a signal ends the program as any other.
 
     Args:
         runner (Runner): Not started.
@@ -171,8 +181,7 @@ class _TrialHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        outputs = outputs or {}
-        loss = float(torch.as_tensor(outputs.get('loss', 0)).detach())
+        loss = float((outputs or {}).get('loss', 0))
         if not math.isfinite(loss):
             raise ValueError(
                 f'The loss of step {len(self.waits)} is {loss}: look at the '
@@ -184,11 +193,11 @@ class _TrialHook(Hook):
         self.times.append(self.end - self.begin)
         if len(self.times) < self.last:
             return
-        trial = self.trial
+        trial, after = self.trial, self.trial.turns
         trial.first = self.times[0]
         # a run of one step has no other
-        trial.steps = self.times[trial.turns :] or self.times
-        trial.waits = self.waits[trial.turns :] or self.waits
+        trial.steps = self.times[after:] or self.times
+        trial.waits = self.waits[after:] or self.waits
         raise _EnoughError
 
 
