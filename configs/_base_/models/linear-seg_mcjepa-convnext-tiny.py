@@ -1,6 +1,6 @@
-# Frozen linear segmentation on MC-JEPA's ConvNeXt-T, in VICRegL's form for
-# ConvNeXt (its code): the four stages resized to the finest and concatenated, a
-# norm, a 1 x 1 convolution. Only these two are trained.
+# Frozen linear segmentation on MC-JEPA's ConvNeXt-T, in the form that
+# VICRegL's code has for ConvNeXt: the four stages resized to the finest and
+# concatenated, a norm, a 1 x 1 convolution. Only these two are trained.
 norm_cfg = dict(type='SyncBN')
 data_preprocessor = dict(
     type='SegDataPreProcessor',

@@ -1,6 +1,7 @@
 # AdamW with a linear warm-up and a polynomial decay, for 8 GPUs with 2
-# pictures each: mmsegmentation's fine-tuning of ConvNeXt. In the linear protocol
-# of VICRegL's code the decay begins with the warm-up: the linear configs say so.
+# pictures each: mmsegmentation's fine-tuning of ConvNeXt. In the linear
+# protocol of VICRegL's code the decay begins with the warm-up: the linear
+# configs say so.
 _base_ = 'mmseg::_base_/schedules/schedule_40k.py'
 
 optim_wrapper = dict(
