@@ -15,11 +15,9 @@ def is_exporting() -> bool:
     An ``autograd.Function`` written for speed is no operation that a graph
     could hold: ``torch.jit.trace`` and the ONNX exporter built on it write
     down what its first call computed, and say nothing. Where this is True,
-    the plain operations of torch stand in its place, with the same result.
-
-    Returns:
-        bool: True within ``torch.export``, ``torch.jit.trace`` and both
-        exporters of ``torch.onnx``; False under ``torch.compile``.
+    the plain operations of torch stand in its place, with the same result:
+    within ``torch.export``, ``torch.jit.trace`` and both exporters of
+    ``torch.onnx``, not under ``torch.compile``.
     """
     return (
         is_torch_export()
@@ -34,8 +32,5 @@ def is_torch_export() -> bool:
     It keeps what a decision on a size assumes, and refuses sizes that differ
     in it. A trace keeps the outcome only, so that nothing may be decided on
     a size there.
-
-    Returns:
-        bool: True within ``torch.export`` and the ONNX exporter built on it.
     """
     return _torch_exports()

@@ -50,13 +50,8 @@ def without_autocast(backward: Callable) -> Callable:
 
     Autograd's own gradients keep the types of the forward pass, also if
     ``loss.backward()`` is called in a region of autocast, which would turn
-    some operations of a written one, and not others, to half precision.
-
-    Args:
-        backward (Callable): Takes ctx and gradients, all on one device.
-
-    Returns:
-        Callable: The same function.
+    some operations of a written one, and not others, to half precision. All
+    gradients are on one device.
     """
 
     @functools.wraps(backward)

@@ -32,15 +32,7 @@ def region_similarity(pred: np.ndarray, gt: np.ndarray) -> float:
 
 
 def check_masks(pred: np.ndarray, gt: np.ndarray) -> None:
-    """Refuse what is not two masks (H, W) bool of one size.
-
-    Args:
-        pred (np.ndarray): The one.
-        gt (np.ndarray): The other.
-
-    Raises:
-        ValueError: If they are not.
-    """
+    """Refuse what is not two masks (H, W) bool of one size."""
     found = [(mask.shape, str(mask.dtype)) for mask in (pred, gt)]
     if pred.ndim != 2 or not pred.size or found != [(pred.shape, 'bool')] * 2:
         raise ValueError(

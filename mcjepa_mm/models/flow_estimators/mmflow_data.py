@@ -14,14 +14,9 @@ from ..flow import resize_flow
 def to_original_frame(data: Tensor, meta: dict[str, Any]) -> Tensor:
     """Undo the padding and resizing of mmflow's test pipelines.
 
-    Args:
-        data (Tensor): Flow (2, H, W) in pixels, or a mask (1, H, W).
-        meta (dict): Meta data of the sample: ``pad``, rows and columns that
-            ``InputPad`` added before and after, and ``ori_shape``.
-
-    Returns:
-        Tensor: Flow or mask at ``ori_shape``, in its pixels. Without meta
-        data, as it came.
+    A flow (2, H, W) or a mask (1, H, W) comes back at the sample's
+    ``ori_shape``, in its pixels; without meta data as it came. ``pad`` are
+    the rows and columns that ``InputPad`` added before and after.
     """
     if meta.get('pad') is not None:
         (top, bottom), (left, right) = meta['pad'][:2]

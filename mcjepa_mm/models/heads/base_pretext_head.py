@@ -11,34 +11,19 @@ from mcjepa_mm.registry import MODELS
 
 
 class EncoderInfo(NamedTuple):
-    """What a head may know of the shared encoder and of its images.
+    """What a head may know of the encoder and of its images, or None."""
 
-    Attributes:
-        channels (tuple[int] | None): Of each level, fine to coarse; None, as
-            every other one, if it is not known.
-        strides (tuple[int] | None): Of each level, fine to coarse.
-        mean (tuple[float] | None): What the images are normalised by.
-        std (tuple[float] | None): Likewise.
-    """
-
-    channels: tuple[int, ...] | None
+    channels: tuple[int, ...] | None  # of each level, fine to coarse
     strides: tuple[int, ...] | None
-    mean: tuple[float, ...] | None
+    mean: tuple[float, ...] | None  # of R, G, B, what images are normalised by
     std: tuple[float, ...] | None
 
 
 def fill_in(cfg: dict, **known: Any) -> dict:
-    """Add settings to a config, or find that it has the same ones.
-
-    Args:
-        cfg (dict): Config of a module.
-        **known: Settings; one that is None is not known.
-
-    Returns:
-        dict: A copy of the config with the settings.
+    """A copy of a config with what is known, that is not None.
 
     Raises:
-        ValueError: If it has another value for one of them.
+        ValueError: If the config has another value for it.
     """
     cfg = dict(cfg)
     for name, value in known.items():
@@ -86,10 +71,6 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
         By default nothing. A head whose ``in_channels`` are those of the
         coarsest level returns
         ``fill_in(cfg, in_channels=encoder.channels[-1])``.
-
-        Args:
-            cfg (dict): Config of the head.
-            encoder (EncoderInfo): What is known.
         """
         return cfg
 
@@ -144,13 +125,8 @@ def build_head(
 ) -> nn.Module:
     """Build a head with what it has to know of the encoder and the images.
 
-    Args:
-        cfg (dict): Config of the head. A head with a method ``complete``, see
-            :class:`BasePretextHead`, completes its config.
-        backbone (nn.Module): The encoder. Its ``out_channels`` and
-            ``out_strides`` are told, if it has one a level.
-        data_preprocessor (nn.Module, optional): The preprocessor of the
-            head's images. Its buffers ``mean`` and ``std`` are told.
+    That is ``out_channels`` and ``out_strides`` of the encoder, if it has one
+    a level, and ``mean`` and ``std`` of the preprocessor.
 
     Raises:
         ValueError: If the config says something else than they do.

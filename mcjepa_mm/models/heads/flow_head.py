@@ -26,12 +26,8 @@ OCCLUSIONS = {
 def bidirectional_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
     """Sources and targets of the motions between the frames of pairs.
 
-    Args:
-        x (Tensor): (N, 2, ...), pairs of frames or their features.
-
-    Returns:
-        tuple[Tensor]: Each (2 * N, ...): first all motions from frame t to
-        t + 1, then all those back.
+    Of (N, 2, ...) each (2 * N, ...): first all motions from frame t to t + 1,
+    then all those back.
     """
     first, second = x[:, 0], x[:, 1]
     return torch.cat([first, second]), torch.cat([second, first])
@@ -284,13 +280,8 @@ class FlowHead(BasePretextHead):
     ) -> tuple[list[Tensor], list[Tensor]]:
         """The pyramids of the sources and of the targets, both directions.
 
-        Args:
-            feats (Sequence[Tensor]): (N * 2, C_l, H_l, W_l), sample-major.
-            inputs (Tensor): (N, 2, 3, H, W).
-
-        Returns:
-            tuple[list[Tensor]]: Levels (2 * N, C_l, H_l, W_l), in the order
-            of :func:`bidirectional_pairs`.
+        Levels (N * 2, C_l, H_l, W_l), sample-major, come in the order of
+        :func:`bidirectional_pairs`.
         """
         levels = [
             bidirectional_pairs(x.unflatten(0, inputs.shape[:2]))
@@ -321,14 +312,7 @@ class FlowHead(BasePretextHead):
         return flows, flow, self.visibility(flow.detach())
 
     def visibility(self, flow: Tensor) -> Tensor:
-        """What the flows of both directions say is visible.
-
-        Args:
-            flow (Tensor): (2M, 2, H, W), M forward, then the same M backward.
-
-        Returns:
-            Tensor: (2M, 1, H, W), visible = 1.
-        """
+        """The mask (2M, 1, H, W), visible = 1, of M flows forth, then back."""
         if self.occlusion == 'range_map':
             return range_map_visibility(_swap(flow), **self.occlusion_cfg)
         return forward_backward_visibility(

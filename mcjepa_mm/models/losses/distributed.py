@@ -45,9 +45,6 @@ def check_shapes(tensors: Sequence[Tensor]) -> None:
     then agree about it and all of them raise. It is one of the CPU, so that
     no GPU is waited for.
 
-    Args:
-        tensors (Sequence[Tensor]): Of the same dimensions everywhere.
-
     Raises:
         ValueError: On every process, if a shape differs between processes.
     """
@@ -73,11 +70,8 @@ def gather_packed(tensors: Sequence[Tensor]) -> list[Tensor]:
     All tensors travel in one collective. The backward pass sums the gradients
     of all processes, so that after DDP's averaging the parameters' gradients
     equal those of one process on the concatenated batch (official VICReg's
-    rule).
-
-    Args:
-        tensors (Sequence[Tensor]): Of one dtype, on one device; the shapes
-            are the same on every process, which is not looked at.
+    rule). They are of one dtype, on one device, and of the same shape on
+    every process, which is not looked at.
 
     Returns:
         list[Tensor]: (W, ...), in the order of the processes.
@@ -109,13 +103,8 @@ def gather_with_grad(tensors: Sequence[Tensor]) -> list[Tensor]:
 def mean_over_processes(x: Tensor) -> Tensor:
     """The mean of a tensor over the processes, without a gradient.
 
-    It stays on its device: the host does not wait for it.
-
-    Args:
-        x (Tensor): Of one shape on every process.
-
-    Returns:
-        Tensor: The same on every process; a copy of ``x`` in a single one.
+    It stays on its device: the host does not wait for it. In a single process
+    it is a copy.
     """
     x = x.detach().clone(memory_format=torch.contiguous_format)
     all_reduce(x, 'mean')
@@ -127,27 +116,13 @@ def broadcast_from_rank0(drawn: Tensor) -> Tensor:
 
     Processes may have different random states. Each of them draws, and the
     draws of all but the first are lost: one process alone would have made
-    the first one's.
-
-    Args:
-        drawn (Tensor): Of one shape on every process; is written to.
-
-    Returns:
-        Tensor: ``drawn`` with the values of process 0.
+    the first one's. ``drawn``, of one shape on every process, is written to.
     """
     broadcast(drawn)
     return drawn
 
 
 def global_indices(count: int, device: torch.device) -> Tensor:
-    """Which samples of the global batch are this process's.
-
-    Args:
-        count (int): The number n of its samples, the same on every process.
-        device (torch.device): Where the result is wanted.
-
-    Returns:
-        Tensor: (n,), numbers below W * n, int64.
-    """
+    """The numbers in the global batch of this process's ``count`` samples."""
     world = get_world_size()
     return torch.arange(get_rank(), world * count, world, device=device)
