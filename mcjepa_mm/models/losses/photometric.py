@@ -231,16 +231,7 @@ def photometric_loss(
 
 @MODELS.register_module()
 class PhotometricLoss(nn.Module):
-    """:func:`photometric_loss` with its coefficients.
-
-    Args:
-        l1 (float): Weight of the absolute difference (1 T). Defaults to 1.
-        l2 (float): Weight of the squared difference (1 T). Defaults to 1.
-        ssim (float): Weight of (1 - SSIM) / 2 (1 T). Defaults to 1.
-        census (float): Weight of the census distance. Defaults to 0.
-        census_window (int): Side of the census window. Defaults to 7.
-        loss_weight (float): Weight of the sum. Defaults to 1.
-    """
+    """:func:`photometric_loss`, with its arguments, times ``loss_weight``."""
 
     def __init__(
         self,
@@ -260,16 +251,7 @@ class PhotometricLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, image: Tensor, warped: Tensor, mask: Tensor) -> Tensor:
-        """The weighted loss of images in [0, 1].
-
-        Args:
-            image (Tensor): (N, 3, H, W), frame t.
-            warped (Tensor): (N, 3, H, W), frame t + 1 warped to t.
-            mask (Tensor): (N, 1, H, W), 1 where visible.
-
-        Returns:
-            Tensor: Scalar.
-        """
+        """The weighted loss, see :func:`photometric_loss`."""
         return self.loss_weight * photometric_loss(
             image,
             warped,

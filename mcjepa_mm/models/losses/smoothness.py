@@ -84,12 +84,9 @@ def smoothness_loss(
 
 @MODELS.register_module()
 class SmoothnessLoss(nn.Module):
-    """:func:`smoothness_loss` with its coefficients.
+    """:func:`smoothness_loss`, with its arguments, times ``loss_weight``.
 
     Args:
-        order (int): 1 or 2. Defaults to 2.
-        edge (float): Edge constant. Defaults to 10.
-        normalize (bool): Divide the flow by min(H, W). Defaults to True.
         loss_weight (float): Weight. The paper's is 75 (T), for a flow at the
             size of the image, as in ARFlow: a second difference grows with
             the square of the pixel's size, so the same weight at stride 2
@@ -110,15 +107,7 @@ class SmoothnessLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, flow: Tensor, image: Tensor) -> Tensor:
-        """The weighted smoothness of the finest flow.
-
-        Args:
-            flow (Tensor): (N, 2, H, W) in pixels of its own level.
-            image (Tensor): (N, C, H, W) in [0, 1].
-
-        Returns:
-            Tensor: Scalar.
-        """
+        """The weighted smoothness, see :func:`smoothness_loss`."""
         return self.loss_weight * smoothness_loss(
             flow,
             image,
