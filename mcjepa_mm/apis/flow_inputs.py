@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from mmengine.logging import print_log
 
 from mcjepa_mm.datasets.clips import (
     IMAGE_SUFFIXES,
     is_animation,
     printable,
+    warn,
 )
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_file import VideoFile
@@ -137,12 +137,10 @@ def _from_video(path: str) -> FrameStream:
         promised = video.count() + video.missing
         if index < promised:
             # What a broken recording still has is worth having.
-            print_log(
+            warn(
                 f'{printable(path)}: {index} frames can be decoded, though '
                 f'there should be {promised}; the file is truncated or '
-                'damaged',
-                logger='current',
-                level=30,
+                'damaged'
             )
 
     return FrameStream(frames(), _stem(path), video.count() - 1, fps=video.fps)

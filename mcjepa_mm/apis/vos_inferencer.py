@@ -11,12 +11,11 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.device import get_device
-from mmengine.logging import print_log
 from rich.progress import track
 from torch import Tensor
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, is_animation
+from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, is_animation, warn
 from mcjepa_mm.datasets.transforms.video_frames import (
     LoadObjectMask,
     LoadVideoFrame,
@@ -130,7 +129,7 @@ class VOSInferencer:
                 ):
                     raise
                 # What a broken recording still has is worth having.
-                print_log(str(error), logger='current', level=30)
+                warn(str(error))
                 return
             image = np.ascontiguousarray(results['img'][..., ::-1])
             data = pseudo_collate([self._prepare(results)])

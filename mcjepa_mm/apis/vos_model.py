@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 
 from mcjepa_mm.compat import foreign_checkpoints
+from mcjepa_mm.datasets.clips import warn
 from mcjepa_mm.models.backbones import BackboneCheckpoint, read_backbone
 from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 from mcjepa_mm.models.propagation import LabelPropagation
@@ -101,11 +101,9 @@ def get_propagation_model(
         elif checkpoint is not None:
             fill_model(model, checkpoint)
         else:
-            print_log(
+            warn(
                 'No checkpoint is given: the weights are as the config '
-                'initialises them, random where no init_cfg names some.',
-                logger='current',
-                level=30,
+                'initialises them, random where no init_cfg names some.'
             )
             foreign_checkpoints.apply()  # init_cfg may name one
             model.init_weights()

@@ -10,14 +10,13 @@ from typing import Any
 
 import cv2
 import torch
-from mmengine.logging import print_log
 from PIL import Image
 from torch.utils.data import Dataset
 
 from mcjepa_mm.registry import DATASETS
 from mcjepa_mm.utils.random_state import seed_sample
 
-from .clips import printable
+from .clips import listing, printable, warn
 from .seeded import SeededIndex
 
 _SHOWN = 20  # file names in one message
@@ -162,7 +161,7 @@ class BadSampleGuard(Dataset):
                 self._add(candidate, error)
         raise TooManyBadSamplesError(
             f'no sample of {self.name} can be read: '
-            f'{_listing(self.bad_files())}'
+            f'{listing(self.bad_files(), _SHOWN)}'
         )
 
     @property
@@ -237,11 +236,9 @@ class BadSampleGuard(Dataset):
         else:
             position = _first_unreadable(files)
         if files[position] not in self.bad_files():
-            print_log(
+            warn(
                 f'Bad sample replaced: {printable(files[position])}: '
-                f'{type(error).__name__}: {error}',
-                logger='current',
-                level=30,
+                f'{type(error).__name__}: {error}'
             )
         self._record[index] = position + 1
         self._check_limit()
@@ -259,7 +256,7 @@ class BadSampleGuard(Dataset):
                 f'{self.name}: {len(files)} files cannot be read, which '
                 f'spoils {len(self.bad_samples())} of {len(self)} samples; '
                 f'max_bad={self.max_bad} allows less. Repair or remove them, '
-                f'or raise max_bad: {_listing(files)}'
+                f'or raise max_bad: {listing(files, _SHOWN)}'
             )
 
 
@@ -309,10 +306,3 @@ def _first_unreadable(files: list[str]) -> int:
         except Exception:
             return position
     return 0
-
-
-def _listing(files: list[str]) -> str:
-    more = len(files) - _SHOWN
-    return ', '.join(map(printable, files[:_SHOWN])) + (
-        f' and {more} more' * (more > 0)
-    )

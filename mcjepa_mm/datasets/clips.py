@@ -54,10 +54,15 @@ def printable(path: str) -> str:
     return os.fsencode(path).decode(errors='backslashreplace')
 
 
-def listing(paths: Sequence[str]) -> str:
-    """The first five paths, in parentheses, for messages."""
-    more = ', ...' * (len(paths) > 5)
-    return f'({", ".join(map(printable, paths[:5]))}{more})'
+def listing(paths: Sequence[str], most: int = 5) -> str:
+    """The first paths, in parentheses, for messages."""
+    more = ', ...' * (len(paths) > most)
+    return f'({", ".join(map(printable, paths[:most]))}{more})'
+
+
+def warn(text: str) -> None:
+    """Log a warning."""
+    print_log(text, logger='current', level=logging.WARNING)
 
 
 def name_unused(root: str, paths: Sequence[str], expected: str) -> None:
@@ -166,11 +171,7 @@ def walk(
             errno.EACCES, 'this user may not read the folder', folder
         )
     if entries is None:
-        print_log(
-            f'Not used: {printable(folder)} may not be read by this user',
-            logger='current',
-            level=logging.WARNING,
-        )
+        warn(f'Not used: {printable(folder)} may not be read by this user')
         return
     # not entry.is_file(): it raises where links end in a circle
     names = [entry.name for entry in entries if os.path.isfile(entry.path)]
@@ -180,12 +181,10 @@ def walk(
     known = {*folders, *(os.path.join(folder, name) for name in names)}
     strange = [entry.path for entry in entries if entry.path not in known]
     if strange:
-        print_log(
+        warn(
             f'Not used: {len(strange)} entries of {printable(folder)} that '
             'are neither file nor folder, such as links to nothing and pipes, '
-            f'or that this user may not see: {listing(strange)}',
-            logger='current',
-            level=logging.WARNING,
+            f'or that this user may not see: {listing(strange)}'
         )
     frames = tuple(n for n in images if n not in moving)
     if frames:

@@ -21,6 +21,7 @@ from mcjepa_mm.datasets.clips import (
     name_unused,
     split_folder,
     walk,
+    warn,
 )
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_decoding import NoDecoderError, index_video
@@ -209,31 +210,25 @@ class FramePairs(Dataset):
         if not self.frame_name:
             name_unused(self.data_root, others, 'images and no videos')
         if self.truncated_files:
-            print_log(
+            warn(
                 f'Used as far as they go: {len(self.truncated_files)} videos '
                 f'of {self.data_root} with fewer frames than their header '
                 'says, which are probably truncated: '
-                f'{listing(self.truncated_files)}',
-                logger='current',
-                level=30,
+                f'{listing(self.truncated_files)}'
             )
         if self.undecodable_files:
-            print_log(
+            warn(
                 f'Not used: {len(self.undecodable_files)} videos of '
                 f'{self.data_root} whose codec nothing here decodes: '
                 f'{listing(self.undecodable_files)}. Convert them, as '
-                "with 'ffmpeg -i OLD -c:v libx264 NEW.mp4'",
-                logger='current',
-                level=30,
+                "with 'ffmpeg -i OLD -c:v libx264 NEW.mp4'"
             )
         if self.short_files:
-            print_log(
+            warn(
                 f'Not used: {len(self.short_files)} clips of {self.data_root} '
                 f'without {self.num_frames} frames that are '
                 f'frame_gap={self.frame_gap} apart: '
-                f'{listing(self.short_files)}',
-                logger='current',
-                level=30,
+                f'{listing(self.short_files)}'
             )
         if not self.clips:
             raise ValueError(
@@ -292,7 +287,7 @@ class FramePairs(Dataset):
             return []
         except BadSampleError as error:
             self.broken_files.append(path)
-            print_log(f'Not used: {error}', logger='current', level=30)
+            warn(f'Not used: {error}')
             return []
 
     def _expected(self) -> str:

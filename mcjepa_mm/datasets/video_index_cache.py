@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from av import library_versions
-from mmengine.logging import print_log
+
+from mcjepa_mm.datasets.clips import warn
 
 _FORMAT = 3
 _DIGEST = hashlib.sha256().digest_size
@@ -80,10 +81,8 @@ def _key(path: str, size: int, changed: int) -> list:
 
 @cache
 def _warn(folder: str, why: str) -> None:
-    print_log(
+    warn(
         f'What is found in videos cannot be kept in {folder} ({why}), so each '
         'start reads all of them: set MCJEPA_CACHE to a folder that can be '
-        'written',
-        logger='current',
-        level=30,
+        'written'
     )

@@ -5,7 +5,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from mcjepa_mm.datasets.clips import natural_key, walk
+from mcjepa_mm.datasets.clips import listing, natural_key, walk
 
 MASK_SUFFIXES = '.bmp .pgm .png .tif .tiff'
 """Of the formats of images those that keep labels. Programs that write GIF
@@ -56,10 +56,9 @@ def find_masked_videos(root: str) -> dict[str, tuple[str, str]]:
         raise ValueError(f'{root} holds no video. {EXPECTED}')
     alone = [str(clip) for clip in every if clip not in pairs]
     if alone:
-        shown = ', '.join(alone[:5]) + ', ...' * (len(alone) > 5)
         raise FileNotFoundError(
             f'{len(alone)} of {len(every)} videos in {root} have no mask: '
-            f'{shown}. {EXPECTED}'
+            f'{listing(alone)}. {EXPECTED}'
         )
     return {
         (clip.parent / _stem(clip)).relative_to(root).as_posix(): (
