@@ -60,7 +60,7 @@ def test_a_missing_file_is_one_line(draw, images, words, message):
 def test_other_errors_end_in_one_line(draw_here, images, tmp_path):
     (tmp_path / 'empty').mkdir()
     for words, message in (
-        (['toy.pth', 'empty', '--out', 'out'], 'empty holds no images'),
+        (['toy.pth', 'empty', '--out', 'out'], 'empty holds 0 images'),
         (['toy.pth', 'in', '--out', 'toy.pth/a'], 'toy.pth'),
     ):
         done = draw_here(*words)
