@@ -1,22 +1,22 @@
 """Flow of pairs beside a flow of zeros."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from mcjepa_mm.apis import FlowInferencer
 from mcjepa_mm.datasets.flow_benchmarks import LabelledPairs
 from mcjepa_mm.datasets.flow_files import read_flow
 from mcjepa_mm.evaluation.functional import endpoint_error
 
 
 def measure_flow(
-    inferencer: FlowInferencer, dataset: LabelledPairs
+    inferencer: Callable[..., list], dataset: LabelledPairs
 ) -> dict[str, dict[str, float]]:
     """End-point error of every pair over its valid pixels.
 
     Args:
-        inferencer (FlowInferencer): The estimator.
+        inferencer (callable): A ``FlowInferencer``.
         dataset (LabelledPairs): Pairs with flow.
 
     Returns:
