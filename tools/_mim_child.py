@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # of Linux, linux/prctl.h
@@ -66,14 +67,12 @@ def _pass_signals_to(training: int) -> None:
 
     def pass_on(number, _):
         os.kill(training, passed[number])
-        try:
+        with suppress(OSError):  # the terminal is gone
             os.write(
                 2,
                 f'\nThe training, process {training}, saves and then ends; '
                 'MIM may end before it.\n'.encode(),
             )
-        except OSError:  # the terminal is gone
-            pass
 
     for number in passed:
         signal.signal(number, pass_on)

@@ -9,8 +9,8 @@ from .vos_inferencer import VOSInferencer, propagate_masks
 
 __all__ = [
     'FlowInferencer',
-    'VOSInferencer',
     'Segmentor',
+    'VOSInferencer',
     'draw_feature_maps',
     'draw_segmentations',
     'propagate_masks',

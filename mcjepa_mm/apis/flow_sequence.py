@@ -1,5 +1,6 @@
 """Flow of a frame stream that encodes every frame once."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -42,7 +43,7 @@ def estimate_flow(
         )
         firsts = [
             i
-            for i, (a, b) in enumerate(zip(frames, frames[1:]))
+            for i, (a, b) in enumerate(itertools.pairwise(frames))
             if a.clip == b.clip
         ]
         if not firsts:

@@ -70,7 +70,7 @@ def _safe_load_url(upstream: Callable) -> Callable:
         except OSError:  # the network's, which name the address
             raise
         # what is raised depends on which byte it trips over
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             refusal = load_error(url, error)
         # not from torch's error, which tells how to run it after all
         raise refusal

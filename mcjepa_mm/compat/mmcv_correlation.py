@@ -134,7 +134,7 @@ def _correlate(
     feat1, feat2 = (x[..., ::step, ::step] for x in (feat1, feat2))
     stride, dilation = stride // step, dilation // step
 
-    n, c, h, w = feat1.shape
+    c, h, w = feat1.shape[1:]
     # In the precision of the maps, as the compiled operator is.
     with torch.autocast(feat1.device.type, enabled=False):
         volume = cost_volume(

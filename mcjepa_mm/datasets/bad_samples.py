@@ -205,8 +205,10 @@ class BadSampleGuard(Dataset):
         Files that the data set itself could not open come first.
         """
         names = list(getattr(self.dataset, 'broken_files', ()))
-        for index in self.bad_samples():
-            names.append(self._files(index)[int(self._record[index]) - 1])
+        names += (
+            self._files(index)[int(self._record[index]) - 1]
+            for index in self.bad_samples()
+        )
         return list(dict.fromkeys(names))
 
     def _candidates(self, index: int) -> Iterator[int]:
@@ -303,6 +305,6 @@ def _first_unreadable(files: list[str]) -> int:
                 image.load()
         # Pillow raises whatever damaged bytes make of it; the error of the
         # sample itself is being reported already
-        except Exception:
+        except Exception:  # noqa: BLE001
             return position
     return 0

@@ -84,7 +84,7 @@ def is_animation(path: str) -> bool:
     try:
         with Image.open(path) as image:
             return getattr(image, 'is_animated', False)
-    except Exception:
+    except Exception:  # noqa: BLE001
         # Pillow raises whatever a damaged file makes of it; whoever reads
         # the image says so
         return False

@@ -317,7 +317,7 @@ class FramePairs(Dataset):
         try:
             with Image.open(path) as image:
                 width, height = image.size
-        except Exception:
+        except Exception:  # noqa: BLE001
             # Pillow raises whatever a damaged file makes of it, see
             # read_image; it is found bad, and counted, when it is loaded.
             return

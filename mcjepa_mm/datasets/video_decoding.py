@@ -88,9 +88,12 @@ class VideoIndex(NamedTuple):
         """
         if self.packets is None:
             return expected
-        if expected is not None and expected < self.count:
-            if self.packets[expected] == packet:
-                return expected
+        if (
+            expected is not None
+            and expected < self.count
+            and self.packets[expected] == packet
+        ):
+            return expected
         found = np.flatnonzero(self.packets == packet)
         return int(found[0]) if len(found) else None
 

@@ -149,7 +149,7 @@ def examine(
             path, map_location='cpu', weights_only=True, mmap=True
         )
     # what is raised depends on which byte of a foreign file they trip over
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         return str(load_error(path, error)), 0
     if damaged:
         return f'{path} is damaged: {damaged} has not its checksum', 0

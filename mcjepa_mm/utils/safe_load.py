@@ -31,7 +31,7 @@ def safe_load(
     try:
         return torch.load(path, map_location=map_location, weights_only=True)
     # what is raised depends on which byte of a foreign file it trips over
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         refusal = load_error(path, error)
     # Not from torch's error, which tells how to run the file's code after all.
     raise refusal

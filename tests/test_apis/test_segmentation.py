@@ -182,7 +182,7 @@ def test_names_come_from_the_checkpoint_or_the_config(toy, tmp_path):
 def test_a_checkpoint_that_does_not_fill_the_model_draws_nothing(
     toy, tmp_path
 ):
-    path, model = toy
+    _path, model = toy
     write_image(tmp_path / 'a.png', np.zeros((64, 64, 3), np.uint8))
     out = tmp_path / 'out'
     backbone = {

@@ -1,5 +1,6 @@
 """The optical flow data sets as their config reads them, without labels."""
 
+import itertools
 import pickle
 import random
 from pathlib import Path
@@ -132,7 +133,7 @@ def write(tmp_path, write_image):
         return [
             [str(root / path) for path in pair]
             for paths in used
-            for pair in zip(paths[:-1], paths[1:], strict=True)
+            for pair in itertools.pairwise(paths)
         ]
 
     return write

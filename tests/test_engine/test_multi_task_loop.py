@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mcjepa_mm.registry import HOOKS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from toy_pretraining import evaluation, training  # noqa: E402
+from toy_pretraining import evaluation, training
 
 
 @HOOKS.register_module()

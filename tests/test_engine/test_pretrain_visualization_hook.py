@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mcjepa_mm.engine import PretrainVisualizationHook
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from toy_pretraining import evaluation, training  # noqa: E402
+from toy_pretraining import evaluation, training
 
 
 def run(work_dir, *hooks, **kwargs):

@@ -8,9 +8,9 @@ from mmengine.hooks import Hook
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
 
-from loss_record import BrokenOffError  # noqa: E402
-from toy_job import At, job  # noqa: E402
-from toy_pretraining import evaluation  # noqa: E402
+from loss_record import BrokenOffError
+from toy_job import At, job
+from toy_pretraining import evaluation
 
 
 class Validations(Hook):

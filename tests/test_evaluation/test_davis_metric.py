@@ -45,7 +45,7 @@ def make(video_frames):
     )
 
 
-def expect(J, F, J_recall, F_recall, J_decay, F_decay):  # noqa: N803
+def expect(J, F, J_recall, F_recall, J_decay, F_decay):
     return pytest.approx(
         dict(
             JF_mean=50 * (J + F),

@@ -17,7 +17,7 @@ from mcjepa_mm.exports import plain_checkpoint
 from mcjepa_mm.utils import serializable
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from pickled_call import Call  # noqa: E402
+from pickled_call import Call
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_a_pretraining_s_checkpoint_fills_the_encoder(
 
 
 def test_settings_can_be_changed(mmpretrain, checkpoint):
-    path, encoder = checkpoint
+    path, _encoder = checkpoint
     model = mmpretrain.get_model(
         'mcjepa_convnext-micro',
         pretrained=path,
@@ -104,7 +104,7 @@ def test_no_weights_are_published(mmpretrain):
 
 
 def test_inferencers_take_them(mmpretrain, checkpoint):
-    path, encoder = checkpoint
+    path, _encoder = checkpoint
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (80, 100, 3), np.uint8)] * 3
     extract = mmpretrain.FeatureExtractor('mcjepa_convnext-micro', path)

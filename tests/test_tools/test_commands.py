@@ -100,7 +100,7 @@ def test_a_fault_of_the_code_shows_where_it_is():
 
 def test_a_missing_file_is_no_fault():
     with pytest.raises(SystemExit, match='FileNotFoundError: .*nowhere'):
-        command_line.run(lambda: open('nowhere'))
+        command_line.run(lambda: Path('nowhere').read_text())
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / 'tools/analysis_tools'))
 
-import _propagation_report as report  # noqa: E402
-import _propagation_sources as sources  # noqa: E402
+import _propagation_report as report
+import _propagation_sources as sources
 
 
 def row(features, kind, figures, *setting, arch=0, **more):

@@ -15,7 +15,7 @@ import torch
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from pickled_call import Call  # noqa: E402
+from pickled_call import Call
 
 ARCH = dict(depths=(1, 1, 1, 1), channels=(8, 16, 24, 32))
 

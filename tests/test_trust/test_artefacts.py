@@ -40,7 +40,7 @@ def is_pickle(data):
     try:
         *_, (_, _, end) = pickletools.genops(data)
     # what is raised depends on where it stops making sense
-    except Exception:
+    except Exception:  # noqa: BLE001
         return False
     return end == len(data.rstrip()) - 1 and data[:1] == b'\x80'
 

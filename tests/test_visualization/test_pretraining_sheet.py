@@ -9,7 +9,7 @@ from mcjepa_mm.visualization import draw_pretraining_sheet
 from mcjepa_mm.visualization.pretraining_sheet import warp_to_first
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from toy_pretraining import ToyPairs, ToyPretrainer  # noqa: E402
+from toy_pretraining import ToyPairs, ToyPretrainer
 
 
 def samples(length=2, **kwargs):

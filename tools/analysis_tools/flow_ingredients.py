@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, run  # noqa: E402
-from _records import markdown  # noqa: E402
+from _command_line import prefer_checkout, run
+from _records import markdown
 
 CONFIG = 'configs/pretrain/mjepa_convnext-micro_1xb4_embedded.py'
 HEAD = 'model.heads.motion'

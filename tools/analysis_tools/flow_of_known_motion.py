@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, run  # noqa: E402
+from _command_line import prefer_checkout, run
 
 # Slide in x and y (pixels), growth, and turn (degrees).
 MOTIONS = {

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import _command_line as cli  # noqa: E402
+import _command_line as cli
 
 CONFIG = (
     Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import _command_line as cli  # noqa: E402
+import _command_line as cli
 
 LINEAR = 'mcjepa_convnext-micro_1xb64-linear-coslr-10e_embedded.py'
 KNN = 'mcjepa_convnext-micro_knn_embedded.py'

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import _command_line as cli  # noqa: E402
-from _records import markdown  # noqa: E402
+import _command_line as cli
+from _records import markdown
 
 CONFIG = (
     Path(__file__).resolve().parents[2]

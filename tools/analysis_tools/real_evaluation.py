@@ -22,7 +22,7 @@ import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import _command_line as cli  # noqa: E402
+import _command_line as cli
 
 
 def parse_args() -> argparse.Namespace:

@@ -24,8 +24,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import _command_line as cli  # noqa: E402
-from _records import markdown  # noqa: E402
+import _command_line as cli
+from _records import markdown
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/mcjepa_convnext.py'
 WARM_UP = 2
@@ -142,8 +142,10 @@ def run_share(args: argparse.Namespace) -> None:
         step = training_step(args.config, shapes)
 
         def work():
-            for _ in range(WARM_UP + args.steps):
-                times.append(seconds(step, synchronizer('cpu')))
+            times.extend(
+                seconds(step, synchronizer('cpu'))
+                for _ in range(WARM_UP + args.steps)
+            )
 
         return work
 

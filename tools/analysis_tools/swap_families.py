@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, run  # noqa: E402
+from _command_line import prefer_checkout, run
 
 # Small backbones first: a family's configs differ in them.
 SMALL = ('r18', 'r50', 'tiny', '-t', '-s', 'hr18', 'b0')

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _command_line import prefer_checkout, run  # noqa: E402
+from _command_line import prefer_checkout, run
 
 if TYPE_CHECKING:
     import numpy as np

@@ -50,7 +50,7 @@ def plain_masks(
     temperature: float = 0.1,
 ) -> list[np.ndarray]:
     """Masks of all frames but the first, from their features (h, w, C)."""
-    height, width, channels = feats[0].shape
+    height, width, _channels = feats[0].shape
     feats = [x / x.norm(dim=2, keepdim=True) for x in feats]
     small = Image.fromarray(first_mask).resize((width, height), 0)
     one_hot = F.one_hot(torch.from_numpy(np.array(small)).long())

@@ -158,8 +158,8 @@ class EmbeddedWorld:
         )
         colours = palette(0.0, 45, 70), palette(np.pi, 45, 190)
         objects = [self._surface(rng, radius, label, motion, colours, 0.5)]
-        for _ in range(rng.integers(0, 3)):
-            objects.append(self._clutter(rng, palette))
+        count = rng.integers(0, 3)
+        objects += (self._clutter(rng, palette) for _ in range(count))
         return Scene(self.size, ground, objects)
 
     def _draw_still(self, rng: np.random.Generator, label: int) -> Scene:

@@ -15,8 +15,8 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .schedule_hook import ScheduleHook
 
 __all__ = [
-    'BatchConsistencyHook',
     'BadSampleHook',
+    'BatchConsistencyHook',
     'CollapseMonitorHook',
     'FeatureBankHook',
     'GracefulStopHook',

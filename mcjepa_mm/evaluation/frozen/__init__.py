@@ -12,7 +12,7 @@ from .segmentation import segment_folder
 __all__ = [
     'FrozenEncoder',
     'classify_folders',
-    'measure_propagation',
     'measure_flow',
+    'measure_propagation',
     'segment_folder',
 ]

@@ -5,9 +5,9 @@ from .convnext import MCJEPAConvNeXt
 from .split_stem import SplitStem
 
 __all__ = [
+    'BackboneCheckpoint',
     'MCJEPAConvNeXt',
     'SplitStem',
-    'BackboneCheckpoint',
     'read_backbone',
 ]
 

@@ -355,7 +355,7 @@ def _refuse_part(
     unfit = [
         f'{prefix + key!r} {_shape(value)}'
         for key, value in own.items()
-        if _shape(state_dict.get(prefix + key, None)) != value.shape
+        if _shape(state_dict.get(prefix + key)) != value.shape
     ]
     if unfit:
         raise ValueError(

@@ -181,7 +181,7 @@ class _CostVolume(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         feat1, feat2, *kept = ctx.saved_tensors
         radius = ctx.radius
-        n, c, h, w = feat1.shape
+        h, w = feat1.shape[-2:]
         d = 2 * radius + 1
         grad, *extra_inputs = grad.split([d * d, *ctx.widths], dim=1)
         extra_inputs = [
@@ -257,7 +257,7 @@ def _windows(feat: Tensor, radius: int) -> Tensor:
 
 def _diagonals(products: Tensor, d: int) -> Tensor:
     """The view [..., x, k] = products[..., x, x + k] for k in range(d)."""
-    *batch, tile, span = products.shape
+    *batch, tile, _ = products.shape
     *strides, row, column = products.stride()
     return products.as_strided(
         (*batch, tile, d), (*strides, row + column, column)

@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -203,7 +204,7 @@ class FlowDecoder(BaseModule):
     ) -> None:
         super().__init__(init_cfg=init_cfg)
         if len(in_channels) != len(strides) or any(
-            b <= a for a, b in zip(strides, strides[1:])
+            b <= a for a, b in itertools.pairwise(strides)
         ):
             raise ValueError(
                 'FlowDecoder takes one channel count and one stride a level, '

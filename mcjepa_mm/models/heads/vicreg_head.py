@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -83,7 +84,7 @@ def build_expander(channels: Sequence[int], norm: str) -> nn.Sequential:
             f'{sorted(EXPANDER_NORMS)}, got {norm!r}.'
         )
     layers = []
-    for before, after in zip(channels[:-2], channels[1:-1], strict=True):
+    for before, after in itertools.pairwise(channels[:-1]):
         layers += [
             nn.Linear(before, after),
             EXPANDER_NORMS[norm](after),

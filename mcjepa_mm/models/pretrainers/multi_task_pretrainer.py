@@ -70,7 +70,10 @@ class MultiTaskPretrainer(ModeModel):
         self.heads = ModuleDict(
             {
                 task: build_head(
-                    cfg, self.backbone, own[task] if task in own else None
+                    cfg,
+                    self.backbone,
+                    # a ModuleDict has no get
+                    own[task] if task in own else None,  # noqa: SIM401
                 )
                 for task, cfg in heads.items()
             }

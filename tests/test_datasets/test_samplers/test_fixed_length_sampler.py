@@ -1,5 +1,6 @@
 """Epochs of one length on data of any size."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -86,7 +87,7 @@ def test_the_pairs_of_a_place_share_no_frame():
         sampler = FixedLengthSampler(dataset, pairs_per_seek=4, seed=1)
         order = list(sampler)
         assert sorted(order) == list(range(100))
-        steps = Counter(b - a for a, b in zip(order, order[1:]))
+        steps = Counter(b - a for a, b in itertools.pairwise(order))
         assert steps.most_common(1)[0][0] == step
     with pytest.raises(TypeError, match='frame pairs.* got range; leave it'):
         FixedLengthSampler(range(9), pairs_per_seek=2)

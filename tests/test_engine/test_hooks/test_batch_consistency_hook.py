@@ -16,9 +16,9 @@ from mcjepa_mm.engine.hooks import BatchConsistencyHook
 from mcjepa_mm.registry import MODELS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'toys'))
-from loss_record import read_losses  # noqa: E402
-from toy_job import job  # noqa: E402
-from toy_pretraining import loader  # noqa: E402
+from loss_record import read_losses
+from toy_job import job
+from toy_pretraining import loader
 
 
 @MODELS.register_module()

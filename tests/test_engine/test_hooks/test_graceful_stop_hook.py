@@ -12,13 +12,13 @@ import torch
 from mmengine.hooks import Hook
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'toys'))
-from loss_record import (  # noqa: E402
+from loss_record import (
     assert_equal_state,
     newest,
     read_losses,
 )
-from toy_job import At, OnSave, job, log  # noqa: E402
-from toy_pretraining import evaluation  # noqa: E402
+from toy_job import At, OnSave, job, log
+from toy_pretraining import evaluation
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

@@ -10,14 +10,14 @@ import torch
 from mmengine.hooks import Hook
 
 sys.path.insert(0, str(Path(__file__).parents[2] / 'toys'))
-from loss_record import (  # noqa: E402
+from loss_record import (
     BrokenOffError,
     assert_equal_state,
     newest,
     read_losses,
 )
-from toy_job import At, OnSave, job, log  # noqa: E402
-from toy_pretraining import evaluation  # noqa: E402
+from toy_job import At, OnSave, job, log
+from toy_pretraining import evaluation
 
 
 def checkpoints(folder):

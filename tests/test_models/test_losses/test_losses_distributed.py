@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-import losses_workers as workers  # noqa: E402
+import losses_workers as workers
 
 ALL = slice(None)
 pytestmark = pytest.mark.slow
