@@ -9,10 +9,11 @@ import os
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import _command_line as cli  # noqa: E402
+import _command_line as cli
 
 
 class _EndError(Exception):
@@ -57,10 +58,8 @@ def step_files(config: str) -> list[str]:
         _without_workers(cfg._cfg_dict)
         runner = build_runner(cfg)
         runner.register_hook(Watch())
-        try:
+        with suppress(_EndError):
             runner.train()
-        except _EndError:
-            pass
         runner.logger.handlers.clear()
     return list(files)
 
