@@ -38,7 +38,7 @@ def test_a_model_that_is_not_filled_stays_as_it_was(tmp_path):
         fill_model(model, tmp_path / 'part.pth')
     assert all(torch.equal(before[k], v) for k, v in model.named_parameters())
     (tmp_path / 'text.pth').write_text('not a checkpoint\n')
-    with pytest.raises(ValueError, match='text.pth cannot be read as'):
+    with pytest.raises(ValueError, match='text.pth is no checkpoint'):
         fill_model(model, tmp_path / 'text.pth')
     with pytest.raises(FileNotFoundError, match='none.pth'):
         fill_model(model, tmp_path / 'none.pth')
