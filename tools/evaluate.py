@@ -25,9 +25,9 @@ ROWS = {
     'content/constant': 'constant share of the encoder embedding',
     'content/kNN': 'kNN accuracy (%)',
     'content/kNN_centred': 'kNN accuracy, centred (%)',
-    'propagation/JF_mean': 'objects followed, J&F (%)',
-    'propagation/J_mean': 'objects followed, J (%)',
-    'propagation/F_mean': 'objects followed, F (%)',
+    'propagation/JF_mean': 'label propagation, J&F (%)',
+    'propagation/J_mean': 'label propagation, J (%)',
+    'propagation/F_mean': 'label propagation, F (%)',
 }
 # In metrics.json alone.
 DETAILS = {
