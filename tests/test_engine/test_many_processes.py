@@ -34,7 +34,7 @@ def assert_equal(value, expected, name):
     torch.testing.assert_close(
         value,
         expected,
-        rtol=1e-5,
+        rtol=1e-8,
         # for what is 0, as the gradient of a bias before a batch norm
         atol=1e-10,
         msg=lambda text: f'{name}: {text}',
