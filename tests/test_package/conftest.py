@@ -21,15 +21,18 @@ SOURCES = [
 ]
 
 
-def build_wheel(source, target):
-    """Build with the installed setuptools: no network."""
-    subprocess.run(
-        [sys.executable, '-m', 'pip', 'wheel', source, '--wheel-dir', target]
-        + ['--no-deps', '--no-build-isolation', '--no-index', '--quiet'],
-        check=True,
-    )
-    [wheel] = target.glob(f'mcjepa_mm-{__version__}-*.whl')
-    return wheel
+@pytest.fixture(scope='session')
+def build_wheel():
+    """Function of a source and a folder: build without a network."""
+
+    def build(source, target):
+        words = ['--no-deps', '--no-build-isolation', '--no-index', '--quiet']
+        command = [sys.executable, '-m', 'pip', 'wheel', source, '-w', target]
+        subprocess.run([*command, *words], check=True)
+        [wheel] = target.glob(f'mcjepa_mm-{__version__}-*.whl')
+        return wheel
+
+    return build
 
 
 @pytest.fixture(scope='session')
@@ -51,7 +54,7 @@ def sources(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
-def wheel(sources, tmp_path_factory):
+def wheel(sources, build_wheel, tmp_path_factory):
     return build_wheel(sources, tmp_path_factory.mktemp('wheel'))
 
 

@@ -19,35 +19,6 @@ def tool(run, repo, tmp_path):
     return tool
 
 
-@pytest.mark.parametrize('script', ['train.py', 'test.py'])
-def test_help_is_short_of_torch_and_of_the_word_mim_looks_for(
-    run, repo, script
-):
-    done = run('python', '-X', 'importtime', repo / 'tools' / script, '-h')
-    assert done.returncode == 0, done.stderr
-    assert '--launcher' in done.stdout
-    assert '--gpus' not in done.stdout
-    imported = [line.split('|')[-1] for line in done.stderr.splitlines()]
-    imported = {name.strip().split('.')[0] for name in imported}
-    assert 'argparse' in imported
-    assert not imported & {'torch', 'mmengine', 'numpy'}
-
-
-@pytest.mark.parametrize(
-    'script, options, name, path',
-    [
-        ('train.py', ['nowhere.py'], 'config', 'nowhere.py'),
-        ('train.py', [CONFIG, '--resume', 'no.pth'], 'resume', 'no.pth'),
-        ('test.py', [CONFIG, 'no.pth'], 'checkpoint', 'no.pth'),
-    ],
-)
-def test_a_missing_file_is_one_line(tool, script, options, name, path):
-    done = tool(script, *options)
-    assert done.returncode == 2
-    assert done.stderr == f"{script}: {name}: there is no file '{path}'\n"
-    assert done.stdout == ''
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('words', [[], ['none']])
 def test_test_without_a_checkpoint_says_so(tool, words):
@@ -56,18 +27,6 @@ def test_test_without_a_checkpoint_says_so(tool, words):
     said = done.stdout + done.stderr
     assert 'count: 4' in said
     assert said.count('No checkpoint is given') == 1
-
-
-@pytest.mark.slow
-def test_a_config_without_training_is_one_line(tool, repo):
-    name = 'label-propagation_mcjepa-convnext-tiny_davis2017-480p.py'
-    done = tool('train.py', repo / 'configs' / 'vos' / name)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        f'{repo}/configs/vos/{name} has nothing to train: it sets no '
-        'train_cfg, train_dataloader and optim_wrapper. Test with it.'
-    )
-    assert 'Traceback' not in done.stderr
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Every pretraining config builds and takes a step on views of its own."""
 
+import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +16,35 @@ from PIL import Image
 from mcjepa_mm.engine.launch import build_runner, load_config
 from mcjepa_mm.registry import DATASETS, MODELS
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
-NAMES = sorted(
-    str(path.relative_to(CONFIGS)) for path in CONFIGS.glob('pretrain/*.py')
-)
+sys.path.append(str(Path(__file__).parent))
+from small_configs import CONFIGS, SHALLOW, find_configs
+
+NAMES = ['mcjepa_convnext.py', *find_configs('pretrain')]
+PAPER = 'pretrain/mcjepa_convnext-tiny_8xb48-coslr-100e_in1k-frames.py'
 
 
-def test_all_are_listed():
-    assert len(NAMES) == 12
+def read(name):
+    """A config with few blocks, a small expander and a small estimator."""
+    cfg = Config.fromfile(CONFIGS / name)
+    init_default_scope('mcjepa_mm')
+    if cfg.model.backbone.get('arch') == 'tiny':
+        cfg.model.backbone.arch = SHALLOW
+    if cfg.model.heads.get('content'):
+        cfg.model.heads.content.expander_channels = (64, 64, 64)
+    if cfg.model.heads.get('motion'):
+        cfg.model.heads.motion.decoder.hidden = (8, 6)
+    return cfg
+
+
+@cache
+def first_clip(dataset: str):
+    return DATASETS.build(eval(dataset))[0]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['mcjepa_convnext.py', *NAMES])
-def test_takes_a_step(name):
-    cfg = Config.fromfile(CONFIGS / name)
-    init_default_scope('mcjepa_mm')
-    content = cfg.model.heads.get('content')
-    if content:
-        # The paper's 8192 would need 3 GB for the optimiser's state alone.
-        content.expander_channels = (64, 64, 64)
+@pytest.mark.parametrize('name', NAMES)
+def test_takes_a_step_and_follows_objects(name):
+    cfg = read(name)
     model = MODELS.build(cfg.model)
     model.init_weights()
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
@@ -40,18 +52,24 @@ def test_takes_a_step(name):
     trained = [k for k, head in model.heads.items() if [*head.parameters()]]
     assert sorted(tasks) == sorted(trained)
     assert set(model.heads) - set(trained) == {'propagation'}
-    batch = {
-        task: dict(
-            inputs=torch.randint(256, (2, 2, 3, 64, 128), dtype=torch.uint8)
-        )
-        for task in tasks
-    }
+    views = torch.randint(256, (2, 2, 3, 64, 64), dtype=torch.uint8)
     weight = next(model.backbone.parameters())
     before = weight.clone()
-    log = model.train_step(batch, wrapper)
+    log = model.train_step({x: dict(inputs=views) for x in tasks}, wrapper)
     assert log['loss'].isfinite()
     assert {name.split('.')[0] for name in log} == {'loss', *tasks}
     assert not torch.equal(before, weight)
+
+    assert cfg.val_evaluator.propagation.type == 'DAVISMetric'
+    dataset = dict(cfg.val_dataloader.propagation.dataset, num_frames=3)
+    clip = first_clip(repr(Config(dataset).to_dict()))
+    batch = {k: [v] for k, v in clip.items()}
+    frames = model.eval().test_step(dict(propagation=batch))
+    truth = clip['data_samples'].gt_objects.data
+    assert len(frames) == 3
+    assert torch.equal(frames[0].pred_objects.data[0], truth[0])
+    assert frames[2].pred_objects.data.shape == (1, 128, 128)
+    assert 0 < frames[2].pred_objects.data.max() <= truth.max()
 
 
 @pytest.mark.slow
@@ -95,13 +113,8 @@ def own_data(tmp_path, monkeypatch):
     return tmp_path
 
 
-SMALL_OWN_DATA = [n for n in NAMES if 'micro' in n and 'own-data' in n]
-
-
 def test_length_of_an_epoch_is_not_the_folder_s(own_data):
-    name = 'pretrain/mcjepa_convnext-micro_1xb32_own-data.py'
-    cfg = Config.fromfile(CONFIGS / name)
-    init_default_scope('mcjepa_mm')
+    cfg = read('pretrain/mcjepa_convnext-micro_1xb32_own-data.py')
     data = cfg.train_dataloader
     for config, length, shape in (
         (data.content, 5, (32, 2, 3, 64, 64)),
@@ -121,9 +134,10 @@ def test_length_of_an_epoch_is_not_the_folder_s(own_data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', SMALL_OWN_DATA)
-def test_small_jobs_run_on_own_data(name, own_data):
-    cfg = load_config(str(CONFIGS / name), work_dir=str(own_data / 'work'))
+@pytest.mark.parametrize('task', ['mcjepa', 'vicreg', 'mjepa'])
+def test_small_jobs_run_on_own_data(task, own_data):
+    [path] = CONFIGS.glob(f'pretrain/{task}_convnext-micro_*_own-data.py')
+    cfg = load_config(str(path), work_dir=str(own_data / 'work'))
     cfg.train_cfg.update(max_epochs=1, val_interval=2)
     for loader in filter(None, cfg.train_dataloader.values()):
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)
@@ -137,56 +151,21 @@ def test_small_jobs_run_on_own_data(name, own_data):
     assert runner.message_hub.get_scalar('train/loss').current() > 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('name', ['mcjepa_convnext.py', *NAMES])
-def test_follows_objects_in_validation(name):
-    cfg = Config.fromfile(CONFIGS / name)
-    init_default_scope('mcjepa_mm')
-    assert cfg.val_evaluator.propagation.type == 'DAVISMetric'
-    # of any encoder: its heads would cost memory
-    heads = {k: None for k in cfg.model.heads if k != 'propagation'}
-    cfg.model.heads.update(heads)
-    model = MODELS.build(cfg.model).eval()
-    dataset = dict(cfg.val_dataloader.propagation.dataset, num_frames=3)
-    clip = DATASETS.build(dataset)[0]
-    batch = {k: [v] for k, v in clip.items()}
-    frames = model.test_step(dict(propagation=batch))
-    truth = clip['data_samples'].gt_objects.data
-    assert len(frames) == 3
-    assert torch.equal(frames[0].pred_objects.data[0], truth[0])
-    assert frames[2].pred_objects.data.shape == (1, 128, 128)
-    assert 0 < frames[2].pred_objects.data.max() <= truth.max()
-
-
 def test_tasks_alone_keep_their_own_data():
     """Nothing of the embedded world's data is left in one's own."""
-    name = 'pretrain/mcjepa_convnext-micro_1xb32_own-data.py'
-    cfg = Config.fromfile(CONFIGS / name)
+    cfg = read('pretrain/mcjepa_convnext-micro_1xb32_own-data.py')
     assert cfg.train_dataloader == dict(
         content=cfg.own_content_dataloader, motion=cfg.own_motion_dataloader
     )
 
 
-def learning_rates(name):
-    cfg = Config.fromfile(CONFIGS / name)
-    init_default_scope('mcjepa_mm')
-    cfg.model.heads.content.expander_channels = (8, 8)
+def test_estimator_has_its_own_learning_rate():
+    """3e-4 for encoder and expander, 1e-4 for the estimator (p)."""
+    cfg = read(PAPER)
     model = MODELS.build(cfg.model)
     names = {id(p): n for n, p in model.named_parameters()}
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    return {
-        names[id(p)]: group['lr']
-        for group in wrapper.optimizer.param_groups
-        for p in group['params']
-    }
-
-
-def test_estimator_has_its_own_learning_rate():
-    """3e-4 for encoder and expander, 1e-4 for the estimator (p)."""
-    rates = learning_rates(
-        'pretrain/mcjepa_convnext-tiny_8xb48-coslr-100e_in1k-frames.py'
-    )
-    assert rates['backbone.stem.0.0.weight'] == pytest.approx(3e-4)
-    assert rates['heads.content.expander.0.weight'] == pytest.approx(3e-4)
-    decoder = [v for k, v in rates.items() if '.motion.decoder.' in k]
-    assert decoder == pytest.approx([1e-4] * len(decoder))
+    for group in wrapper.optimizer.param_groups:
+        [name] = [names[id(p)] for p in group['params']]
+        rate = 1e-4 if '.motion.decoder.' in name else 3e-4
+        assert group['lr'] == pytest.approx(rate), name

