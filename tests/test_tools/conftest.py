@@ -11,21 +11,33 @@ from mmengine.logging import MMLogger
 # Where the scripts in tools/ find the modules that they share.
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 sys.path.append(str(TOOLS))
+from commands import find_commands  # noqa: E402
+
+SCRIPTS = {name: next(TOOLS.rglob(f'{name}.py')) for name in find_commands()}
 
 
 @pytest.fixture
-def run_here(monkeypatch):
-    """Run a script of tools/ in this process, which takes no start.
+def command(run, tmp_path):
+    """Run a command by its name in a process of its own, in ``tmp_path``."""
+    return lambda name, *words: run(
+        'python', SCRIPTS[name], *words, cwd=tmp_path
+    )
 
-    For what a test wants beside the one start that shows that the script
-    works by itself. Returns a function of the script's path and words and of
-    ``cwd``, that returns what the fixture ``run`` does. What the script does
-    not catch is raised.
+
+@pytest.fixture
+def command_here(monkeypatch, tmp_path):
+    """Run a command in this process, which takes no start.
+
+    For what a test wants beside the one start that shows that the command
+    works by itself. Returns a function of the command's name and words, that
+    returns what the fixture ``run`` does. What the script does not catch is
+    raised.
     """
     # its handler must not keep what stands for the output below
     MMLogger.get_current_instance()
 
-    def run_here(script, *words, cwd) -> subprocess.CompletedProcess:
+    def run_here(name, *words, cwd=tmp_path) -> subprocess.CompletedProcess:
+        script = SCRIPTS[name]
         command = [str(script), *map(str, words)]
         monkeypatch.setattr(sys, 'argv', command)
         monkeypatch.setattr(sys, 'path', [str(script.parent), *sys.path])

@@ -37,7 +37,7 @@ def test_sides_take_turns_after_their_results_were_compared():
 @pytest.mark.parametrize('value', [1.1, float('nan')])
 def test_other_results_are_refused(value):
     sides = {'ours': side(1.0, [], ''), 'theirs': side(value, [], '')}
-    with pytest.raises(SystemExit, match='theirs and ours must do the same'):
+    with pytest.raises(SystemExit, match='theirs and ours'):
         interleaved(Case('3', sides), runs=1, device='cpu')
     interleaved(Case('3', sides, tolerance=None), runs=1, device='cpu')
 
@@ -73,12 +73,6 @@ def test_peers_that_are_not_installed_are_left_out(capsys):
     assert optional(sides, 'torch', 'no_such_module') == {}
     out = capsys.readouterr().out
     assert 'theirs: no_such_module is not installed' in out
-
-
-def test_a_part_that_does_not_exist_is_named(run):
-    done = run('python', 'tools/benchmark.py', 'decoder')
-    assert done.returncode == 2
-    assert "there is no part ['decoder']" in done.stderr
 
 
 @pytest.mark.slow

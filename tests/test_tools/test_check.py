@@ -17,14 +17,13 @@ SHORT = TOYS / 'short_pretraining.py'
 
 
 @pytest.fixture
-def check(run_here, tmp_path, monkeypatch):
+def check(command_here, tmp_path, monkeypatch):
     """Run the script in this process, in a folder of its own."""
     monkeypatch.syspath_prepend(str(TOYS))
     handler = signal.getsignal(signal.SIGTERM)
     cwd = tmp_path / 'cwd'
     cwd.mkdir()
-    script = REPO / 'tools' / 'check.py'
-    yield lambda *words: run_here(script, *words, cwd=cwd)
+    yield lambda *words: command_here('check', *words, cwd=cwd)
     signal.signal(signal.SIGTERM, handler)
 
 
@@ -150,12 +149,6 @@ def test_what_cannot_train_is_said_in_a_line(check, words, message):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(message)
     assert 'The training can begin' not in done.stdout
-
-
-def test_a_config_for_tests(check):
-    done = check(TOYS / 'toy_segmentation_config.py')
-    assert done.returncode == 1
-    assert 'has nothing to train' in done.stderr
 
 
 @pytest.mark.slow

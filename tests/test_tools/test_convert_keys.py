@@ -1,28 +1,22 @@
 import pytest
 import torch
 
-from mcjepa_mm.exports.key_names import LIBRARIES
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
-
-SCRIPT = 'tools/model_converters/convert_keys.py'
-
-
-@pytest.fixture
-def tool(run, repo, tmp_path):
-    return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
-
-
-@pytest.fixture
-def tool_here(run_here, repo, tmp_path):
-    """The same in this process."""
-    return lambda *words: run_here(repo / SCRIPT, *words, cwd=tmp_path)
 
 
 @pytest.mark.slow
-def test_there_and_from_a_published_one(tool, tool_here, tmp_path):
+def test_there_and_from_a_published_one(command, command_here, tmp_path):
     model = MCJEPAConvNeXt('atto')
     torch.save(model.state_dict(), tmp_path / 'ours.pth')
-    done = tool('ours.pth', '--to', 'timm', '--out', 'a.pth', '--conv-mlp')
+    done = command(
+        'convert_keys',
+        'ours.pth',
+        '--to',
+        'timm',
+        '--out',
+        'a.pth',
+        '--conv-mlp',
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
         f'a.pth: {len(model.state_dict())} tensors from mcjepa to timm, for '
@@ -33,27 +27,18 @@ def test_there_and_from_a_published_one(tool, tool_here, tmp_path):
 
     theirs = timm.create_model('convnext_atto')
     torch.save(theirs.state_dict(), tmp_path / 'timm.pth')
-    done = tool_here('timm.pth', '--to', 'mcjepa', '--out', 'b.pth')
+    done = command_here(
+        'convert_keys', 'timm.pth', '--to', 'mcjepa', '--out', 'b.pth'
+    )
     assert done.returncode == 0, done.stderr
     other_stem, left_out, written = done.stdout.splitlines()
     assert 'another stem' in other_stem and '12 tensors' in other_stem
     assert left_out.endswith('no place for them: stem, head (8 tensors)')
     assert written.startswith('b.pth: ') and written.endswith("arch='atto'")
 
-    done = tool_here('timm.pth', '--to', 'mmpretrain', '--out', 'c.pth')
+    done = command_here(
+        'convert_keys', 'timm.pth', '--to', 'mmpretrain', '--out', 'c.pth'
+    )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / 'c.pth').exists()
-
-
-def test_a_missing_file_is_one_line(tool):
-    done = tool('no.pth', '--to', 'timm', '--out', 'a.pth')
-    assert done.returncode == 2
-    assert done.stderr == (
-        "convert_keys.py: checkpoint: there is no file 'no.pth'\n"
-    )
-
-
-def test_libraries_are_those_of_the_package(tool):
-    done = tool('-h')
-    assert '{' + ','.join(LIBRARIES) + '}' in done.stdout

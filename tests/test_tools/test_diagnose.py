@@ -8,13 +8,12 @@ from mcjepa_mm.models import MCJEPAConvNeXt
 
 
 @pytest.fixture
-def diagnose(run_here, repo, tmp_path):
+def diagnose(command_here, tmp_path):
     """Run the script in this process, from a folder with a checkpoint."""
     arch = dict(depths=(1, 1, 1, 1), channels=(4, 6, 8, 10))
     torch.manual_seed(0)
     torch.save(MCJEPAConvNeXt(arch).state_dict(), tmp_path / 'toy.pth')
-    script = repo / 'tools' / 'diagnose.py'
-    return lambda *words: run_here(script, *words, cwd=tmp_path)
+    return lambda *words: command_here('diagnose', *words)
 
 
 @pytest.mark.slow
@@ -37,28 +36,3 @@ def test_table_verdict_and_files(diagnose, tmp_path):
     assert world['trained'][5]['position'] is None  # a single cell
     assert f'{world["trained"][1]["rank"]:.1f} (' in table[3]
     assert cv2.imread(str(tmp_path / 'diagnosis/diagnosis.png')) is not None
-
-
-@pytest.mark.parametrize(
-    'words, code, message',
-    [
-        ([], 2, 'the following arguments are required: checkpoint'),
-        (['toy.pth', '--foo'], 2, 'unrecognized arguments: --foo'),
-        (['no.pth'], 2, "checkpoint: there is no file 'no.pth'"),
-        (['toy.pth', '--images', '.'], 1, '. holds 0 images'),
-        (['toy.pth', '--videos', 'no'], 1, "there is no folder 'no'"),
-    ],
-)
-def test_errors_are_one_line(diagnose, tmp_path, words, code, message):
-    done = diagnose(*words)
-    assert done.returncode == code and done.stdout == ''
-    (line,) = done.stderr.splitlines()
-    assert message in line
-    assert not (tmp_path / 'diagnosis').exists()
-
-
-def test_help_is_short_of_torch(run, repo):
-    script = repo / 'tools' / 'diagnose.py'
-    done = run('python', '-X', 'importtime', script, '-h')
-    assert done.returncode == 0 and '--untrained' in done.stdout
-    assert '| torch\n' not in done.stderr

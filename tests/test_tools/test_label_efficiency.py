@@ -21,7 +21,7 @@ def test_share_of_the_pictures(repo, monkeypatch):
 
 
 @pytest.mark.slow
-def test_trains_with_few_and_with_all(run, repo, tmp_path):
+def test_trains_with_few_and_with_all(command, tmp_path):
     rng = np.random.default_rng(0)
     for folder in ('images', 'masks'):
         (tmp_path / 'camvid' / folder).mkdir(parents=True)
@@ -42,7 +42,7 @@ def test_trains_with_few_and_with_all(run, repo, tmp_path):
     for key in ('train', 'val'):
         words += [f'{key}_dataloader.num_workers=0']
         words += [f'{key}_dataloader.persistent_workers=False']
-    done = run('python', repo / SCRIPT, *words, cwd=tmp_path)
+    done = command('label_efficiency', *words)
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / 'out.jsonl').read_text().splitlines()
     few, every = map(json.loads, lines)
@@ -51,15 +51,3 @@ def test_trains_with_few_and_with_all(run, repo, tmp_path):
     for record in (few, every):
         assert 0 <= record['miou'] <= 100 and record['seed'] == 1
         assert record['processor'] and record['commit']
-
-
-def test_refuses_what_is_missing(run_here, repo, tmp_path):
-    def tool(*words):
-        return run_here(repo / SCRIPT, *words, cwd=tmp_path)
-
-    done = tool('a=none', '--data', 'nowhere')
-    assert done.returncode and "no file 'nowhere'" in done.stderr
-    done = tool('a.pth')
-    assert done.returncode and 'ARM=CHECKPOINT or ARM=none' in done.stderr
-    done = tool('a=b.pth')
-    assert done.returncode and "no file 'b.pth'" in done.stderr

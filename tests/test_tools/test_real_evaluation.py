@@ -9,13 +9,6 @@ from PIL import Image
 
 from mcjepa_mm.datasets.flow_files import write_flow
 
-SCRIPT = 'tools/analysis_tools/real_evaluation.py'
-
-
-@pytest.fixture
-def tool(run, repo, tmp_path):
-    return lambda *words: run('python', repo / SCRIPT, *words, cwd=tmp_path)
-
 
 @pytest.fixture
 def data(tmp_path):
@@ -57,13 +50,15 @@ def data(tmp_path):
 
 
 @pytest.mark.slow
-def test_measures_appends_and_prints(tool, data):
+def test_measures_appends_and_prints(command, data):
     words = ['none', '--out', 'out/all.jsonl', '--arm', 'untrained']
     folders = ['--images', 'classes', '--segmentation', 'seg']
     folders += ['--davis', 'vos', '--middlebury', 'flow', '--references']
-    done = tool(*words, *folders, '--seed', 3)
+    done = command('real_evaluation', *words, *folders, '--seed', 3)
     assert done.returncode == 0, done.stderr
-    again = tool(*words, '--middlebury', 'flow', '--seed', 4)
+    again = command(
+        'real_evaluation', *words, '--middlebury', 'flow', '--seed', 4
+    )
     assert again.returncode == 0, again.stderr
     lines = (data / 'out/all.jsonl').read_text().splitlines()
     first, mask, colours, second = map(json.loads, lines)
@@ -89,20 +84,3 @@ def test_measures_appends_and_prints(tool, data):
     raw = rows.index('| J&F all_stride4')
     assert rows[raw + 1] == '| J&F white_all_stride4'
     assert '| classes knn_last |' in table and '| EPE / zero |' in table
-
-
-def test_refuses_what_is_missing(run_here, repo, tmp_path):
-    def tool(*words):
-        return run_here(repo / SCRIPT, *words, cwd=tmp_path)
-
-    words = ['--arm', 'x', '--seed', 0]
-    done = tool('a.pth', '--davis', '.', *words)
-    assert done.returncode and "no file 'a.pth'" in done.stderr
-    done = tool('none', '--davis', 'nowhere', *words)
-    assert done.returncode and "folder: there is no file 'nowhere'" in (
-        done.stderr
-    )
-    done = tool('none', *words)
-    assert done.returncode and 'at least one folder' in done.stderr
-    done = tool('none', '--segmentation', '.', *words)
-    assert done.returncode == 1 and 'train.txt is no file' in done.stderr

@@ -47,8 +47,8 @@ def test_figure_and_ground_count_alike(ladder):
 
 
 @pytest.mark.slow
-def test_two_scenes_and_a_clip_give_every_row(run):
-    table = run('python', SCRIPT, '--scenes', 2, '--clips', 1).stdout
+def test_two_scenes_and_a_clip_give_every_row(command):
+    table = command('world_ladder', '--scenes', 2, '--clips', 1).stdout
     rows = [line.split('|')[1:-1] for line in table.splitlines()[2:]]
     assert len(rows) == 8
     for name, *figures, _, _ in rows:
