@@ -60,8 +60,8 @@ def test_classifier_with_a_mixing_neck(swap):
 @pytest.mark.parametrize(
     'name, message',
     [
-        ('vit-base-p16_32xb128-mae_in1k', 'no class token'),
-        ('mocov3_resnet50_8xb512-amp-coslr-100e_in1k', "got 'MoCoV3'"),
+        ('vit-base-p16_32xb128-mae_in1k', 'class token'),
+        ('mocov3_resnet50_8xb512-amp-coslr-100e_in1k', 'MoCoV3'),
     ],
 )
 def test_what_is_no_classifier_of_maps(name, message, swap):
@@ -103,7 +103,7 @@ def test_detector_without_a_neck(swap):
 
 def test_detector_that_keeps_a_stage_of_its_resnet(swap):
     pytest.importorskip('mmdet')
-    with pytest.raises(SwapError, match='last stage of the ResNet'):
+    with pytest.raises(SwapError, match='ResNet'):
         swap('mmdet::faster-rcnn_r50-caffe_c4-1x_coco')
 
 
@@ -140,5 +140,5 @@ def test_raft(name, swap):
 
 
 def test_flow_estimators_of_their_own_encoder(swap):
-    with pytest.raises(SwapError, match="'LiteFlowNet' is made for its own"):
+    with pytest.raises(SwapError, match='LiteFlowNet'):
         swap('mmflow::liteflownet-ft_4xb1_500k_kitti-320x896')
