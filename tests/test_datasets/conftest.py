@@ -5,6 +5,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from mmengine.registry import DefaultScope, init_default_scope
 from PIL import Image
 
 from mcjepa_mm.datasets.embedded_world.export import LAYOUTS, SceneSet, export
@@ -116,3 +117,12 @@ def copy(exported, tmp_path):
         return shutil.copytree(exported(layout)[0], tmp_path / name)
 
     return make
+
+
+@pytest.fixture
+def default_scope(monkeypatch):
+    """As in a run of this package; gone afterwards."""
+    monkeypatch.setattr(
+        DefaultScope, '_instance_dict', DefaultScope._instance_dict.copy()
+    )
+    init_default_scope('mcjepa_mm')

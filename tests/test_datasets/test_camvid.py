@@ -71,11 +71,11 @@ def test_layout_of_segnet_s_copy(root):
 
 
 def test_what_is_missing_is_said(root):
-    with pytest.raises(FileNotFoundError, match='test.txt is no file. Exp'):
+    with pytest.raises(FileNotFoundError, match='test.txt'):
         CamVid(str(root), ann_file='test.txt')
     (root / 'train.txt').write_text('\n')
-    with pytest.raises(ValueError, match='train.txt names no picture'):
+    with pytest.raises(ValueError, match='train.txt'):
         CamVid(str(root))
     (root / 'masks').rename(root / 'labels')
-    with pytest.raises(FileNotFoundError, match='masks is no folder. Expec'):
+    with pytest.raises(FileNotFoundError, match='masks'):
         CamVid(str(root), ann_file='val.txt')

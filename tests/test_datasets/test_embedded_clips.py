@@ -37,7 +37,7 @@ def test_clip_holds_frames_and_masks():
             )
     batch = default_collate([dataset[0], dataset[1]])
     assert batch['inputs'].shape == (2, 5, 3, 64, 96)
-    with pytest.raises(IndexError, match='no clip 4 among 4'):
+    with pytest.raises(IndexError, match='4'):
         dataset[4]
 
 
@@ -58,9 +58,9 @@ def test_splits_kinds_and_seeds_share_no_clip():
 
 
 def test_what_makes_no_clip():
-    with pytest.raises(ValueError, match='num_frames must be at least 3, got'):
+    with pytest.raises(ValueError, match='num_frames'):
         EmbeddedClips(3, num_frames=2)
-    with pytest.raises(ValueError, match="got 'held-out'"):
+    with pytest.raises(ValueError, match='held-out'):
         EmbeddedClips(3, split='held-out')
-    with pytest.raises(ValueError, match='none of 100 scenes shows an object'):
+    with pytest.raises(ValueError, match='100 scenes'):
         EmbeddedClips(3, size=(16, 16), num_objects=(0, 0))[0]

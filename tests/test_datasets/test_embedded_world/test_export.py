@@ -256,7 +256,7 @@ def test_seed_decides_and_splits_share_no_scene(tmp_path):
 
 def test_a_folder_with_content_is_refused(tmp_path):
     (tmp_path / 'mine.txt').write_text('mine')
-    with pytest.raises(FileExistsError, match='not an empty folder; name an'):
+    with pytest.raises(FileExistsError, match='empty'):
         export('kitti2012', tmp_path)
     with pytest.raises(FileExistsError):
         export('kitti2012', tmp_path / 'mine.txt')
@@ -284,12 +284,12 @@ def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     'words, match',
     [
-        (dict(layout='kitti'), "no layout 'kitti'; there are flyingchairs"),
-        (dict(num_frames=3), 'kitti2012 has 2 frames, so num_frames=3'),
-        (dict(num_scenes=0), 'num_scenes must be at least 1, got 0'),
-        (dict(layout='sintel', num_frames=1), 'at least 2, .* got 1'),
-        (dict(layout='ade20k', num_frames=0), 'at least 1, .* got 0'),
-        (dict(layout='davis2017', num_frames=2), 'at least 3, .* got 2'),
+        (dict(layout='kitti'), "'kitti'.* flyingchairs"),
+        (dict(num_frames=3), 'kitti2012.*num_frames=3'),
+        (dict(num_scenes=0), 'num_scenes.* 0'),
+        (dict(layout='sintel', num_frames=1), '2.* 1'),
+        (dict(layout='ade20k', num_frames=0), '1.* 0'),
+        (dict(layout='davis2017', num_frames=2), '3.* 2'),
     ],
 )
 def test_what_cannot_be_exported_is_said(tmp_path, words, match):

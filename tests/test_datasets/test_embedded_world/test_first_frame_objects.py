@@ -61,9 +61,7 @@ def test_a_scene_without_objects_is_replaced_by_one_of_its_own():
     world = ToyWorld({1: one, 10**6: other})
     assert masked_scene(world, 1).mask(0)[64, 50] == 1
     assert masked_scene(world, 0).mask(0)[64, 70] == 1
-    with pytest.raises(
-        ValueError, match=r'none of 100 scenes .* 64 pixels .*\(0, 3\).*more'
-    ):
+    with pytest.raises(ValueError, match=r'64 pixels .*\(0, 3\)'):
         masked_scene(world, 2)
 
 

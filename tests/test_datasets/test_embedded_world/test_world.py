@@ -157,9 +157,9 @@ def test_a_world_without_these_options_is_as_it_was():
 @pytest.mark.parametrize(
     'kwargs, message',
     [
-        (dict(size=(8, 128)), r'at least 16 x 16 pixels, got size=\(8, 128\)'),
-        (dict(num_classes=11), 'num_classes must be 1 to 10, got 11'),
-        (dict(num_objects=(5, 2)), r'\(fewest, most\), got \(5, 2\)'),
+        (dict(size=(8, 128)), r'size=\(8, 128\)'),
+        (dict(num_classes=11), 'num_classes.* 11'),
+        (dict(num_objects=(5, 2)), r'\(5, 2\)'),
         (dict(camouflage=1.5), 'camouflage.* 1.5'),
         (dict(distractors=0.5, num_classes=1), 'num_classes=1'),
     ],

@@ -3,8 +3,9 @@
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.runner import Runner
+
+import mcjepa_mm.compat.all  # noqa: F401  (as every command does)
 
 # loader, layout, pairs or batches on the exported files
 LOADERS = [
@@ -21,13 +22,7 @@ LOADERS = [
 PAIRS = dict(flyingchairs=2, sintel=6, kitti2012=2, kitti2015=2)
 
 
-@pytest.fixture(autouse=True)
-def default_scope(monkeypatch):
-    """As in a run of this package; gone afterwards."""
-    monkeypatch.setattr(
-        DefaultScope, '_instance_dict', DefaultScope._instance_dict.copy()
-    )
-    init_default_scope('mcjepa_mm')
+pytestmark = pytest.mark.usefixtures('default_scope')
 
 
 def relocate(config, root):
@@ -80,11 +75,3 @@ def test_configs_can_be_combined(repo, tmp_path):
     (tmp_path / 'all.py').write_text(f'_base_ = {bases}\n')
     config = Config.fromfile(tmp_path / 'all.py')
     assert all(name in config for name, _ in LOADERS)
-
-
-def test_training_crops_are_multiples_of_the_largest_stride(repo):
-    for name in ('flyingchairs', 'sintel', 'kitti2015'):
-        path = repo / 'configs/_base_/datasets' / f'flow_{name}.py'
-        steps = Config.fromfile(path)[f'{name}_train_pipeline']
-        [size] = [step.crop_size for step in steps if 'crop_size' in step]
-        assert size[0] % 64 == size[1] % 64 == 0

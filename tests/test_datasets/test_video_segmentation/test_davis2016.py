@@ -58,7 +58,7 @@ def test_its_own_archive_lists_frames_and_masks(build, davis):
     assert names(build(davis, sequences='bear')) == ['bear']
     mask = objects(dataset, 4)  # bear, t = 1
     assert set(np.unique(mask[1:4])) == {1} and mask.sum() == 36
-    with pytest.raises(ValueError, match=r"has no sequence \['cow'\]"):
+    with pytest.raises(ValueError, match='cow'):
         build(davis, sequences=['cow'])
 
 
@@ -70,7 +70,7 @@ def test_the_archive_of_2017_lists_names_and_numbers_parts(build, davis):
     expected = np.zeros((8, 12), np.uint8)
     expected[:, :8], expected[0, 8:] = 1, 255  # undecided stays so
     np.testing.assert_array_equal(objects(dataset, 3), expected)
-    with pytest.raises(FileNotFoundError, match='none of .*2016/train.txt'):
+    with pytest.raises(FileNotFoundError, match='2016/train.txt'):
         build(davis, split='train')
 
 
@@ -82,7 +82,7 @@ def test_folders_alone(build, davis):
         (davis / part / '480p').rmdir()
     dataset = build(davis, split=None, resolution=None)
     assert names(dataset) == ['bear', 'cow', 'dog']
-    with pytest.raises(FileNotFoundError, match='480p is no folder: DAVIS20'):
+    with pytest.raises(FileNotFoundError, match='480p.*DAVIS20'):
         build(davis, split=None)
-    with pytest.raises(ValueError, match="'1080p', .*got '720p'"):
+    with pytest.raises(ValueError, match='720p'):
         build(davis, resolution='720p')
