@@ -110,20 +110,20 @@ def test_images_and_clips(checkpoint, folder):
 def test_what_cannot_be_measured_is_refused(checkpoint, folder, tmp_path):
     few = folder / 'class'
     for match, settings in {
-        'size must be a multiple of 64 px': dict(size=100),
-        'at least 32 pictures, got num_images=9': dict(num_images=9),
-        'class holds 18 images': dict(images=few),
-        'holds 1 videos and folders of frames, .* 18 fr': dict(videos=few),
-        'holds 0 images': dict(images=tmp_path),
-        'of which 0 frames': dict(videos=tmp_path),
+        'size.* 64': dict(size=100),
+        'num_images=9': dict(num_images=9),
+        'class.* 18 images': dict(images=few),
+        ' 1 videos.* 18 frames': dict(videos=few),
+        '0 images': dict(images=tmp_path),
+        '0 frames': dict(videos=tmp_path),
     }.items():
         with pytest.raises(ValueError, match=match):
             diagnose(checkpoint, device='cpu', **settings)
-    with pytest.raises(FileNotFoundError, match='no folder .*nowhere'):
+    with pytest.raises(FileNotFoundError, match='nowhere'):
         diagnose(checkpoint, images=tmp_path / 'nowhere', device='cpu')
     other = tmp_path / 'other.pth'
     torch.save({'a.weight': torch.zeros(2)}, other)
-    with pytest.raises(ValueError, match='holds no MCJEPAConvNeXt'):
+    with pytest.raises(ValueError, match='MCJEPAConvNeXt'):
         diagnose(other, device='cpu')
 
 
@@ -131,7 +131,7 @@ def test_features_that_are_not_finite_name_the_level(tmp_path):
     backbone = MCJEPAConvNeXt(ARCH)
     backbone.downsample_layers[2][1].bias.data[0] = torch.nan
     torch.save(backbone.state_dict(), tmp_path / 'nan.pth')
-    with pytest.raises(ValueError, match='level 4: features hold NaN'):
+    with pytest.raises(ValueError, match='level 4.*NaN'):
         diagnose(tmp_path / 'nan.pth', num_images=32, size=64, device='cpu')
 
 

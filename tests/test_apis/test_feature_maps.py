@@ -157,10 +157,10 @@ def test_sizes():
 @pytest.mark.parametrize(
     'kwargs, message',
     [
-        (dict(size=0), 'size must be at least 1'),
-        (dict(strides=(2, 2)), 'strides must be 6 numbers'),
-        (dict(inputs='nowhere'), 'no image or folder'),
-        (dict(checkpoint='none.pth'), "no checkpoint 'none.pth'"),
+        (dict(size=0), 'size'),
+        (dict(strides=(2, 2)), 'strides.* 6 '),
+        (dict(inputs='nowhere'), 'nowhere'),
+        (dict(checkpoint='none.pth'), 'none.pth'),
     ],
 )
 def test_refuses_before_it_writes(
@@ -175,10 +175,10 @@ def test_refuses_before_it_writes(
 def test_refuses_other_checkpoints(folder, tmp_path):
     path = tmp_path / 'other.pth'
     torch.save(torch.nn.Linear(1, 1).state_dict(), path)
-    with pytest.raises(ValueError, match='holds no MCJEPAConvNeXt'):
+    with pytest.raises(ValueError, match='MCJEPAConvNeXt'):
         draw_feature_maps(path, folder, tmp_path / 'out')
     torch.save(MCJEPAConvNeXt(ARCH, in_channels=1).state_dict(), path)
-    with pytest.raises(ValueError, match='images with 1 channels'):
+    with pytest.raises(ValueError, match='1 channels'):
         draw_feature_maps(path, folder, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
 
@@ -186,7 +186,7 @@ def test_refuses_other_checkpoints(folder, tmp_path):
 def test_a_damaged_image_is_named(checkpoint, folder, tmp_path):
     (folder / 'b.webp').write_bytes(b'RIFF')
     out = tmp_path / 'out'
-    with pytest.raises(ValueError, match='b.webp cannot be read'):
+    with pytest.raises(ValueError, match='b.webp'):
         draw_feature_maps(checkpoint, folder, out, device='cpu')
     assert [x.name for x in out.iterdir()] == ['a.png']
 

@@ -36,9 +36,9 @@ def by_test_step(model, first, second):
 
 def test_two_frames_that_are_no_list(inferencer, folder):
     first, second = str(folder / 'f0.png'), folder / 'f1.png'
-    with pytest.raises(TypeError, match=r'come in one list: inferencer\(\['):
+    with pytest.raises(TypeError, match='list'):
         inferencer(first, second)
-    with pytest.raises(ValueError, match=r'f0.png is an image .*\)\(\[first'):
+    with pytest.raises(ValueError, match='f0.png'):
         FlowInferencer(first, second)
 
 
@@ -185,7 +185,7 @@ def test_sizes_that_change(inferencer, frames, tmp_path):
         assert cv2.imwrite(str(tmp_path / f'{i}.png'), frame)
     with pytest.raises(
         BadSampleError,
-        match=r'2.png, frame 2, is 56 x 96 .* 1, is 64 x 96',
+        match='2.png.* 56 x 96 .* 64 x 96',
     ) as error:
         inferencer(tmp_path, show_progress=False)
     assert error.value.filename == str(tmp_path / '2.png')
@@ -201,7 +201,7 @@ def test_a_video_of_one_frame(inferencer, frames, tmp_path):
     )
     writer.write(frames[0])
     writer.release()
-    with pytest.raises(ValueError, match='still: flow needs two frames'):
+    with pytest.raises(ValueError, match='still'):
         inferencer(path, show_progress=False)
 
 
@@ -216,7 +216,7 @@ def test_scale(model, config, frames):
         )
     finally:
         model.scale = 1.0
-    with pytest.raises(ValueError, match='scale must be above 0, got 0'):
+    with pytest.raises(ValueError, match='scale.* 0'):
         FlowInferencer(model, scale=0)
 
 
@@ -230,16 +230,16 @@ def test_progress(inferencer, frames, capsys):
 
 def test_refusals(inferencer, frames, tmp_path):
     options = dict(show_progress=False, out_dir=tmp_path / 'out')
-    with pytest.raises(ValueError, match='batch_size must be positive'):
+    with pytest.raises(ValueError, match='batch_size'):
         inferencer(frames, batch_size=0)
-    with pytest.raises(ValueError, match="'occ' needs bidirectional=True"):
+    with pytest.raises(ValueError, match="'occ'.*bidirectional"):
         inferencer(frames, save=['occ'], **options)
-    with pytest.raises(ValueError, match='follow each other, got 2 pairs'):
+    with pytest.raises(ValueError, match='2 pairs'):
         inferencer([frames[:2], frames[2:4]], save=['video'], **options)
     for save in (['mp4'], [], 'flo'):
-        with pytest.raises(ValueError, match='save must be a list of some'):
+        with pytest.raises(ValueError, match='save'):
             inferencer(frames, save=save, **options)
-    with pytest.raises(ValueError, match='max_flow must be above 0 px'):
+    with pytest.raises(ValueError, match='max_flow'):
         inferencer(frames, max_flow=0, **options)
     assert not (tmp_path / 'out').exists()
 
@@ -247,7 +247,7 @@ def test_refusals(inferencer, frames, tmp_path):
 def test_the_config_may_be_in_bidirectional_mode(config, frames, tmp_path):
     cfg = Config.fromfile(config)
     cfg.model.test_cfg = dict(scale=0.5, bidirectional=True)
-    with pytest.warns(UserWarning, match='the weights are random'):
+    with pytest.warns(UserWarning, match='random'):
         inferencer = FlowInferencer(cfg, device='cpu')
     assert inferencer.model.scale == 0.5
     (sample,) = inferencer(frames[:2], show_progress=False)

@@ -65,7 +65,7 @@ def test_cut(video):
     assert stream.num_pairs == 2 and len(list(stream.frames)) == 3
     stream = open_stream(video).cut(99)
     assert stream.num_pairs == 5 and len(list(stream.frames)) == 6
-    with pytest.raises(ValueError, match='at least 2, a pair, got 1'):
+    with pytest.raises(ValueError, match='2.* 1'):
         open_stream(video).cut(1)
 
 
@@ -109,27 +109,27 @@ def test_images_of_odd_forms_are_three_channels(tmp_path):
 
 
 def test_refusals(folder, frames, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no image.*'none.mp4'"):
+    with pytest.raises(FileNotFoundError, match='none.mp4'):
         open_stream('none.mp4')
-    with pytest.raises(FileNotFoundError, match='camera 999 cannot be opened'):
+    with pytest.raises(FileNotFoundError, match='camera 999'):
         open_stream(999)
-    with pytest.raises(ValueError, match='f0.png is one image'):
+    with pytest.raises(ValueError, match='f0.png'):
         open_stream(folder / 'f0.png')
-    with pytest.raises(ValueError, match='holds 0 images'):
+    with pytest.raises(ValueError, match='0 images'):
         open_stream(tmp_path)
-    with pytest.raises(ValueError, match=r'two frames, got \[2, 1\]'):
+    with pytest.raises(ValueError, match=r'\[2, 1\]'):
         open_stream([frames[:2], frames[:1]])
-    with pytest.raises(ValueError, match=r'two frames, got \[\]'):
+    with pytest.raises(ValueError, match=r'\[\]'):
         open_stream([])
-    with pytest.raises(TypeError, match='number of a camera, got.*float'):
+    with pytest.raises(TypeError, match='float'):
         open_stream(0.5)
-    with pytest.raises(TypeError, match='list of pairs.*int'):
+    with pytest.raises(TypeError, match='int'):
         open_stream([1, 2])
-    with pytest.raises(ValueError, match=r'\(H, W, 3\) uint8, BGR.*float64'):
+    with pytest.raises(ValueError, match='float64'):
         list(open_stream([frames[0] / 255, frames[1]]).frames)
-    with pytest.raises(ValueError, match=r'BGR, got \(64, 96\) uint8'):
+    with pytest.raises(ValueError, match=r'\(64, 96\) uint8'):
         list(open_stream([frames[0][..., 0]] * 2).frames)
     text = tmp_path / 'notes.txt'
     text.write_text('no video')
-    with pytest.raises(BadSampleError, match='notes.txt cannot be opened'):
+    with pytest.raises(BadSampleError, match='notes.txt'):
         open_stream(text)

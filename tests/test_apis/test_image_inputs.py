@@ -36,7 +36,7 @@ def test_refuses(folder):
     with pytest.raises(FileNotFoundError, match='no image or folder'):
         list_images([folder / 'a.jpg', folder / 'b.jpg'])
     (folder / 'empty').mkdir()
-    with pytest.raises(ValueError, match='empty holds 0 images .*jpg'):
+    with pytest.raises(ValueError, match='empty.*jpg'):
         list_images(folder / 'empty')
     with pytest.raises(ValueError, match='at least one image'):
         list_images([])

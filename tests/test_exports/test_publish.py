@@ -158,16 +158,16 @@ def test_what_cannot_be_published_leaves_nothing(encoder, save, tmp_path):
     checkpoint = save(encoder())
     out = tmp_path / 'out'
     # torch.hub would take the 5 for the hash
-    with pytest.raises(ValueError, match=r"cannot be named 'v-1.5'"):
+    with pytest.raises(ValueError, match="'v-1.5'"):
         publish(checkpoint, out / 'v-1.5')
     foreign = tmp_path / 'foreign.pth'
     torch.save(dict(state_dict={'conv.weight': torch.ones(1)}), foreign)
-    with pytest.raises(ValueError, match='foreign.pth holds no MCJEPAConvNe'):
+    with pytest.raises(ValueError, match='foreign.pth'):
         publish(foreign, f'{out}/')
     content = torch.load(checkpoint)
     del content['state_dict']['backbone.stages.1.0.norm.bias']
     torch.save(content, checkpoint)
-    with pytest.raises(ValueError, match=r"1 missing.*'stages.1.0.norm.bias"):
+    with pytest.raises(ValueError, match='stages.1.0.norm.bias'):
         publish(checkpoint, f'{out}/')
     assert not out.exists()
 
@@ -176,7 +176,7 @@ def test_a_file_that_exists_is_left_as_it_is(encoder, save):
     checkpoint = save(encoder())
     path = publish(checkpoint)
     path.write_text('mine')
-    with pytest.raises(FileExistsError, match='exists and is left as it is'):
+    with pytest.raises(FileExistsError, match=path.name):
         publish(checkpoint)
     assert path.read_text() == 'mine'
 
@@ -186,8 +186,8 @@ def test_safetensors_is_optional(encoder, save, tmp_path, monkeypatch):
     written = publish(checkpoint, tmp_path / 'a', safetensors=True)
     monkeypatch.setitem(sys.modules, 'safetensors', None)
     publish(checkpoint, tmp_path / 'b')
-    with pytest.raises(ImportError, match='pip install safetensors'):
+    with pytest.raises(ImportError, match='safetensors'):
         publish(checkpoint, tmp_path / 'c', safetensors=True)
-    with pytest.raises(ImportError, match='pip install safetensors'):
+    with pytest.raises(ImportError, match='safetensors'):
         read_backbone(written)
     assert not list(tmp_path.glob('c*'))

@@ -55,11 +55,11 @@ def test_footer():
 
 
 def test_refuses():
-    with pytest.raises(ValueError, match='at least one row'):
+    with pytest.raises(ValueError, match='row'):
         contact_sheet(['a'], [], [])
-    with pytest.raises(ValueError, match='expected 1 entries'):
+    with pytest.raises(ValueError, match='1 entries'):
         contact_sheet(['a'], [[RED, BLUE]], [['']])
-    with pytest.raises(ValueError, match='rows of captions'):
+    with pytest.raises(ValueError, match='captions'):
         contact_sheet(['a'], [[RED]], [])
 
 
@@ -73,7 +73,7 @@ def test_row_titles_are_over_their_rows():
     assert (sheet[top - 25 : top - 1, :100] < 100).any()
     top = (sheet == BLUE[0, 0]).all(axis=-1).any(axis=1).argmax()
     assert (sheet[top - 25 : top - 1, :100] == 255).all()
-    with pytest.raises(ValueError, match='expected 2 row titles, got 1'):
+    with pytest.raises(ValueError, match='2 row titles.* 1'):
         contact_sheet(['a'], rows, captions, row_titles=['one'])
 
 

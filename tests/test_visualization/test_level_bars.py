@@ -34,7 +34,7 @@ def test_a_second_encoder_and_a_limit():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match='at least one panel'):
+    with pytest.raises(ValueError, match='panel'):
         draw_level_bars({}, LEVELS)
     with pytest.raises(ValueError, match="2 values of 'trained' in 'a'"):
         draw_level_bars({'a': {'trained': [0.1]}}, LEVELS)

@@ -63,11 +63,11 @@ def test_no_object_and_one_pixel():
 @pytest.mark.parametrize(
     'kwargs, message',
     [
-        (dict(objects=OBJECTS[1:]), r'objects are \(479, 640\), the picture'),
+        (dict(objects=OBJECTS[1:]), r'objects.*\(479, 640\)'),
         (dict(objects=OBJECTS.astype(int)), r'objects \(480, 640\) int64'),
         (dict(image=IMAGE / 255), r'image \(480, 640, 3\) float64'),
         (dict(image=IMAGE[..., 0]), r'image \(480, 640\) uint8'),
-        (dict(opacity=1.5), 'from 0 to 1, got 1.5'),
+        (dict(opacity=1.5), '1.5'),
     ],
 )
 def test_refuses(kwargs, message):

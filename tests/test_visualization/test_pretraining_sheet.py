@@ -95,7 +95,7 @@ def test_refuses_level_and_restores_mode(kwargs, match):
 
 
 def test_refuses_samples():
-    with pytest.raises(ValueError, match='at least one sample'):
+    with pytest.raises(ValueError, match='sample'):
         draw_pretraining_sheet(ToyPretrainer(), [])
     single = samples(1)
     single[0]['inputs'] = single[0]['inputs'][:1]

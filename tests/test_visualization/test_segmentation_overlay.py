@@ -74,10 +74,10 @@ def test_a_legend_that_is_too_long_says_so():
 @pytest.mark.parametrize(
     'kwargs, message',
     [
-        (dict(labels=LABELS[:9]), r'class map is \(9, 300\), the image'),
-        (dict(palette=PALETTE[:2]), '3 classes and 2 colours'),
-        (dict(classes=[], palette=[]), '0 classes and 0 colours'),
-        (dict(opacity=1.5), 'from 0 to 1, got 1.5'),
+        (dict(labels=LABELS[:9]), r'\(9, 300\)'),
+        (dict(palette=PALETTE[:2]), '3 classes.* 2 '),
+        (dict(classes=[], palette=[]), '0 classes'),
+        (dict(opacity=1.5), '1.5'),
     ],
 )
 def test_refuses(kwargs, message):
