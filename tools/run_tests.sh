@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Set up, run the tests, a file at a time on each core. Options go to pytest;
-# -n 0 runs them in one process.
+# Set up, check the code and the documents, run the tests, a file at a time on
+# each core. Options go to pytest; -n 0 runs them in one process.
 set -euo pipefail
 
 # shellcheck source=tools/setup_env.sh
@@ -8,4 +8,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh" tests
 cd "$repo"
 
 export OMP_NUM_THREADS=1 # the processes have the cores
+ruff check .
+ruff format --check .
+codespell
+lint-imports
+sphinx-build -q -W docs docs/_build
 "$PYTHON" -m pytest -n auto --maxprocesses 8 --dist loadfile "$@"

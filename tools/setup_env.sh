@@ -141,7 +141,8 @@ install_packages() {
 }
 
 install_test_packages() {
-    pip_install -r "$repo/requirements/tests.txt"
+    pip_install -r "$repo/requirements/tests.txt" \
+        -r "$repo/requirements/docs.txt"
 }
 
 install_this() {
@@ -164,7 +165,7 @@ export PATH="$prefix/bin:$PATH"
 once packages install_packages \
     requirements/{runtime,mminstall,optional,constraints}.txt
 if [[ $goal == tests ]]; then
-    once tests install_test_packages requirements/{tests,constraints}.txt
+    once tests install_test_packages requirements/{tests,docs,constraints}.txt
 fi
 once mcjepa_mm install_this mcjepa_mm configs tools requirements \
     model-index.yml pyproject.toml setup.py MANIFEST.in README.md

@@ -74,7 +74,9 @@ def test_everything_is_installed_once(setup):
     assert setup() == PACKAGES + this(setup), setup.done.stderr
     assert setup.done.returncode == 0
     assert setup() == []
-    assert setup('tests') == ['-r requirements/tests.txt']
+    assert setup('tests') == [
+        '-r requirements/tests.txt -r requirements/docs.txt'
+    ]
     assert setup('tests') == []
     assert setup('training') == []
 

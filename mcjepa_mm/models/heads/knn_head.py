@@ -31,6 +31,8 @@ class KNNHead(BaseModule):
         ValueError: For a number of classes or neighbours below 1.
     """
 
+    bank: Tensor
+
     def __init__(
         self, num_classes: int, *, k: int = 20, temperature: float = 0.07
     ) -> None:
@@ -133,8 +135,8 @@ class KNNHead(BaseModule):
 
         Args:
             feats (tuple[Tensor]): The last one, (N, D), is taken.
-            data_samples (list, optional): mmpretrain's ``DataSample``s of the
-                N pictures.
+            data_samples (list, optional): A ``DataSample`` of mmpretrain for
+                each of the N pictures.
 
         Returns:
             list[DataSample]: With ``pred_score`` (num_classes,) and
