@@ -11,6 +11,7 @@ export OMP_NUM_THREADS=1 # the processes have the cores
 ruff check .
 ruff format --check .
 codespell
+mypy
 lint-imports
 sphinx-build -q -W docs docs/_build
 "$PYTHON" -m pytest -n auto --maxprocesses 8 --dist loadfile "$@"

@@ -96,12 +96,12 @@ def folder_clips(
         def read() -> np.ndarray:
             places = _even(count, frames, repeat=True)
             if names:
-                files = (os.path.join(path, names[i]) for i in places)
-                images = (read_image(file, 'rgb') for file in files)
+                files = [os.path.join(path, names[i]) for i in places]
+                images = [square(read_image(x, 'rgb'), size) for x in files]
             else:
                 video = VideoFile(path)
-                images = map(video.read, places)
-            return np.stack([square(image, size) for image in images])
+                images = [square(video.read(i), size) for i in places]
+            return np.stack(images)
 
         return read
 

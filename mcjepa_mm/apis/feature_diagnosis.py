@@ -12,6 +12,7 @@ from mmengine.device import get_device
 from rich.progress import track
 from torch import Tensor
 
+from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
 from mcjepa_mm.evaluation.functional.cell_matching import (
     cell_labels,
     nearest_cells,
@@ -184,9 +185,11 @@ def _diagnose(
                     levels[i].add(feats)
                 except ValueError as error:
                     raise ValueError(f'level {i}: {error}') from error
-    matches = [[{} for _ in levels] for levels in moments]
+    matches: list[list[dict]] = [[{} for _ in levels] for levels in moments]
     if source.world is not None:
-        matches = _match(encoders, moments, source, show_progress)
+        matches = _match(
+            encoders, moments, source, source.world, show_progress
+        )
     measured = [
         [
             _figures(i, encoder.out_strides[i], levels[i], found[i])
@@ -221,13 +224,14 @@ def _match(
     encoders: Sequence[MCJEPAConvNeXt],
     moments: Sequence[Sequence[FeatureMoments]],
     source: PictureSource,
+    world: EmbeddedWorld,
     show_progress: bool,
 ) -> list[list[dict[str, float | None]]]:
     """Look for the cells of a frame in the next one, level by level."""
-    gathered = [[[] for _ in levels] for levels in moments]
+    gathered: list[list[list]] = [[[] for _ in levels] for levels in moments]
     scenes = range(min(NUM_PAIRS, len(source.clips)))
     for index in track(scenes, 'next frames', disable=not show_progress):
-        scene = source.world.scene(index)
+        scene = world.scene(index)
         frames = np.stack([scene.frame(t) for t in (0, 1)])
         masks = [torch.from_numpy(scene.instance_mask(t)) for t in (0, 1)]
         flow = torch.from_numpy(scene.flow(0, 1))

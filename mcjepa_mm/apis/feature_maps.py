@@ -98,7 +98,7 @@ def draw_feature_maps(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
 
-    colors, notes = None, ()
+    colors, notes = None, []
     if shared:
         paths = list(images.values())
         colors = _shared_colors(encoders, paths, size, show_progress)
@@ -191,7 +191,7 @@ def _shared_colors(
     """Colors of every level for all images, of each encoder."""
     rng = np.random.default_rng(0)
     most = max(1, SHARED_SAMPLE // len(paths))
-    samples = {
+    samples: dict[str, list[list]] = {
         title: [[] for _ in encoder.out_strides]
         for title, encoder in encoders.items()
     }

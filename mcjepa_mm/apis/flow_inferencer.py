@@ -1,7 +1,7 @@
 """Optical flow inference on pairs, folders, videos and cameras."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from mmengine.config import Config
@@ -178,7 +178,7 @@ class FlowInferencer:
                 fps=fps or stream.fps,
             )
             results = writer.written(results)
-        samples = (sample for _, sample in results)
+        samples: Iterable = (sample for _, sample in results)
         if show_progress:
             samples = track(samples, 'Flow', total=stream.num_pairs)
         return iter(samples)

@@ -153,7 +153,7 @@ def draw_segmentations(
         write_label_map(
             out_dir / 'mask' / f'{name}.png',
             labels.astype(np.uint8),
-            segmentor.palette,
+            np.array(segmentor.palette, np.uint8),
         )
         overlay = draw_segmentation(
             image,

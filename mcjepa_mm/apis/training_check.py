@@ -197,7 +197,7 @@ def _find_faults(trial: Trial, notes: list[str]) -> list[str]:
     """Damaged files that the trial met, too little data, a busy machine."""
     said = ' '.join(x for x in notes if not x.startswith('Bad sample'))
     faults = []
-    load, cores = os.getloadavg()[0], os.cpu_count()
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > 1.5 * cores:
         faults.append(
             f'The machine is busy (load {load:.1f} on {cores} cores): alone, '

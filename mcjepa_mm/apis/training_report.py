@@ -63,7 +63,7 @@ def training_report(
 
 def row(heading: str, *texts: str) -> list[str]:
     """A heading, and beside it each text from a line of its own."""
-    lines = []
+    lines: list[str] = []
     for text in texts:
         first = heading.ljust(_INDENT) if not lines else ' ' * _INDENT
         lines += _wrap(text, first, ' ' * _INDENT)
@@ -166,7 +166,7 @@ def _tell_parameters(model: nn.Module) -> str:
     def size(module: nn.Module) -> int:
         return sum(x.numel() for x in module.parameters())
 
-    parts = {}
+    parts: dict[str, int] = {}
     for name, child in model.named_children():
         inner = child.items() if isinstance(child, nn.ModuleDict) else ()
         parts |= {f'{name}.{k}': size(x) for k, x in inner}

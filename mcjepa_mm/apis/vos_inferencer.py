@@ -247,7 +247,7 @@ def propagate_masks(
     masks, overlays = Path(out_dir, 'masks', name), Path(out_dir, 'overlays')
     overlays.mkdir(parents=True, exist_ok=True)
     written = []
-    followed = islice(follower.follow(frames), count)
+    followed: Iterable = islice(follower.follow(frames), count)
     if show_progress:
         followed = track(followed, 'Objects', total=count)
     with VideoWriter(overlays / f'{name}.mp4', fps or _FPS) as writer:

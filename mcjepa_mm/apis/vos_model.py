@@ -141,7 +141,9 @@ def _settings_around(
 
 def _indices(levels: Sequence[int] | str | None, stride: int) -> Sequence[int]:
     """The levels of the pyramid that the encoder has to return."""
-    if levels == 'all':
+    if isinstance(levels, str):
+        if levels != 'all':
+            raise ValueError(f"levels are numbers or 'all', got {levels!r}")
         return range(len(_STRIDES))
     if levels is not None:
         return levels

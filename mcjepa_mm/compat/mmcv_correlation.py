@@ -62,10 +62,10 @@ def correlation_backward(
     Raises:
         NotImplementedError: As :func:`correlation_forward`.
     """
-    options = _parse(**options)
+    parsed = _parse(**options)
     with torch.enable_grad():
         inputs = [x.detach().requires_grad_() for x in (input1, input2)]
-        output = _correlate(*inputs, *options)
+        output = _correlate(inputs[0], inputs[1], *parsed)
     grads = torch.autograd.grad(output, inputs, grad_output)
     grad_input1.copy_(grads[0])
     grad_input2.copy_(grads[1])
@@ -111,7 +111,8 @@ def _parse(
                 f'{(of_height, of_width)}. For two install a compiled '
                 'mmcv>=2.0.0,<2.1.0.'
             )
-    return tuple(of_height for of_height, _ in pairs.values())
+    radius, padding, stride, dilation = (x for x, _ in pairs.values())
+    return radius, padding, stride, dilation
 
 
 def _correlate(

@@ -39,7 +39,7 @@ def needed() -> bool:
     Imports torch, but not torchvision.
     """
     spec = find_spec('torchvision')
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         return False
     return not _compiled_half_loads(spec.submodule_search_locations[0])
 

@@ -122,7 +122,7 @@ def match_folders(root: str, patterns: Sequence[str]) -> list[str]:
         FileNotFoundError: If a pattern matches none. One that is wrong, or a
             part that was not unpacked, would go unnoticed beside the others.
     """
-    found = {}
+    found: dict[str, None] = {}
     for pattern in patterns:
         names = glob.glob(pattern, root_dir=root)
         paths = [os.path.normpath(os.path.join(root, n)) for n in names]
@@ -159,9 +159,9 @@ def walk(
     if real in above:
         return
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(folder) as scanned:
             entries = sorted(
-                (e for e in entries if not e.name.startswith('.')),
+                (e for e in scanned if not e.name.startswith('.')),
                 key=lambda entry: natural_key(entry.name),
             )
     except PermissionError:
@@ -203,7 +203,8 @@ def find_images(folder: str, *, recursive: bool) -> list[str]:
 
     The other files are named in the log.
     """
-    images, others = [], []
+    images: list[str] = []
+    others: list[str] = []
     for path, names in walk(folder, recursive, others=others):
         images += [os.path.join(path, name) for name in names]
         others += [] if names else [path]  # a video, or an animation

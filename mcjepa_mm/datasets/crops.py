@@ -34,18 +34,18 @@ def draw_corners(
         from NumPy's global generator.
     """
     room = [a - b for a, b in zip(size, crop_size)]
-    first = tuple(np.random.randint(r + 1) for r in room)
-    corners = [first]
+    row, column = (np.random.randint(r + 1) for r in room)
+    corners = [(row, column)]
     for _ in range(count - 1):
-        corner = first
+        y, x = row, column
         if max_offset:
-            corner = tuple(
+            y, x = (
                 np.random.randint(
                     max(0, a - max_offset), min(r, a + max_offset) + 1
                 )
-                for a, r in zip(first, room)
+                for a, r in zip((row, column), room)
             )
-        corners.append(corner)
+        corners.append((y, x))
     return corners
 
 
@@ -81,9 +81,8 @@ def cut_flow(
     """
     height, width = size
     rows, columns = np.subtract(source, target)
-    cropped = (
-        cut(flow, source, size) + np.float32([columns, rows])[:, None, None]
-    )
+    moved = np.array([columns, rows], np.float32)[:, None, None]
+    cropped = cut(flow, source, size) + moved
     x = cropped[0] + np.arange(width)
     y = cropped[1] + np.arange(height)[:, None]
     outside = (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)

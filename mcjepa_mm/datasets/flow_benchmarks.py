@@ -333,7 +333,7 @@ class Middlebury(LabelledPairs):
         images = self.folder('eval-data' if self.test_mode else 'other-data')
         flows = None if self.test_mode else self.folder('other-gt-flow')
         pairs = []
-        for scene in subfolders(images if self.test_mode else flows):
+        for scene in subfolders(flows or images):
             pair = dict(
                 img1_path=images / scene / 'frame10.png',
                 img2_path=images / scene / 'frame11.png',
@@ -398,12 +398,12 @@ class Sintel(LabelledPairs):
 
     def _firsts(self, root: str, scene: str) -> list[str]:
         """Numbers of the frames that begin a pair."""
-        root = Path(self.data_root, root)
-        frames = numbers(root / self.pass_style / scene, r'frame_(\d+)\.png')
+        folder = Path(self.data_root, root)
+        frames = numbers(folder / self.pass_style / scene, r'frame_(\d+)\.png')
         flows = []
-        if not self.test_mode and (root / 'flow' / scene).is_dir():
+        if not self.test_mode and (folder / 'flow' / scene).is_dir():
             # they know of the pair of a frame that is missing
-            flows = numbers(root / 'flow' / scene, r'frame_(\d+)\.flo')
+            flows = numbers(folder / 'flow' / scene, r'frame_(\d+)\.flo')
         return sorted({*frames[:-1], *flows}, key=int)
 
     def _split_root(self) -> str:

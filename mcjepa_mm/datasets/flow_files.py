@@ -142,8 +142,9 @@ def _expect(
 
 def _decode_flo(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     if content[:4] != b'PIEH' or len(content) < 12:
-        raise ValueError(f'a .flo file begins with PIEH, got {content[:4]}')
-    _expect(len(content), 12, *struct.unpack('<ii', content[4:12]), 8)
+        raise ValueError(f'a .flo file begins with PIEH, got {content[:4]!r}')
+    width, height = struct.unpack('<ii', content[4:12])
+    _expect(len(content), 12, width, height, 8)
     flow = mmcv.flow_from_bytes(content)
     return flow, (np.abs(flow) < _UNKNOWN).all(axis=2)
 
@@ -153,7 +154,7 @@ def _decode_pfm(content: bytes) -> tuple[np.ndarray, np.ndarray]:
     if not header:
         raise ValueError(
             "a .pfm file of flow begins with 'PF', width, height and scale, "
-            f'got {content[:20]}'
+            f'got {content[:20]!r}'
         )
     width, height = int(header[1]), int(header[2])
     _expect(len(content), header.end(), width, height, 12)

@@ -149,7 +149,7 @@ def _find_scan(content: bytes) -> tuple[int, int, list[int]]:
         component's waves.
     """
     position, marker, frame = 2, 0, 0
-    shortest = {}
+    shortest: dict[int, int] = {}
     while marker != 0xDA:  # start of scan
         segment = _SEGMENT.match(content, position)
         if not segment:

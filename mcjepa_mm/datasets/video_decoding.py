@@ -63,7 +63,7 @@ class VideoIndex(NamedTuple):
     """
 
     packets: np.ndarray | None
-    count: int
+    count: int  # type: ignore[assignment]
     keys: np.ndarray
     seeks: np.ndarray
     landings: dict[int, int]
@@ -196,8 +196,9 @@ def decode(
         is_passed = None
     number = 0 if landings is None else None
     for packet in _packets(container):
-        if number is None and packet.is_keyframe:
-            number = landings.get(landing(container, packet))
+        if number is None and landings and packet.is_keyframe:
+            place = landing(container, packet)
+            number = None if place is None else landings.get(place)
         if number is None:
             continue
         if is_passed is not None:
@@ -390,9 +391,10 @@ def _order_of_packets(
     # Broadcasts and cameras put each field of a frame into a packet.
     if kind not in _TIMED and (kind != 'mpegts' or first.interlaced_frame):
         return None
-    times = {i: p.pts for i, p in enumerate(packets) if p.is_shown}
+    shown = [(i, p.pts) for i, p in enumerate(packets) if p.is_shown]
+    times = {i: pts for i, pts in shown if pts is not None}
     decoding = [p.dts for p in packets if p.dts is not None]
-    if None in times.values() or first.pts not in times:
+    if len(times) < len(shown) or first.pts not in times:
         return None
     if len({*times.values()}) < len(times) or decoding != sorted(decoding):
         return None
@@ -403,7 +405,9 @@ def _order_of_packets(
     begins_whole = packets[0].landing is not None and packets[0].is_shown
     begins_whole = begins_whole and codec not in ('hevc', 'vvc')
     begin = times[0 if begins_whole else first.pts]
-    return sorted((i for i in times if times[i] >= begin), key=times.get)
+    return sorted(
+        (i for i in times if times[i] >= begin), key=times.__getitem__
+    )
 
 
 def _seek_time(kind: str, packet: _Packet) -> int | None:
@@ -419,11 +423,14 @@ def _average_rate(
     """Frames in a second, of the header only where the times agree."""
     rate = stream.average_rate or stream.guessed_rate
     header = float(rate) if rate else None
-    if len(times) < 2 or any(
-        a is None or b is None or a >= b for a, b in pairwise(times)
+    known = [time for time in times if time is not None]
+    if (
+        len(times) < 2
+        or len(known) < len(times)
+        or any(a >= b for a, b in pairwise(known))
     ):
         return header  # of an AVI, or of streams that were joined
-    seconds = float((times[-1] - times[0]) * stream.time_base)
+    seconds = float((known[-1] - known[0]) * stream.time_base)
     measured = (len(times) - 1) / seconds
     if header and abs(header - measured) < 0.01 * measured:
         return header  # times are rounded, to milliseconds for one

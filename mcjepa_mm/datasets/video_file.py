@@ -41,6 +41,9 @@ class VideoFile:
         BadSampleError: If it cannot be opened, or none of it be decoded.
     """
 
+    _frames: Iterator[av.VideoFrame]
+    _next: int | None
+
     def __init__(self, path: str, threads: int = 1) -> None:
         self.path = path
         self._threads = threads
@@ -156,7 +159,7 @@ class VideoFile:
     def _restart(self) -> None:
         self._container = open_video(self.path, self._threads)
         self._frames = self._decode()
-        self._next: int | None = 0
+        self._next = 0
 
     def _decode(
         self, landings: dict[int, int] | None = None
@@ -175,7 +178,8 @@ class _Passed:
 
     def __init__(self, index: VideoIndex) -> None:
         # of each packet, the number of its frame
-        self._shown = np.argsort(index.packets) if index.is_plain else ()
+        packets = index.packets if index.is_plain else None
+        self._shown = np.argsort([] if packets is None else packets)
         self.wanted = 0
 
     def __call__(self, packet: int) -> bool:
@@ -232,9 +236,9 @@ class VideoCache:
     def _nearest(self, path: str, index: int) -> VideoFile | None:
         ways = {}
         for video in self._videos:
-            if video.path == path:
-                ways[video.distance(index)] = video
-        ways.pop(None, None)
+            way = video.distance(index) if video.path == path else None
+            if way is not None:
+                ways[way] = video
         return ways[min(ways)] if ways else None
 
     def _clear(self) -> None:

@@ -42,7 +42,7 @@ def share_cores(cfg: Config) -> None:
 def _own_cores() -> list[int]:
     if hasattr(os, 'sched_getaffinity'):  # Linux
         return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count()))
+    return list(range(os.cpu_count() or 1))
 
 
 def _processes_on_these_cores() -> int:
@@ -51,6 +51,6 @@ def _processes_on_these_cores() -> int:
     if not dist.is_initialized():
         return 1
     mine = (socket.gethostname(), _own_cores())
-    everyone = [None] * dist.get_world_size()
+    everyone: list = [None] * dist.get_world_size()
     dist.all_gather_object(everyone, mine)
     return everyone.count(mine)

@@ -64,14 +64,15 @@ def set_job_length(
         new = epochs or old
         train_cfg.max_epochs = new
         by_epoch = _scale(old, new)
-        by_iter = by_epoch
+        by_iter: Scale | None = by_epoch
         if epoch_length is not None:
             was = _epoch_length(cfg, old)
             by_iter = (
                 None if was is None else _scale(old * was, new * epoch_length)
             )
-            _main_data(cfg).num_batch_per_epoch = epoch_length
+            _main_data(cfg)['num_batch_per_epoch'] = epoch_length
     else:
+        assert iters is not None
         by_iter = by_epoch = _scale(train_cfg.max_iters, iters)
         train_cfg.max_iters = iters
     _scale_all(cfg, by_epoch, by_iter, in_epochs, epoch_length)
@@ -129,7 +130,7 @@ def _scale_all(
             )
         return by_iter
 
-    _scale_intervals(cfg.train_cfg, by_epoch if in_epochs else by_iter)
+    _scale_intervals(cfg.train_cfg, scale(in_epochs, 'train_cfg'))
     for schedule in _list(cfg.get('param_scheduler')):
         counts_epochs = schedule.get('by_epoch', True)
         _scale_schedule(

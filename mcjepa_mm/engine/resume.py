@@ -41,7 +41,7 @@ class ResumeHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Choose; all processes what the main process has found."""
-        choice = [None, None]
+        choice: list[str | None] = [None, None]
         if is_main_process():
             choice = [*choose_checkpoint(runner, runner.work_dir, self.path)]
         broadcast_object_list(choice)

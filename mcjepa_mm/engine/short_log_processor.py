@@ -38,7 +38,7 @@ class ShortLogProcessor(LogProcessor):
         if mode != 'train':
             return tag, text
         # 'Epoch(train)  [1][ 50/100]'
-        line = re.match(r'.*?/\d+\]', text).group()
+        line = re.findall(r'^.*?/\d+\]', text)[0]
         values = {k.removeprefix('train/'): v for k, v in tag.items()}
         items = [f'{k} {v:.3g}' for k, v in _losses(runner, values).items()]
         if 'eta' in runner.message_hub.runtime_info:

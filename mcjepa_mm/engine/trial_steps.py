@@ -165,7 +165,8 @@ class _TrialHook(Hook):
                 schedule.strategy = 'alternate_batches'
                 self.trial.turns = len(self.trial.tasks)
         self.last = min(self.steps * self.trial.turns, loop.max_iters)
-        self.times, self.waits = [], []
+        self.times: list[float] = []
+        self.waits: list[float] = []
         self.end = time.perf_counter()
 
     def before_train_iter(
@@ -207,7 +208,7 @@ def _tasks(runner: Runner) -> dict[str, Task]:
     if not isinstance(loop, MultiTaskTrainLoop):
         return dict(train=Task(loop.dataloader, loop.max_iters))
     epoch = len(loop.dataloader)
-    turns = Counter()
+    turns: Counter[str] = Counter()
     for iteration in range(loop.max_iters):
         turns.update(
             loop.schedule.turn([*loop.streams], iteration // epoch, iteration)

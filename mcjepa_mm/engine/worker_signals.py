@@ -76,7 +76,9 @@ def obey_main_process_only(worker: int) -> None:
 
 
 def _end_with_main_process() -> None:
-    main = parent_process().pid
+    parent = parent_process()
+    assert parent is not None  # of a worker
+    main = parent.pid
     while signal.sigwaitinfo([signal.SIGTERM]).si_pid != main:
         pass
     # torch takes any other status for a crash

@@ -120,7 +120,7 @@ def convert_keys(
                 else value
                 for key, value in weights.items()
             }
-        weights = {rename(k, 'mcjepa', to): v for k, v in weights.items()}
+        weights = {rename(k, 'mcjepa', to) or k: v for k, v in weights.items()}
     meta = dict(
         library=to,
         settings=settings,
@@ -150,8 +150,8 @@ def _find(
             if str(key).startswith(prefix)
         }
         if library := library_of(weights):
-            others = [str(k) for k in tensors]
-            others = tuple(k for k in others if not k.startswith(prefix))
+            names = [str(key) for key in tensors]
+            others = tuple(x for x in names if not x.startswith(prefix))
             return library, weights, others
     raise ValueError(
         f'{path} holds no ConvNeXt of {", ".join(LIBRARIES)}: expected names '

@@ -138,8 +138,10 @@ def read_model(text: Any) -> dict[str, Any]:
     raise ValueError('its config has no model')
 
 
-def _literal(node: ast.expr) -> Any:
+def _literal(node: ast.expr | None) -> Any:
     match node:
+        case None:
+            raise ValueError("a dict is unpacked in the config's model")
         case ast.Call(func=ast.Name(id='dict'), args=[], keywords=pairs):
             return {pair.arg: _literal(pair.value) for pair in pairs}
         case ast.Dict(keys=keys, values=values):

@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ class _History(HistoryBuffer):
     def __setstate__(self, state: dict) -> None:
         # without the functions that the state names too
         keys = ('_log_history', '_count_history', 'max_length')
-        self.__init__(*(state[key] for key in keys))
+        super().__init__(*(state[key] for key in keys))
 
 
 def _unknown(name: str) -> type:
@@ -61,7 +62,7 @@ def _unknown(name: str) -> type:
     return type(name, (), drop)
 
 
-_ALLOWED = {
+_ALLOWED: dict[str, Any] = {
     'mmengine.logging.history_buffer.HistoryBuffer': _History,
     'mmengine.config.config.ConfigDict': dict,
     'numpy.dtype': np.dtype,
@@ -70,6 +71,6 @@ _ALLOWED = {
 for _type in map(type, map(np.dtype, '?bhilqBHILQefdU')):
     _ALLOWED[f'numpy.dtypes.{_type.__name__}'] = _type
 for _value in (np.float64(0), np.zeros(0)):
-    _function = _value.__reduce__()[0]
+    _function: Any = _value.__reduce__()[0]
     for _core in ('numpy.core', 'numpy._core'):  # numpy 2 moved them
         _ALLOWED[f'{_core}.multiarray.{_function.__name__}'] = _function

@@ -37,7 +37,7 @@ def full_precision(function: Callable) -> Callable:
             for a in (*args, *kwargs.values())
             if isinstance(a, Tensor)
         )
-        args = [raise_precision(a) for a in args]
+        args = tuple(raise_precision(a) for a in args)
         kwargs = {name: raise_precision(a) for name, a in kwargs.items()}
         with torch.autocast(device.type, enabled=False):
             return function(*args, **kwargs)

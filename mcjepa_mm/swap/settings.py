@@ -70,8 +70,8 @@ def swapped_settings(
         and old.model.backbone.get(key, -1) not in (-1, False)
     }
     if frozen:
-        words = ', '.join(f'{key}={value}' for key, value in frozen.items())
-        notes.append(f'{words} of the old backbone is not carried over')
+        options = ', '.join(f'{key}={value}' for key, value in frozen.items())
+        notes.append(f'{options} of the old backbone is not carried over')
     if old.get('load_from') is not None:
         settings['load_from'] = None
         notes.append(

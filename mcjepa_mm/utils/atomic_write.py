@@ -69,7 +69,9 @@ def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.replace(part, path)
     except Exception as error:
-        cause = error if isinstance(error, OSError) else disk and disk.error
+        cause = error if isinstance(error, OSError) else None
+        if cause is None and disk is not None:
+            cause = disk.error
         if cause is None or cause.errno is None:
             raise
         raise OSError(cause.errno, _explain(path, cause)) from error

@@ -53,12 +53,12 @@ def _ends(node: ast.AST) -> tuple[str, str] | None:
     if isinstance(node, ast.Call) and (node.args or node.keywords):
         return f'{ast.unparse(node.func)}(', ')'
     for kind, ends in (
-        (ast.List, '[]'),
-        (ast.Tuple, '()'),
-        (ast.Set, '{}'),
+        (ast.List, ('[', ']')),
+        (ast.Tuple, ('(', ')')),
+        (ast.Set, ('{', '}')),
     ):
         if isinstance(node, kind) and node.elts:
-            return tuple(ends)
+            return ends
     if isinstance(node, ast.Dict) and node.keys:
         return '{', '}'
     return None
@@ -74,5 +74,5 @@ def _items(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values):
             yield '**' if key is None else f'{ast.unparse(key)}: ', value
-    else:
+    elif isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         yield from (('', item) for item in node.elts)

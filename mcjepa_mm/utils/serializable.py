@@ -13,7 +13,7 @@ from mmengine.logging import HistoryBuffer, print_log
 _HISTORY_KEYS = {'log_history', 'count_history', 'max_length'}
 
 # Names already warned of: once per process, not once per checkpoint.
-_dropped = set()
+_dropped: set[str] = set()
 
 
 def to_serializable(value: Any, name: str) -> Any:
@@ -58,10 +58,10 @@ def to_serializable(value: Any, name: str) -> Any:
     if isinstance(value, Mapping):
         return _serializable_mapping(value, name)
     if isinstance(value, (list, tuple)):
-        kind = tuple if isinstance(value, tuple) else list
-        return kind(
+        items = [
             to_serializable(v, f'{name}[{i}]') for i, v in enumerate(value)
-        )
+        ]
+        return tuple(items) if isinstance(value, tuple) else items
     raise TypeError(
         f'{name} is a {type(value).__name__}; expected tensors, numbers, '
         'strings or lists, tuples and dicts of them.'
@@ -88,7 +88,9 @@ def restore_history(value: Any) -> Any:
 
 def _serializable_mapping(mapping: Mapping, name: str) -> dict:
     # Two dict types that weights_only loads, and that behave unlike a dict.
-    kind = type(mapping) if type(mapping) in (OrderedDict, Counter) else dict
+    kind: Any = dict
+    if type(mapping) in (OrderedDict, Counter):
+        kind = type(mapping)
     plain = kind()
     for key, value in mapping.items():
         path = f'{name}.{key}'

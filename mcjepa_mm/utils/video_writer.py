@@ -142,6 +142,7 @@ class VideoWriter:
             self._container.start_encoding()
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
+        assert self._container is not None  # since the first picture
         for packet in self._stream.codec_context.encode(frame):
             packet.stream = self._stream
             packet.time_base = self._time_base

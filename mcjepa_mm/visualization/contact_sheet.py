@@ -104,7 +104,10 @@ def contact_sheet(
     ):
         if given is not None and len(given) != len(rows):
             raise ValueError(f'expected {len(rows)} {what}, got {len(given)}')
-    height, width = rows[0][0].shape[:2]
+    first = rows[0][0]
+    if first is None:
+        raise ValueError('the first picture sets the size: it may not be None')
+    height, width = first.shape[:2]
     if width < min_width:
         scale = -(-min_width // width)  # whole, so that pixels stay square
     else:

@@ -38,10 +38,11 @@ def warp_to_first(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
     height, width = frame.shape[:2]
     y, x = np.mgrid[:height, :width]
-    grid = np.stack([x, y]) + np.nan_to_num(flow)
+    x, y = (np.stack([x, y]) + np.nan_to_num(flow)).astype(np.float32)
     return cv2.remap(
         frame,
-        *grid.astype(np.float32),
+        x,
+        y,
         interpolation=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(128, 128, 128),

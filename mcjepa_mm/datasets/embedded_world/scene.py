@@ -47,6 +47,7 @@ class Surface:
 
     def distance(self, coordinates: np.ndarray, t: float) -> np.ndarray:
         """Signed distance (N,) to the outline in pixels at time ``t``."""
+        assert self.outline is not None  # the background is not asked
         x, y = coordinates[:2] / np.float32(self.radius)
         scale = self.radius * self.motion.scale(t)
         return self.outline(x, y) * np.float32(scale)

@@ -96,8 +96,8 @@ class SpectralNoise:
 
     Args:
         rng (np.random.Generator): Source of directions and phases.
-        wavelengths (Sequence[float]): One octave each, in the unit of the
-            coordinates (pixels at scale 1).
+        wavelengths (Sequence[float] | np.ndarray): One octave each, in the
+            unit of the coordinates (pixels at scale 1).
         counts (Sequence[int]): Sinusoids in each octave.
         weights (np.ndarray): (octaves, C), root mean square of each octave
             in each of the C fields.
@@ -106,7 +106,7 @@ class SpectralNoise:
     def __init__(
         self,
         rng: np.random.Generator,
-        wavelengths: Sequence[float],
+        wavelengths: Sequence[float] | np.ndarray,
         counts: Sequence[int],
         weights: np.ndarray,
     ) -> None:

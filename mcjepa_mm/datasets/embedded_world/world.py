@@ -98,11 +98,11 @@ class EmbeddedWorld:
                 raise ValueError(f'{name} must be 0 to 1, got {share}')
         if distractors and num_classes < 2:
             raise ValueError('distractors join two classes, got num_classes=1')
-        self.size = tuple(size)
+        self.size = (size[0], size[1])
         self.seed = (seed,) if isinstance(seed, int) else tuple(seed)
         self.num_classes = num_classes
         self.num_objects = tuple(num_objects)
-        self.radius = tuple(radius)
+        self.radius = (radius[0], radius[1])
         self.max_displacement = max_displacement
         self.max_background = max_background
         self.camouflage = camouflage
@@ -216,6 +216,7 @@ class EmbeddedWorld:
             other = (label + rng.integers(1, len(CLASSES))) % len(CLASSES)
             surface = replace(surface, outline=CLASSES[other][1], label=0)
         if _chance(rng, self.camouflage):
+            assert isinstance(ground.texture, Texture)
             return replace(
                 surface,
                 texture=ground.texture.resample(rng),

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -71,7 +71,7 @@ class FixedLengthSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         rank, world_size = get_dist_info()
-        number, order = -1, None
+        number, order = -1, np.empty(0)
         for k in range(rank, len(self) * world_size, world_size):
             # processes have equally many: the last ones begin the next epoch
             place = self.epoch * self.length + k
@@ -148,7 +148,8 @@ def frame_span(dataset: Dataset) -> int:
     """
     spans = []
     for part in getattr(dataset, 'datasets', [dataset]):
-        info = getattr(part, 'get_data_info', lambda index: {})(0)
+        find: Callable = getattr(part, 'get_data_info', lambda index: {})
+        info = find(0)
         if 'frame_indices' not in info:
             raise TypeError(
                 'pairs_per_seek is for data sets of frame pairs, such as '

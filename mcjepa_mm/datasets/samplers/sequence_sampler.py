@@ -51,7 +51,7 @@ class SequenceSampler(Sampler):
         self._sequences = [sequences[i] for i in shares[rank]]
 
     def __iter__(self) -> Iterator[int]:
-        order = range(len(self._sequences))
+        order = np.arange(len(self._sequences))
         if self.shuffle:
             rng = np.random.default_rng((self.seed, self.epoch))
             order = rng.permutation(len(self._sequences))

@@ -38,7 +38,7 @@ class DAVIS2017(Archive, VideoSegmentation):
 
     METAINFO = dict(dataset_type='davis2017', task_name='video_segmentation')
 
-    RESOLUTIONS = ('480p', 'Full-Resolution')
+    RESOLUTIONS: tuple[str, ...] = ('480p', 'Full-Resolution')
 
     EXPECTED = (
         'Unpack DAVIS-2017-trainval-480p.zip, or the archive of another split '

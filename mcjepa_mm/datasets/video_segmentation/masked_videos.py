@@ -73,8 +73,8 @@ class MaskedVideos(VideoSegmentation):
             videos = find_masked_videos(self.data_root)
         else:
             videos = {
-                name: [self._join(path) for path in pair]
-                for name, pair in self._videos.items()
+                name: (self._join(video), self._join(mask))
+                for name, (video, mask) in self._videos.items()
             }
         return [
             _open(name, video, mask) for name, (video, mask) in videos.items()
@@ -111,8 +111,10 @@ def _folder(path: str) -> Clip:
         )
     stems = [Path(name).stem for name in names]
     parts = [re.fullmatch(r'(.*?)(\d+)', stem) for stem in stems]
-    numbered = all(parts) and len({part[1] for part in parts}) == 1
-    keys = [int(part[2]) for part in parts] if numbered else stems
+    found = [part for part in parts if part]
+    numbered = found == parts and len({part[1] for part in found}) == 1
+    places = [int(part[2]) for part in found]
+    keys: Sequence = places if numbered else stems
     twice = [key for key, count in Counter(keys).items() if count > 1]
     if twice:
         raise ValueError(
@@ -120,5 +122,5 @@ def _folder(path: str) -> Clip:
             'expected one each; move away what is no frame'
         )
     if numbered:
-        return Clip(path, dict(sorted(zip(keys, names))))
+        return Clip(path, dict(sorted(zip(places, names))))
     return Clip(path, dict(enumerate(names)))

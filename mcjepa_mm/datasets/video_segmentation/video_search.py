@@ -74,7 +74,7 @@ def _pair(clips: list[Path], images: list[Path]) -> dict[Path, Path]:
     masks = [x for x in images if x.suffix.lower() in MASK_SUFFIXES.split()]
     if len(clips) == len(masks) == 1:
         return {clips[0]: masks[0]}
-    pairs = {}
+    pairs: dict[Path, Path] = {}
     for mask in masks:
         for clip in clips:
             if _stem(clip) != mask.stem:

@@ -1,5 +1,4 @@
 import atexit
-from collections.abc import Mapping
 
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
@@ -10,7 +9,7 @@ from mcjepa_mm.datasets.bad_samples import BadSampleGuard
 from mcjepa_mm.registry import HOOKS
 
 # number of samples, the bad ones and the bad files, by name of a data set
-Found = Mapping[str, tuple[int, set[int], set[str]]]
+Found = dict[str, tuple[int, set[int], set[str]]]
 
 
 @HOOKS.register_module()
@@ -68,7 +67,7 @@ class BadSampleHook(Hook):
 
 def _found(guards: list[BadSampleGuard]) -> Found:
     """What the guards of this process have found."""
-    found = {}
+    found: Found = {}
     for guard in guards:
         _, samples, files = found.setdefault(
             guard.name, (len(guard), set(), set())
@@ -81,7 +80,7 @@ def _found(guards: list[BadSampleGuard]) -> Found:
 
 def _total(parts: list[Found]) -> Found:
     """What all processes have found."""
-    total = {}
+    total: Found = {}
     for part in parts:
         for name, (length, samples, files) in part.items():
             record = total.setdefault(name, (length, set(), set()))

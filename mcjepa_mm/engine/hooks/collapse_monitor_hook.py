@@ -87,7 +87,7 @@ class CollapseMonitorHook(Hook):
         self.min_spread = min_spread
         self.min_rank = min_rank
         self.max_constant = max_constant
-        self._handles = []
+        self._handles: list = []
 
     def before_train(self, runner: Runner) -> None:
         """Find the modules."""

@@ -3,6 +3,7 @@ from mmengine.dist import all_gather
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.engine.worker_signals import end_workers
@@ -29,7 +30,7 @@ class FeatureBankHook(Hook):
     def __init__(self, dataloader: dict, interval: int = 100) -> None:
         self.dataloader = dataloader
         self.interval = interval
-        self._loader = None
+        self._loader: DataLoader | None = None
 
     def before_val(self, runner: Runner) -> None:
         self._fill(runner)
@@ -45,7 +46,7 @@ class FeatureBankHook(Hook):
     def _fill(self, runner: Runner) -> None:
         model = unwrapped(runner.model)
         head = getattr(model, 'head', None)
-        if not hasattr(head, 'fill'):
+        if head is None or not hasattr(head, 'fill'):
             raise TypeError(
                 'FeatureBankHook fills the bank of a KNNHead; the head of '
                 f'this model is a {type(head).__name__}'
@@ -56,19 +57,18 @@ class FeatureBankHook(Hook):
             )
         # As the loop does after this hook.
         model.eval()
-        index, labels, features = self._extract(model, runner)
-        head.fill(
-            *_in_order(index, labels, features, len(self._loader.dataset))
-        )
+        loader = self._loader
+        index, labels, features = self._extract(model, runner, loader)
+        head.fill(*_in_order(index, labels, features, len(loader.dataset)))
         runner.logger.info(f'Feature bank: {len(head.bank)} pictures.')
 
     @torch.no_grad()
     def _extract(
-        self, model: nn.Module, runner: Runner
+        self, model: nn.Module, runner: Runner, loader: DataLoader
     ) -> tuple[Tensor, Tensor, Tensor]:
         """This process's share: sample_idx (n,), labels (n,), (n, D)."""
         index, labels, features = [], [], []
-        for number, batch in enumerate(self._loader, 1):
+        for number, batch in enumerate(loader, 1):
             data = model.data_preprocessor(batch, False)
             feat = model.extract_feat(data['inputs'], stage='pre_logits')
             features.append(feat.float())
@@ -84,7 +84,7 @@ class FeatureBankHook(Hook):
                 labels.append(int(sample.gt_label))
             if number % self.interval == 0:
                 runner.logger.info(
-                    f'Feature bank: batch {number} of {len(self._loader)}'
+                    f'Feature bank: batch {number} of {len(loader)}'
                 )
         features = torch.cat(features)
         return (

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain, combinations
 from typing import Any
 
@@ -117,7 +117,7 @@ class GradientMonitorHook(Hook):
         # float16 would lose small gradients on the way
         scale = 1.0 if scaler is None else scaler.get_scale()
         data = model.data_preprocessor(data_batch, True)
-        gradients = {}
+        gradients: dict[str, dict[str, Tensor]] = {}
         # one after the other, in the order of the step
         for task, inputs in data['inputs'].items():
             with runner.optim_wrapper.optim_context(model):
@@ -153,7 +153,7 @@ def encoder_levels(backbone: nn.Module) -> Mapping[str, list[nn.Parameter]]:
     Returns:
         Mapping[str, list[nn.Parameter]]: Without levels that are frozen.
     """
-    groups = dict(encoder=[backbone])
+    groups: dict[str, Sequence[nn.Module]] = dict(encoder=[backbone])
     if isinstance(backbone, MCJEPAConvNeXt):
         groups = {f'level{i}': backbone.level(i) for i in range(NUM_LEVELS)}
     parameters = {

@@ -209,7 +209,8 @@ def sample_names(batch: Any, limit: int = 8) -> dict[str, str]:
     result = {}
     for task, part in batch.items():
         if isinstance(part, dict):
-            samples = part.get('data_samples', part.get('inputs', ()))
+            key = 'data_samples' if 'data_samples' in part else 'inputs'
+            samples = part.get(key, ())
         else:
             samples = [x.get('data_samples') for x in part]
         names = [_name(i, x) for i, x in enumerate(samples)]

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
@@ -24,6 +25,8 @@ class SafeCheckpointHook(CheckpointHook):
 
     Takes mmengine's arguments.
     """
+
+    file_backend: Any  # mmengine's
 
     def before_train(self, runner: Runner) -> None:
         """Say if checkpoints of epochs cannot be resumed exactly."""

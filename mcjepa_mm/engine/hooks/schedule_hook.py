@@ -84,6 +84,7 @@ class ScheduleHook(Hook):
         """The value at a time, in epochs or iterations."""
         if now < self.begin:
             return self.start
+        assert self.end is not None  # known from before_train on
         if now >= self.begin + self.length:
             return self.end
         share = (now - self.begin) / self.length

@@ -197,7 +197,7 @@ class _PositionHook(Hook):
 
 
 def _check_tasks(
-    runner: Runner, main: str, tasks: Mapping, schedule: MultiTaskHook
+    runner: Runner, main: str | None, tasks: Mapping, schedule: MultiTaskHook
 ) -> None:
     heads = getattr(unwrapped(runner.model), 'heads', None)
     if heads is not None:

@@ -49,7 +49,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         if prefix:  # it calls itself for every part of the model
             return
         backbone = getattr(module, 'backbone', None)
-        if not hasattr(backbone, 'get_layer_depth'):
+        if backbone is None or not hasattr(backbone, 'get_layer_depth'):
             raise TypeError(
                 f'the backbone {type(backbone).__name__} has no '
                 'get_layer_depth, so its layers cannot have rates of their '

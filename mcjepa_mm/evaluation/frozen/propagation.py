@@ -97,7 +97,7 @@ def _follow(
             preds = {name: np.where(truth == 255, 0, truth) for name in found}
         # the encoder is asked once, however many read its maps
         maps = None
-        if readers and encoder != COLOURS:
+        if readers and not isinstance(encoder, str):
             maps = encoder.maps(image)
         for name, reader in readers.items():
             given = maps

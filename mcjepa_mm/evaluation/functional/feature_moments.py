@@ -28,6 +28,8 @@ class FeatureMoments:
         num_cells (int): Feature vectors so far.
     """
 
+    _sum: Tensor  # from the first maps on
+
     def __init__(self, frames_per_clip: int = 1) -> None:
         self.frames_per_clip = frames_per_clip
         self.num_clips = self.num_cells = 0

@@ -153,9 +153,9 @@ def choose_ridge_strength(
     Returns:
         float: The one with the highest accuracy, the largest of equals.
     """
-    best = {}
+    found = []
     for strength in strengths:
         weight, bias = ridge_classifier(moments, strength)
-        found = (features.double() @ weight + bias).argmax(dim=1)
-        best[strength] = int((found == labels).sum()), strength
-    return max(best, key=best.get)
+        preds = (features.double() @ weight + bias).argmax(dim=1)
+        found.append((int((preds == labels).sum()), strength))
+    return max(found)[1]

@@ -115,7 +115,7 @@ class Downsample(nn.Conv2d):
         self.same_padding = (before, after, before, after)
 
     def forward(self, x: Tensor) -> Tensor:
-        padding = self.same_padding
+        padding: tuple[int, ...] = self.same_padding
         if is_torch_export():
             padding = self._read_padding(x)
         if any(padding):

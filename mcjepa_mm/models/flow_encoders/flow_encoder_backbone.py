@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from itertools import accumulate
 from operator import mul
+from typing import TypeGuard
 
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -112,7 +113,7 @@ class FlowEncoderBackbone(BaseModule):
         return tuple(levels[key] for key in self.level_names)
 
 
-def _are_numbers(value: object) -> bool:
+def _are_numbers(value: object) -> TypeGuard[Sequence[int]]:
     return isinstance(value, (tuple, list)) and all(
         isinstance(number, int) for number in value
     )

@@ -252,4 +252,5 @@ class MCJEPAFlow(ModeModel):
 
 def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
     """Height and width times ``scale``, at least one pixel."""
-    return tuple(max(1, round(side * scale)) for side in size)
+    height, width = (max(1, round(side * scale)) for side in size)
+    return height, width

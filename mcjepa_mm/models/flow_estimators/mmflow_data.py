@@ -77,12 +77,12 @@ def supervised_loss(
 
     strides = strides[-len(flows) :]
     if not hasattr(flow_loss, 'weights'):  # SequenceLoss: coarse to fine
-        predictions = [
+        predictions: list | dict = [
             _unpad(resize_flow(flow, _whole(flow, stride)), size)
             for flow, stride in zip(flows, strides)
         ][::-1]
     else:
-        predictions = {}
+        predictions = levels = {}
         for flow, stride in zip(flows, strides):
             whole = _whole(flow, stride)
             if whole == tuple(size):
@@ -97,8 +97,8 @@ def supervised_loss(
                 unit = flow.new_tensor([w / size[1], h / size[0]])
                 flow = flow * unit.view(2, 1, 1)
             name = f'level{stride.bit_length() - 1}'
-            predictions[name] = flow / flow_loss.flow_div
-        _check_levels(flow_loss.weights, predictions)
+            levels[name] = flow / flow_loss.flow_div
+        _check_levels(flow_loss.weights, levels)
     return dict(loss_flow=flow_loss(predictions, target, valid.float()))
 
 

@@ -58,7 +58,7 @@ def compile_modules(
         )
     unknown = [name for name in modules if name not in called]
     if unknown:
-        outer = []
+        outer: list[str] = []
         for name in called:
             if not outer or not name.startswith(f'{outer[-1]}.'):
                 outer.append(name)

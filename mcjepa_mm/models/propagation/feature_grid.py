@@ -47,9 +47,10 @@ def feature_grid(
     if whitening is not None:
         _check_channels(chosen, whitening)
         chosen = [one.apply(x) for x, one in zip(chosen, whitening)]
-    size = tuple(max(1, round(length / stride)) for length in image_size)
+    height, width = (max(1, round(side / stride)) for side in image_size)
     resized = [
-        _place(F.normalize(x), size, image_size, stride) for x in chosen
+        _place(F.normalize(x), (height, width), image_size, stride)
+        for x in chosen
     ]
     grid = F.normalize(torch.cat(resized, dim=1))
     return grid.permute(0, 2, 3, 1).contiguous()
@@ -88,16 +89,16 @@ def chosen_maps(
                 "out_type='featmap' in mmpretrain"
             )
     if levels is None:
-        levels = [_level_of_stride(maps, image_size, stride)]
-    elif levels == 'all':
-        levels = range(len(maps))
-    outside = [i for i in levels if not -len(maps) <= i < len(maps)]
-    if outside or not levels:
+        places = [_level_of_stride(maps, image_size, stride)]
+    else:
+        places = [*(range(len(maps)) if levels == 'all' else levels)]
+    outside = [i for i in places if not -len(maps) <= i < len(maps)]
+    if outside or not places:
         raise ValueError(
-            f'levels={tuple(levels)}: the backbone returns {len(maps)} maps, '
+            f'levels={tuple(places)}: the backbone returns {len(maps)} maps, '
             f'so a level is from 0 to {len(maps) - 1}'
         )
-    return [maps[i] for i in levels]
+    return [maps[i] for i in places]
 
 
 def _check_channels(

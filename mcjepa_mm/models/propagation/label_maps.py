@@ -63,7 +63,7 @@ def labels_to_mask(
     Returns:
         np.ndarray: (H, W) uint8.
     """
-    best, winner = None, None
+    best = winner = torch.empty(0)
     # one at a time: many objects do not take more memory than few
     for index, label in enumerate(labels.unbind(dim=2)):
         score = F.interpolate(
@@ -75,13 +75,14 @@ def labels_to_mask(
         low, high = score.aminmax()
         if high > low:
             score = (score - low) / (high - low)
-        if best is None:
+        if not index:
             best, winner = score, torch.zeros_like(score, dtype=torch.uint8)
             continue
         better = score > best
         best = torch.where(better, score, best)
         winner[better] = index
     mask = Image.fromarray(numbers[winner.cpu().numpy()])
+    height, width = mask_size
     return np.asarray(
-        mask.resize(tuple(mask_size)[::-1], Image.Resampling.NEAREST)
+        mask.resize((width, height), Image.Resampling.NEAREST)
     ).copy()

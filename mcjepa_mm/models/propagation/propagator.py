@@ -1,6 +1,7 @@
 """The memory of label propagation through a video."""
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
@@ -54,7 +55,7 @@ class LabelPropagator:
                 f'temperature must be positive, got {temperature}'
             )
         self.context_frames = context_frames
-        self.options = dict(
+        self.options: dict[str, Any] = dict(
             radius=radius,
             topk=topk,
             temperature=temperature,

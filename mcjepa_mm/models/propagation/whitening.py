@@ -46,7 +46,7 @@ class Moments(NamedTuple):
             deviations from the mean.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]
     mean: Tensor
     scatter: Tensor
 

@@ -88,7 +88,7 @@ def export(
             f'num_frames must be at least {chosen.fewest}, the fewest that a '
             f'scene of {layout} can have, got {frames}'
         )
-    scene_set = SceneSet(num_scenes, frames, tuple(size), seed)
+    scene_set = SceneSet(num_scenes, frames, (size[0], size[1]), seed)
 
     out = Path(out_dir).expanduser().absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -57,9 +57,9 @@ def flyingthings3d(root: Path, scene_set: SceneSet) -> None:
                 )
                 for side, step in (('Future', 1), ('Past', -1)):
                     folder = clip / f'into_{side.lower()}' / view
-                    name = f'OpticalFlowInto{side}_{number}_{view[0].upper()}'
+                    flow = f'OpticalFlowInto{side}_{number}_{view[0].upper()}'
                     write_flow(
-                        root / 'optical_flow' / folder / f'{name}.pfm',
+                        root / 'optical_flow' / folder / f'{flow}.pfm',
                         scene.flow(t, t + step),
                     )
 
