@@ -10,7 +10,9 @@ def read(repo, name):
     return {canonicalize_name(each.name): each.specifier for each in found}
 
 
-@pytest.mark.parametrize('name', ['runtime', 'mminstall', 'optional', 'tests'])
+@pytest.mark.parametrize(
+    'name', ['runtime', 'mminstall', 'optional', 'tests', 'docs']
+)
 def test_requirements_are_ranges_that_hold_the_pins(repo, name):
     pins = read(repo, 'constraints')
     ranges = read(repo, name)
