@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from mcjepa_mm.datasets.clips import printable
 from mcjepa_mm.datasets.frame_pairs import FramePairs
 from mcjepa_mm.engine.trial_steps import Trial
-from mcjepa_mm.engine.unwrapped import unwrapped
+from mcjepa_mm.utils.dist import unwrapped
 
 _WIDTH = 88
 _INDENT = 13  # of what stands beside its heading

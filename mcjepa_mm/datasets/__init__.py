@@ -6,9 +6,7 @@ from .bad_samples import (
     TooManyBadSamplesError,
 )
 from .camvid_dataset import CamVid
-from .embedded_clips import EmbeddedClips
-from .embedded_images import EmbeddedImages
-from .embedded_pairs import EmbeddedPairs
+from .embedded_datasets import EmbeddedClips, EmbeddedImages, EmbeddedPairs
 from .embedded_world import EmbeddedWorld
 from .flow_benchmarks import (
     HD1K,

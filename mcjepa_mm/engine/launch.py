@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mcjepa_mm import compat
+from mcjepa_mm.utils.dist import unwrapped
 
 from .cores import share_cores
 from .data_by_task import write_data_by_task
@@ -21,7 +22,6 @@ from .job_length import keep_warm_up
 from .process_group import join_processes
 from .resume import ResumeHook
 from .short_log_runner import ShortLogRunner
-from .unwrapped import unwrapped
 
 # What a runner takes, and what it and its parts read from the config.
 _RUN_KEYS = {

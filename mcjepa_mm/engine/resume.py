@@ -10,7 +10,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mcjepa_mm.engine.config_schedule import ConfigSchedule
-from mcjepa_mm.engine.unwrapped import unwrapped
+from mcjepa_mm.utils.dist import unwrapped
 from mcjepa_mm.utils.safe_load import load_error
 
 _DOS_FOLDER = 0x10

@@ -3,8 +3,8 @@ import re
 
 from mmengine.runner import LogProcessor, Runner
 
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import LOG_PROCESSORS
+from mcjepa_mm.utils.dist import unwrapped
 
 WIDTH = 120
 # what mmengine's logger puts before a line, '11/28 10:51:09 - ...'

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from mcjepa_mm.engine.hooks.end_workers_hook import end_workers_of
 from mcjepa_mm.engine.hooks.graceful_stop_hook import GracefulStopHook
 from mcjepa_mm.engine.loops import MultiTaskTrainLoop
-from mcjepa_mm.engine.unwrapped import unwrapped
+from mcjepa_mm.utils.dist import unwrapped
 
 
 @dataclass

@@ -1,8 +1,10 @@
-"""A group of the processes that talks through the CPU."""
+"""Processes that train together: a group for messages, the bare model."""
 
 from datetime import timedelta
 
 import torch.distributed as dist
+from mmengine.model import is_model_wrapper
+from torch import nn
 
 _groups: dict[dist.ProcessGroup, dist.ProcessGroup] = {}
 
@@ -28,3 +30,15 @@ def cpu_group(timeout: timedelta | None = None) -> dist.ProcessGroup | None:
     if world not in _groups:
         _groups[world] = dist.new_group(backend='gloo', timeout=timeout)
     return _groups[world]
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """A runner's model without its wrapper, such as DDP.
+
+    Args:
+        model (nn.Module): Wrapped or not.
+
+    Returns:
+        nn.Module: The model itself.
+    """
+    return model.module if is_model_wrapper(model) else model

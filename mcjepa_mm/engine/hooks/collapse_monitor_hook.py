@@ -9,7 +9,6 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mcjepa_mm.engine.extra_pass import in_extra_pass
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.evaluation.functional import (
     constant_share,
     embedding_std,
@@ -17,6 +16,7 @@ from mcjepa_mm.evaluation.functional import (
     rms_correlation,
 )
 from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.utils.dist import unwrapped
 
 MODULES = dict(content='heads.content.expander', backbone='backbone')
 

@@ -5,9 +5,9 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.engine.worker_signals import end_workers
 from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.utils.dist import unwrapped
 
 
 @HOOKS.register_module()

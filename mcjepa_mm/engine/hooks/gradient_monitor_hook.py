@@ -9,10 +9,10 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from mcjepa_mm.engine.extra_pass import extra_pass
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.models.backbones.convnext import NUM_LEVELS
 from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.utils.dist import unwrapped
 
 
 @HOOKS.register_module()

@@ -6,8 +6,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.utils.dist import unwrapped
 
 from .multi_task_hook import MultiTaskHook
 from .schedule_hook import ScheduleHook

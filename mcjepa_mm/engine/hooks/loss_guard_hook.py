@@ -10,9 +10,9 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.models.base_model import ModeModel
 from mcjepa_mm.registry import HOOKS, MODEL_WRAPPERS
+from mcjepa_mm.utils.dist import unwrapped
 
 
 @MODEL_WRAPPERS.register_module()

@@ -3,8 +3,8 @@ from operator import attrgetter
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.utils.dist import unwrapped
 
 
 @HOOKS.register_module()

@@ -11,8 +11,8 @@ from torch import nn
 from mcjepa_mm.engine.hooks.end_workers_hook import end_workers_of
 from mcjepa_mm.engine.hooks.multi_task_hook import MultiTaskHook
 from mcjepa_mm.engine.task_stream import TaskStream
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import LOOPS
+from mcjepa_mm.utils.dist import unwrapped
 from mcjepa_mm.utils.random_state import seed_step
 
 # By this name the main task's samples draw their random numbers, and its

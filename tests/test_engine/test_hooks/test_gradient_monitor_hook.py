@@ -16,8 +16,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mcjepa_mm.engine.hooks import GradientMonitorHook
-from mcjepa_mm.engine.unwrapped import unwrapped
 from mcjepa_mm.registry import DATASETS, MODELS
+from mcjepa_mm.utils.dist import unwrapped
 from mcjepa_mm.utils.random_state import preserved_random_state
 
 LEVELS = [f'level{i}' for i in range(6)]

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcjepa_mm.datasets.embedded_pairs import split_number
+from mcjepa_mm.datasets.embedded_datasets import split_number
 from mcjepa_mm.datasets.embedded_world.scene import Scene
 from mcjepa_mm.datasets.embedded_world.world import EmbeddedWorld
 
