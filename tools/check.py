@@ -9,19 +9,12 @@ Nothing is written to the work dir.
 import signal
 import sys
 
-from _command_line import (
-    add_length,
-    load_training,
-    make_parser,
-    parse,
-    prefer_checkout,
-    run,
-)
+import _command_line as cli
 
 
 def main() -> None:
     """Try and report."""
-    parser = make_parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument(
         '--steps',
         type=int,
@@ -30,18 +23,18 @@ def main() -> None:
         help='real steps, of which the first is not counted (default: '
         '%(default)s)',
     )
-    add_length(parser)
-    args = parse(parser)
+    cli.add_length(parser)
+    args = cli.parse(parser)
     # workers and the temporary folder go also then
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
-    prefer_checkout()
+    cli.prefer_checkout()
     import torch
     from mmengine.dist import is_main_process
 
     from mcjepa_mm.apis.training_check import check_training
 
-    cfg = load_training(args)
+    cfg = cli.load_training(args)
     try:
         report = check_training(cfg, args.steps)
     except torch.cuda.OutOfMemoryError as error:
@@ -54,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main)

@@ -2,20 +2,13 @@
 
 import os
 
-from _command_line import (
-    add_length,
-    load_training,
-    make_parser,
-    parse,
-    prefer_checkout,
-    run,
-)
+import _command_line as cli
 from _mim_child import end_with, train_beside_mim
 
 
 def main() -> None:
     """Train."""
-    parser = make_parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -24,17 +17,17 @@ def main() -> None:
         help='go on from this checkpoint, or without a value from the newest '
         'one in the work dir',
     )
-    add_length(parser)
-    args = parse(parser)
+    cli.add_length(parser)
+    args = cli.parse(parser)
     if args.launcher == 'none':
         train_beside_mim()
     elif args.launcher == 'pytorch':
         end_with(os.getppid())  # save, if torchrun is killed
 
-    prefer_checkout()
+    cli.prefer_checkout()
     from mcjepa_mm.engine.launch import build_runner
 
-    cfg = load_training(args)
+    cfg = cli.load_training(args)
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
@@ -42,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    cli.run(main)

@@ -137,8 +137,21 @@ def _build(runner: Runner, dataloader: DataLoaders, evaluator: Evaluators):
     return TaskDataLoader(loaders), TaskEvaluator(evaluators, sizes)
 
 
+class _ByTask:
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoaders,
+        evaluator: Evaluators,
+        fp16: bool = False,
+    ) -> None:
+        built = _build(runner, dataloader, evaluator)
+        # of the loop that this stands before
+        super().__init__(runner, *built, fp16)  # type: ignore[call-arg]
+
+
 @LOOPS.register_module()
-class MultiTaskValLoop(ValLoop):
+class MultiTaskValLoop(_ByTask, ValLoop):
     """mmengine's validation loop over the data of several tasks.
 
     Every batch reaches the model as ``{task: batch}``; metrics are named
@@ -168,32 +181,7 @@ class MultiTaskValLoop(ValLoop):
         >>> val_cfg = dict(type='mcjepa_mm.MultiTaskValLoop')
     """
 
-    def __init__(
-        self,
-        runner: Runner,
-        dataloader: DataLoaders,
-        evaluator: Evaluators,
-        fp16: bool = False,
-    ) -> None:
-        super().__init__(runner, *_build(runner, dataloader, evaluator), fp16)
-
 
 @LOOPS.register_module()
-class MultiTaskTestLoop(TestLoop):
-    """mmengine's test loop over several tasks: see MultiTaskValLoop.
-
-    Args:
-        runner (Runner): The runner.
-        dataloader (dict): Data loaders, or their configs, by task.
-        evaluator (dict): Evaluators, or metric configs, by task.
-        fp16 (bool): Whether to predict under autocast. Defaults to False.
-    """
-
-    def __init__(
-        self,
-        runner: Runner,
-        dataloader: DataLoaders,
-        evaluator: Evaluators,
-        fp16: bool = False,
-    ) -> None:
-        super().__init__(runner, *_build(runner, dataloader, evaluator), fp16)
+class MultiTaskTestLoop(_ByTask, TestLoop):
+    """mmengine's test loop over several tasks, as MultiTaskValLoop."""
