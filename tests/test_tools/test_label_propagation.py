@@ -42,7 +42,7 @@ def test_measures_encoders_and_what_stands_beside_them(
         'label_propagation',
         checkpoint,
         *('--out', 'tables/one.md', '--num-scenes', 1, '--num-frames', 3),
-        *('--seeds', 1, '--short-side', 64, 128),
+        *('--seeds', 1),
     )
     assert done.returncode == 0, done.stderr
     text = (tmp_path / 'tables' / 'one.md').read_text()
@@ -52,7 +52,7 @@ def test_measures_encoders_and_what_stands_beside_them(
     found = read_table(rows)
     settings = [
         (str(side), '4', whiten)
-        for side in (64, 128)
+        for side in (128, 384)
         for whiten in ('-', 'first frame')
     ]
     assert list(found) == [
@@ -60,8 +60,8 @@ def test_measures_encoders_and_what_stands_beside_them(
         *(('random, seed 0', a, b, 'all', c) for a, b, c in settings),
         *(('colours of the cells', a, b, '-', c) for a, b, c in settings),
         ('the first mask', '-', '-', '-', '-'),
-        ('perfect features', '64', '4', '-', '-'),
         ('perfect features', '128', '4', '-', '-'),
+        ('perfect features', '384', '4', '-', '-'),
         ('perfect features, a cell each pixel', '512', '4', '-', '-'),
     ]
     for both, region, outline in found.values():
