@@ -56,14 +56,12 @@ def test_the_built_in_world(checkpoint):
     assert fine.same_object > 0.5 > 2 * fine.same_object_chance
     assert fine.pck > 0.2 > 10 * fine.pck_chance
     assert found.untrained[5].pck == 1 == found.untrained[5].pck_chance
-    again = diagnose(checkpoint, num_images=32, size=64, device='cpu')
-    assert again == [found]
 
 
 def test_images_of_all_folders(checkpoint, folder):
-    (found,) = diagnose(
-        checkpoint, images=folder, num_images=100, size=64, device='cpu'
-    )
+    words = dict(images=folder, num_images=100, size=64, device='cpu')
+    (found,) = diagnose(checkpoint, **words)
+    assert diagnose(checkpoint, **words) == [found]
     assert found.pictures == 'images' and found.number == 36
     assert found.trained[0].same_object is None is found.trained[0].pck
     # the same by the encoder and the images, one by one
