@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.models.flow import FlowDecoder, resize_flow
+from mcjepa_mm.models.heads import fill_in
 from mcjepa_mm.utils.checkpoint import read_checkpoint
 
 _TASK = 'motion'
@@ -106,8 +107,15 @@ def _from_record(checkpoint: str | os.PathLike, text: Any) -> FlowGraph:
         model = read_model(text)
         head = model['heads'][_TASK] if 'heads' in model else model['head']
         backbone = _settings(model['backbone'], MCJEPAConvNeXt)
-        decoder = _settings(head['decoder'], FlowDecoder)
-        return FlowGraph(MCJEPAConvNeXt(**backbone), FlowDecoder(**decoder))
+        encoder = MCJEPAConvNeXt(**backbone)
+        decoder = fill_in(
+            head['decoder'],
+            in_channels=encoder.out_channels,
+            strides=encoder.out_strides,
+        )
+        return FlowGraph(
+            encoder, FlowDecoder(**_settings(decoder, FlowDecoder))
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f'{checkpoint} does not tell how its flow estimator is built '

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 CELL = 4  # pixels of a cell's side
-STRIDES = (4, 2)  # of label propagation
 REACH = 48  # pixels, DINO's 12 cells at stride 4
 KINDS = ('camouflaged', 'easy')
 FEATURES = ('colours', 'random')
@@ -49,6 +48,14 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--clips', type=int, default=20, help='default: %(default)s'
+    )
+    parser.add_argument(
+        '--strides',
+        nargs='+',
+        type=int,
+        default=[4, 2],
+        metavar='S',
+        help='of label propagation, in pixels; default: 4 2',
     )
     parser.add_argument(
         '--seed', type=int, default=0, help='default: %(default)s'
@@ -260,7 +267,7 @@ def main() -> None:
     table['figure-ground by true motion (%)'] = [
         threshold(fit, test, kind) for kind in (1, 2)
     ]
-    for stride in STRIDES:
+    for stride in args.strides:
         found = follow((args.seed, 8, 2), args.clips, stride)
         for way, kinds in found.items():
             name = f'J&F of {way}'
@@ -275,11 +282,11 @@ def main() -> None:
         'figure-ground by true motion (%)': (85.0, float('inf')),
         **{
             f'J&F of colours, stride {s}': (float('-inf'), copied + 10)
-            for s in STRIDES
+            for s in args.strides
         },
         **{
             f'J&F of perfect, stride {s}': (95.0, float('inf'))
-            for s in STRIDES
+            for s in args.strides
         },
     }
     print('|  | camouflaged | easy | wanted of camouflaged | holds |')
