@@ -232,9 +232,9 @@ class BadSampleGuard(Dataset):
 
     def _add(self, index: int, error: Exception) -> None:
         files = self._files(index)
-        guilty = getattr(error, 'filename', None)
-        if guilty in files:
-            position = files.index(guilty)
+        bad_file = getattr(error, 'filename', None)
+        if bad_file in files:
+            position = files.index(bad_file)
         else:
             position = _first_unreadable(files)
         if files[position] not in self.bad_files():

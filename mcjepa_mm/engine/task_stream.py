@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets.seeded import SeededSampler
 from mcjepa_mm.engine.worker_signals import (
+    block_signals,
     end_workers,
-    protect_workers,
-    starting_workers,
+    set_worker_signals,
 )
 from mcjepa_mm.utils.random_state import preserved_random_state
 
@@ -95,7 +95,7 @@ class TaskStream:
         first = self.batches
         self.sampler.set_begin(first * self.loader.batch_sampler.batch_size)
         # a new iterator draws a seed for its workers
-        with preserved_random_state(), starting_workers():
+        with preserved_random_state(), block_signals():
             self._running = iter(self.loader)
         for number, batch in enumerate(self._running, first):
             self.batches = number + 1
@@ -186,7 +186,7 @@ def _build(
     broadcast_object_list(seeds)
     loader = runner.build_dataloader(config, seed=seeds[0])
     _check_length(name, config, loader)
-    protect_workers(loader)
+    set_worker_signals(loader)
     return loader
 
 

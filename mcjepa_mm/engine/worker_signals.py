@@ -1,7 +1,6 @@
-"""Dataloader workers that end when their main process says so.
+"""Make workers ignore SIGINT and SIGTERM that their parent did not send.
 
-Not sooner, when a stop of the whole job reaches them as well, and not later,
-when a run is over and the program goes on.
+A stop of the whole job reaches them too, before the parent is done with them.
 """
 
 import multiprocessing
@@ -21,8 +20,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _CAN_WAIT = hasattr(signal, 'sigwaitinfo')
 
 
-def protect_workers(loader: DataLoader) -> None:
-    """Let the workers of a dataloader obey their main process only.
+def set_worker_signals(loader: DataLoader) -> None:
+    """Make a dataloader's workers ignore signals that are not their parent's.
 
     Args:
         loader (DataLoader): Not iterated yet. Its own ``worker_init_fn`` is
@@ -32,23 +31,23 @@ def protect_workers(loader: DataLoader) -> None:
 
 
 def _begin_worker(own: Callable | None, worker: int) -> None:
-    obey_main_process_only(worker)
+    ignore_signals_in_workers(worker)
     if own is not None:
         own(worker)
 
 
 @contextmanager
-def starting_workers() -> Iterator[None]:
-    """Start workers that no signal ends before they are protected.
+def block_signals() -> Iterator[None]:
+    """Block SIGINT and SIGTERM while workers are started.
 
-    They inherit that the signals wait, and so do threads that a spawned
-    worker's imports start: a signal goes to any thread that takes it.
+    Workers inherit the mask, and so do threads that a spawned worker's
+    imports start: a signal goes to any thread that does not block it.
     """
     if not _CAN_WAIT:
         yield
         return
     if multiprocessing.get_start_method(allow_none=True) == 'spawn':
-        # begun among the workers, it would let the signals in again
+        # started together with the workers, it would unblock the signals
         resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
@@ -57,19 +56,19 @@ def starting_workers() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def obey_main_process_only(worker: int) -> None:
-    """Let a worker end when its main process says so, and not before.
+def ignore_signals_in_workers(worker: int) -> None:
+    """Ignore SIGINT, and SIGTERM that the parent process did not send.
 
     A terminal's Ctrl-C and a scheduler's SIGTERM reach the workers as well,
-    but the main process needs them to finish its step. For a dataloader's
-    ``worker_init_fn``.
+    but the main process needs them to finish its step. Use it as a
+    dataloader's ``worker_init_fn``.
 
     Args:
         worker (int): Number of the worker, unused.
     """
     if not _CAN_WAIT:
         return
-    # Python's handlers are not told who sends, so a thread waits for the
+    # Python's handlers do not know the sender, so a thread waits for the
     # signal instead. It also works while the worker is busy.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     Thread(target=_end_with_main_process, daemon=True).start()
@@ -86,18 +85,17 @@ def _end_with_main_process() -> None:
 
 
 def end_workers(loader: DataLoader, running: Iterator | None = None) -> None:
-    """End a dataloader's workers now; it can be iterated again.
+    """Shut down a dataloader's workers; the dataloader stays usable.
 
     Otherwise they end with their iterator. That is quick, unless the garbage
-    collector ends it as part of a cycle, such as a runner and its loops. The
-    collector closes an iterator's queues before the iterator can send the
-    message by which a worker ends. For each worker the program then waits 5 s
-    and kills it.
+    collector frees it as part of a cycle, such as a runner and its loops. The
+    collector closes an iterator's queues before the iterator can tell its
+    workers to end, so the program waits 5 s for each worker and kills it.
 
     Args:
         loader (DataLoader): Whose ``persistent_workers`` are ended.
-        running (Iterator, optional): An iterator over it that may be broken
-            off, whose workers are ended as well.
+        running (Iterator, optional): An iterator over it that may be
+            abandoned, whose workers are ended as well.
     """
     for iterator in (running, loader._iterator):
         # without workers it is of another class, or None

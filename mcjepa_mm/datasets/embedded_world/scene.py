@@ -107,16 +107,16 @@ class Scene:
             # Only the covered part of the window is worth a texture.
             covered = np.flatnonzero(view.distance < 0.5)
             alpha = np.minimum(0.5 - view.distance.ravel()[covered], 1)
-            colour = surface.texture(view.coordinates.take(covered, axis=1))
+            color = surface.texture(view.coordinates.take(covered, axis=1))
             # The same pixels of the whole frame.
             row, column = np.divmod(covered, view.distance.shape[1])
             place = (row + view.rows.start) * self.size[1]
             place += column + view.columns.start
             below = image.take(place, axis=1)
-            colour -= below
-            colour *= alpha
-            colour += below
-            for plane, values in zip(image, colour):
+            color -= below
+            color *= alpha
+            color += below
+            for plane, values in zip(image, color):
                 plane[place] = values
         np.clip(image, 0, 255, out=image)
         image += np.float32(0.5)

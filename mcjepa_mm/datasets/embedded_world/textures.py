@@ -152,7 +152,7 @@ class Texture:
 
     Args:
         rng (np.random.Generator): Source of the noise.
-        colours (tuple[np.ndarray, np.ndarray]): RGB, 0-255.
+        colors (tuple[np.ndarray, np.ndarray]): RGB, 0-255.
         pattern (callable, optional): Mixes the colours; None mixes them by
             noise, as a background has it.
         wavelength (float): Wavelength of the pattern in pixels at scale 1;
@@ -186,7 +186,7 @@ class Texture:
     def __init__(
         self,
         rng: np.random.Generator,
-        colours: tuple[np.ndarray, np.ndarray],
+        colors: tuple[np.ndarray, np.ndarray],
         *,
         pattern: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
         wavelength: float = 12.0,
@@ -202,7 +202,7 @@ class Texture:
             np.multiply(self.OCTAVES, unit), self.FINEST_NOISE
         )
         self._noise = self._draw_noise(rng)
-        first, second = colours
+        first, second = colors
         self._middle = (first + second)[:, None] / 2
         tint = rng.normal(size=3)
         tint -= tint.mean()
@@ -237,12 +237,12 @@ class Texture:
             mix[:] = _soft(mix, gain=1.4)
         else:
             mix[:] = self._pattern(*(points[:2] / self._wavelength + shift))
-        colour = self._mixer @ fields[2:]
-        colour += self._middle
+        color = self._mixer @ fields[2:]
+        color += self._middle
         if self._radius is not None:
             x, y = points[:2] / np.float32(self._radius)
-            colour *= np.float32(1.1) - np.float32(0.3) * (x * x + y * y)
-        return colour
+            color *= np.float32(1.1) - np.float32(0.3) * (x * x + y * y)
+        return color
 
 
 class Palette:
@@ -261,7 +261,7 @@ class Palette:
     def __call__(self, turn: float, chroma: float, grey: float) -> np.ndarray:
         """The colour ``turn`` radians from the palette's hue."""
         grey = self.light * (128 + self.contrast * (grey - 128))
-        return colour(self.hue + turn, self.vividness * chroma, grey)
+        return color(self.hue + turn, self.vividness * chroma, grey)
 
 
 def two_colors(
@@ -274,12 +274,12 @@ def two_colors(
     # Neighbours on the colour wheel go well together; opposites stand out.
     second = hue + rng.choice([rng.normal(0, 0.6), np.pi])
     return (
-        colour(hue, rng.uniform(*chroma), middle - half),
-        colour(second, rng.uniform(*chroma), middle + half),
+        color(hue, rng.uniform(*chroma), middle - half),
+        color(second, rng.uniform(*chroma), middle + half),
     )
 
 
-def colour(hue: float, chroma: float, grey: float) -> np.ndarray:
+def color(hue: float, chroma: float, grey: float) -> np.ndarray:
     """The colour of a hue (radians) with mean ``grey``, RGB float32 0-255."""
     rgb = grey + chroma * np.cos(hue - TAU / 3 * np.arange(3))
     return np.clip(rgb, 8, 247).astype(np.float32)

@@ -156,8 +156,8 @@ class EmbeddedWorld:
             # Pictures of things are upright, more or less.
             angle=rng.normal(0, 0.2),
         )
-        colours = palette(0.0, 45, 70), palette(np.pi, 45, 190)
-        objects = [self._surface(rng, radius, label, motion, colours, 0.5)]
+        colors = palette(0.0, 45, 70), palette(np.pi, 45, 190)
+        objects = [self._surface(rng, radius, label, motion, colors, 0.5)]
         count = rng.integers(0, 3)
         objects += (self._clutter(rng, palette) for _ in range(count))
         return Scene(self.size, ground, objects)
@@ -170,8 +170,8 @@ class EmbeddedWorld:
             tuple(np.array(self.size[::-1]) * rng.uniform(0.36, 0.64, 2)),
             angle=rng.uniform(0, 2 * np.pi),
         )
-        colours = two_colors(rng, contrast=1.0, chroma=(15.0, 60.0))
-        objects = [self._surface(rng, radius, label, motion, colours)]
+        colors = two_colors(rng, contrast=1.0, chroma=(15.0, 60.0))
+        objects = [self._surface(rng, radius, label, motion, colors)]
         for _ in range(count - 1):
             drawn = self._draw_object(rng, ground, distractor=True)
             objects.append(_at_rest(drawn))
@@ -185,8 +185,8 @@ class EmbeddedWorld:
             spin=rng.normal(0, 0.008),
             growth=rng.normal(0, 0.008),
         )
-        colours = two_colors(rng, contrast=0.35, chroma=(5.0, 35.0))
-        return Surface(motion, Texture(rng, colours, unit=self.unit))
+        colors = two_colors(rng, contrast=0.35, chroma=(5.0, 35.0))
+        return Surface(motion, Texture(rng, colors, unit=self.unit))
 
     def _draw_object(
         self,
@@ -210,8 +210,8 @@ class EmbeddedWorld:
         )
         radius = rng.uniform(*self.radius)
         label = int(rng.integers(self.num_classes))
-        colours = two_colors(rng, contrast=1.0, chroma=(15.0, 60.0))
-        surface = self._surface(rng, radius, label, motion, colours)
+        colors = two_colors(rng, contrast=1.0, chroma=(15.0, 60.0))
+        surface = self._surface(rng, radius, label, motion, colors)
         if distractor or _chance(rng, self.distractors):
             other = (label + rng.integers(1, len(CLASSES))) % len(CLASSES)
             surface = replace(surface, outline=CLASSES[other][1], label=0)
@@ -230,14 +230,14 @@ class EmbeddedWorld:
         radius: float,
         label: int,
         motion: Motion,
-        colours: tuple[np.ndarray, np.ndarray],
+        colors: tuple[np.ndarray, np.ndarray],
         coarse: float = 1.0,
     ) -> Surface:
         _, outline, pattern = CLASSES[label]
         radius *= self.unit
         texture = Texture(
             rng,
-            colours,
+            colors,
             pattern=pattern,
             wavelength=radius * rng.uniform(0.4, 0.48),
             unit=self.unit,
@@ -249,8 +249,8 @@ class EmbeddedWorld:
     def _clutter(self, rng: np.random.Generator, palette: Palette) -> Surface:
         """A pebble without a class, so that an outline alone says little."""
         radius = DESIGN_SIZE * self.unit * rng.uniform(0.08, 0.18)
-        colours = palette(2.0, 25, 100), palette(2.0, 25, 160)
-        texture = Texture(rng, colours, unit=self.unit, radius=radius)
+        colors = palette(2.0, 25, 100), palette(2.0, 25, 160)
+        texture = Texture(rng, colors, unit=self.unit, radius=radius)
         motion = Motion(
             tuple(np.array(self.size[::-1]) * rng.uniform(0, 1, 2)),
             angle=rng.uniform(0, 2 * np.pi),

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mcjepa_mm.engine.process_group import dist_timeout
-from mcjepa_mm.engine.worker_signals import protect_workers
+from mcjepa_mm.engine.worker_signals import set_worker_signals
 from mcjepa_mm.registry import HOOKS
 from mcjepa_mm.utils.dist import cpu_group
 
@@ -50,7 +50,7 @@ class GracefulStopHook(Hook):
         # mmengine's own loop; MultiTaskValLoop has seen to its loaders
         loader = getattr(runner.val_loop, 'dataloader', None)
         if isinstance(loader, DataLoader):
-            protect_workers(loader)
+            set_worker_signals(loader)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._previous[number] = signal.signal(number, self._note)
 

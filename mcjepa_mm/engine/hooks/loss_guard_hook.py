@@ -115,7 +115,7 @@ class LossGuardHook(Hook):
             if not math.isfinite(total)
         }
         if bad:
-            self._handle(bad, data)
+            self._handle_nonfinite(bad, data)
         if optim_wrapper.should_update():
             if self._leave_out:
                 for buffer, saved in zip(self._buffers, self._saved):
@@ -131,7 +131,7 @@ class LossGuardHook(Hook):
             hub.update_info('loss_guard', dict(self._counts))
         return {**log_vars, **dict(zip(names, table[-1, 1:].unbind()))}
 
-    def _handle(self, bad: dict[int, list[str]], data: Any) -> None:
+    def _handle_nonfinite(self, bad: dict[int, list[str]], data: Any) -> None:
         """Stop or leave the step out; the same on every process."""
         if not self._leave_out:
             self._leave_out = True

@@ -7,7 +7,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner, TestLoop, ValLoop
 from torch.utils.data import ConcatDataset, DataLoader
 
-from mcjepa_mm.engine.worker_signals import protect_workers, starting_workers
+from mcjepa_mm.engine.worker_signals import block_signals, set_worker_signals
 from mcjepa_mm.registry import LOOPS
 
 DataLoaders = Mapping[str, DataLoader | dict]
@@ -39,7 +39,7 @@ class TaskDataLoader:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for task, loader in self.loaders.items():
-            with starting_workers():
+            with block_signals():
                 batches = iter(loader)
             for batch in batches:
                 yield {task: batch}
@@ -129,7 +129,7 @@ def _build(runner: Runner, dataloader: DataLoaders, evaluator: Evaluators):
         for task, cfg in dataloader.items()
     }
     for loader in loaders.values():
-        protect_workers(loader)
+        set_worker_signals(loader)
     evaluators: dict[str, Evaluator] = {
         task: runner.build_evaluator(evaluator[task]) for task in loaders
     }

@@ -27,7 +27,7 @@ READOUTS: dict[str, dict[str, Any]] = dict(
 Whitened ones know the first frame of the clip and no other.
 """
 
-FIRST_MASK, COLOURS = 'first mask', 'colours'
+FIRST_MASK, COLORS = 'first mask', 'colours'
 
 
 def measure_propagation(
@@ -119,7 +119,7 @@ def _readers(encoder: FrozenEncoder | str) -> dict[str, FeatureReader]:
     """One for each readout, none for the first mask."""
     if encoder == FIRST_MASK:
         return {}
-    if encoder == COLOURS:
+    if encoder == COLORS:
         return {
             name: ColorReader(**dict(options, levels='all'))
             for name, options in READOUTS.items()
