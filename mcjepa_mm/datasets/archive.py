@@ -18,7 +18,7 @@ class Archive:
     data_root: str
 
     def folder(self, *names: str) -> Path:
-        """A folder of the layout, which must exist."""
+        """Path of a folder of the layout, which must exist."""
         path = Path(self.data_root, *names)
         if not path.is_dir():
             raise FileNotFoundError(
@@ -29,7 +29,7 @@ class Archive:
 
 
 def numbers(folder: Path, pattern: str) -> list[str]:
-    """What a pattern's group finds in the names of files, by value.
+    """Numbers that a pattern's group matches in file names, sorted.
 
     Returns:
         list[str]: Each number once, written as in the names.
@@ -39,7 +39,7 @@ def numbers(folder: Path, pattern: str) -> list[str]:
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, sorted."""
+    """Names of the subfolders of a folder, sorted."""
     return sorted(
         path.name
         for path in folder.iterdir()

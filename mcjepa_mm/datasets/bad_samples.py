@@ -41,7 +41,7 @@ class TooManyBadSamplesError(RuntimeError):
 
 
 def check_regular(path: str) -> None:
-    """Refuse what is there and no file: reading a pipe waits for ever.
+    """Refuse a path that is not a regular file; reading a pipe blocks.
 
     Raises:
         BadSampleError: If it is a folder, a pipe, a socket or a device.
@@ -61,7 +61,7 @@ def check_size(
     expected: tuple[int, int],
     rule: str,
 ) -> None:
-    """Refuse a file whose picture has another size than a frame.
+    """Refuse an image whose size is not its frame's.
 
     Raises:
         BadSampleError: If the sizes differ.
@@ -183,12 +183,12 @@ class BadSampleGuard(Dataset):
         return getattr(self.dataset, 'metainfo', {})
 
     def full_init(self) -> None:
-        """Read the wrapped data set's annotations, if that is still open."""
+        """Load the annotations of a lazily initialised data set."""
         if hasattr(self.dataset, 'full_init'):
             self.dataset.full_init()
 
     def get_data_info(self, index: int) -> dict:
-        """What the wrapped data set knows of a sample without loading it."""
+        """Return the wrapped data set's annotation of a sample."""
         return self.dataset.get_data_info(index)
 
     def num_bad(self) -> int:
@@ -277,7 +277,7 @@ def _build(config: dict) -> Dataset:
 
 
 def _is_data_error(error: Exception) -> bool:
-    """Whether an error tells of a damaged file and not of a bug."""
+    """Whether an error is due to damaged data and not to a bug."""
     if isinstance(error, AssertionError):
         # mmcv's LoadImageFromFile, when OpenCV returns no image.
         return str(error).startswith('failed to load image')
@@ -298,7 +298,7 @@ def _is_data_error(error: Exception) -> bool:
 
 
 def _first_unreadable(files: list[str]) -> int:
-    """Which picture is at fault, where the error does not say it."""
+    """Index of the first file that Pillow cannot read."""
     for position, path in enumerate(files):
         try:
             with Image.open(path) as image:

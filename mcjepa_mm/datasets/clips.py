@@ -21,7 +21,7 @@ _MAY_MOVE = '.gif .webp'
 
 
 class Clip(NamedTuple):
-    """Frames of one scene in the order of time.
+    """Frames of one scene in temporal order.
 
     Attributes:
         path (str): The video, or the folder that the frames are in.
@@ -33,7 +33,7 @@ class Clip(NamedTuple):
     frames: Mapping[int, str] | range
 
     def firsts(self, gap: int, count: int = 2) -> Sequence[int]:
-        """Frames that ``count - 1`` others follow, ``gap`` apart."""
+        """First frames of groups of ``count`` frames, ``gap`` apart."""
         if isinstance(self.frames, range):
             return range(len(self.frames) - (count - 1) * gap)
         return tuple(
@@ -43,19 +43,19 @@ class Clip(NamedTuple):
         )
 
     def files(self, numbers: Sequence[int]) -> list[str]:
-        """The files that hold the frames: one each, or the video."""
+        """Files of the frames: one each, or the video."""
         if isinstance(self.frames, range):
             return [self.path]
         return [os.path.join(self.path, self.frames[n]) for n in numbers]
 
 
 def printable(path: str) -> str:
-    r"""A path for messages: bytes that are no UTF-8 become ``\xe9``."""
+    r"""Format a path for messages; invalid UTF-8 becomes ``\xe9``."""
     return os.fsencode(path).decode(errors='backslashreplace')
 
 
 def listing(paths: Sequence[str], most: int = 5) -> str:
-    """The first paths, in parentheses, for messages."""
+    """Format the first paths in parentheses, for messages."""
     more = ', ...' * (len(paths) > most)
     return f'({", ".join(map(printable, paths[:most]))}{more})'
 
@@ -66,7 +66,7 @@ def warn(text: str) -> None:
 
 
 def name_unused(root: str, paths: Sequence[str], expected: str) -> None:
-    """Log the files that a search leaves out, if there are any."""
+    """Log the files that a search leaves out."""
     if not paths:
         return
     suffixes = sorted({os.path.splitext(path)[1] for path in paths})

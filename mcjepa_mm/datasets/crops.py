@@ -14,7 +14,7 @@ def draw_corners(
     max_offset: int = 0,
     count: int = 2,
 ) -> list[Corner]:
-    """Draw where to cut each frame.
+    """Draw the crop offset of each frame.
 
     The first window is anywhere in its frame. Each other one is anywhere at
     most ``max_offset`` rows and columns away from the first. An encoder whose
@@ -50,7 +50,7 @@ def draw_corners(
 
 
 def cut(frame: np.ndarray, corner: Corner, size: Sequence[int]) -> np.ndarray:
-    """The window of a map (..., H, W).
+    """Crop a map (..., H, W).
 
     Returns:
         np.ndarray: (..., height, width), a view.
@@ -66,7 +66,7 @@ def cut_flow(
     target: Corner,
     size: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The flow from one frame's window to the other's.
+    """Compute the flow between two crops.
 
     Args:
         flow (np.ndarray): (2, H, W), x then y, of the whole frames.

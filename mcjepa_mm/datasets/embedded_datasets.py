@@ -1,4 +1,4 @@
-"""The embedded world as data: pairs for motion, images for content, clips."""
+"""Data sets of the embedded world: frame pairs, images and clips."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ _PAIRS, _IMAGES, _CLIPS = 0, 1, 3
 
 @DATASETS.register_module()
 class EmbeddedPairs(Dataset):
-    """Two frames of each scene of the embedded world, with ground truth.
+    """Frame pairs of the embedded world, with ground truth.
 
     A sample holds ``inputs``, (2, 3, H, W) uint8, RGB, the frames at times 0
     and 1 (and on, with ``num_frames``), and ``data_samples``, an mmengine
@@ -145,7 +145,7 @@ def split_number(split: str) -> int:
 
 @DATASETS.register_module()
 class EmbeddedImages(Dataset):
-    """Pictures of one object of the embedded world each, with its class.
+    """Images of single objects of the embedded world, with classes.
 
     What enters the pipeline has the form that mmpretrain's transforms expect
     after loading: ``img`` ((H, W, 3) uint8, BGR), ``img_shape``,
@@ -208,7 +208,7 @@ class EmbeddedImages(Dataset):
         )
 
     def _draw(self, index: int, label: int) -> np.ndarray:
-        """The picture, (H, W, 3) uint8, BGR."""
+        """Render the image, (H, W, 3) uint8, BGR."""
         if self._drawn is not None and index in self._drawn:
             return self._drawn[index].copy()
         image = self.world.object_image(index, label).frame(0)

@@ -1,4 +1,4 @@
-"""Data sets of optical flow, read from their archives' own folders.
+"""Optical flow data sets in their original layouts.
 
 Those that mmflow has too have its names, arguments and entries, so that a
 config changes by the scope only, and do not need it. On a whole archive both
@@ -16,7 +16,7 @@ from mcjepa_mm.registry import DATASETS
 
 
 class LabelledPairs(Archive, BaseDataset):
-    """Frame pairs in the folders of a benchmark, in a fixed order.
+    """Base class of labelled frame pairs of a benchmark.
 
     Files belong together by the numbers in their names, not by their places
     in sorted lists: with one file missing, lists pair every later image with
@@ -281,7 +281,7 @@ class KITTIFlow(LabelledPairs):
 
 @DATASETS.register_module()
 class KITTI2012(KITTIFlow):
-    """KITTI flow 2012, of still scenes: see :class:`KITTIFlow`."""
+    """KITTI flow 2012, static scenes: see :class:`KITTIFlow`."""
 
     IMAGES = 'colored_0'
     EXTRAS = dict(noc_fw_path='flow_noc')
@@ -438,7 +438,7 @@ class Sintel(LabelledPairs):
 
 
 def _successor(number: str) -> str:
-    """The next number, as wide: '0009' to '0010'."""
+    """The next number of the same width: '0009' to '0010'."""
     return f'{int(number) + 1:0{len(number)}d}'
 
 

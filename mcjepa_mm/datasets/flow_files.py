@@ -54,7 +54,8 @@ def read_flow(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
         magic, decode, _ = _codec(path)
         with open(path, 'rb') as file:
             content = file.read(len(magic))
-            if content == magic:  # a film of that name is not read whole
+            # do not read a huge file that merely has this suffix
+            if content == magic:
                 content += file.read()
         if not content:
             raise ValueError('the file is empty')
@@ -73,7 +74,7 @@ def read_flow(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
 def write_flow(
     path: str | os.PathLike, flow: np.ndarray, valid: np.ndarray | None = None
 ) -> None:
-    """Write a flow field, whole or not at all.
+    """Write a flow field atomically.
 
     Args:
         path (str | PathLike): File; its folder is made. The suffix

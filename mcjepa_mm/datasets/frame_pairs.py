@@ -34,7 +34,7 @@ _PATIENCE = 30
 
 @DATASETS.register_module()
 class FramePairs(Dataset):
-    """Pairs of frames, a fixed number of frames apart.
+    """Pairs of frames with a fixed gap.
 
     Below ``data_root``, at any depth, every video is a clip, and so are the
     images of every folder, in natural order (``f2.png`` before ``f10.png``).
@@ -143,7 +143,7 @@ class FramePairs(Dataset):
         return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> dict:
-        """The pair ``index`` after the pipeline.
+        """Return the pair ``index`` after the pipeline.
 
         Raises:
             BadSampleError: If a frame cannot be decoded, or if the two have
@@ -172,7 +172,7 @@ class FramePairs(Dataset):
         return self.pipeline(results)
 
     def get_data_info(self, index: int) -> dict:
-        """Where the pair ``index`` comes from, without loading it."""
+        """Return the files of the pair ``index`` without loading them."""
         if not 0 <= index < len(self):
             raise IndexError(f'no pair {index} among {len(self)}')
         number = int(np.searchsorted(self._ends, index, side='right'))
@@ -245,7 +245,7 @@ class FramePairs(Dataset):
     def _search(
         self, recursive: bool, others: list[str]
     ) -> Iterator[tuple[str, tuple]]:
-        """Videos and folders of frames, each once, as :func:`walk` does."""
+        """Search videos and folders of frames, each once, by :func:`walk`."""
         if not os.path.isdir(self.data_root):
             raise FileNotFoundError(
                 f'{self.data_root!r} is no folder. {self._expected()}'

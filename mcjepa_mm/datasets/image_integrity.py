@@ -34,7 +34,7 @@ def is_jpeg(content: bytes) -> bool:
 
 
 def check_png(content: bytes) -> None:
-    """Refuse a PNG that is not as it was written; other formats pass.
+    """Refuse a damaged PNG; other formats pass.
 
     Every part of a PNG has a checksum. Bytes behind the end are allowed.
 
@@ -78,7 +78,7 @@ def check_png(content: bytes) -> None:
 
 
 def load_jpeg(content: bytes) -> Image.Image:
-    """Decode a JPEG, and refuse what makes libjpeg warn.
+    """Decode a JPEG; libjpeg's warnings are errors.
 
     A JPEG has no checksum, but in code that is damaged there is often a
     symbol that does not exist, or it ends too early or too late for the
@@ -174,7 +174,7 @@ def _find_scan(content: bytes) -> tuple[int, int, list[int]]:
 
 
 def _shortest_codes(segment: bytes) -> dict[int, int]:
-    """What the code of zeros stands for, by table of a segment."""
+    """Symbols of the all-zeros code, by table of a segment."""
     found = {}
     while len(segment) > 17:
         found[segment[0]] = segment[17]

@@ -83,7 +83,7 @@ def read_object_mask(path: str | os.PathLike) -> np.ndarray:
 def check_first_mask(
     mask: np.ndarray, path: str, frame: str, shape: tuple[int, int]
 ) -> None:
-    """Refuse a mask of a first frame that says nothing of what to follow.
+    """Refuse a first-frame mask without an object.
 
     Raises:
         BadSampleError: If the size is not the frame's, or no object is in it.
@@ -102,13 +102,13 @@ def check_first_mask(
 def check_mask_size(
     mask: np.ndarray, path: str, frame: str, shape: tuple[int, int]
 ) -> None:
-    """Refuse a mask that has another size than its frame."""
+    """Refuse a mask whose size is not its frame's."""
     rule = 'a mask must have the size of its frame'
     check_size(path, mask.shape, frame, shape, rule)
 
 
 def _is_stretched(image: Image.Image) -> bool:
-    """Whether Pillow multiplies the values of a grey picture to fill 8 bits.
+    """Whether Pillow rescales the values of a grey image to 8 bits.
 
     It does with 2 and 4 bits, and where a PGM's highest value is another than
     255 or 65535. To be asked before the picture is loaded.

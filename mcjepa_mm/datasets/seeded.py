@@ -101,23 +101,23 @@ class SeededSampler(Sampler):
         self.begin = 0
 
     def set_seed(self, seed: int) -> None:
-        """Choose the run's seed, as that of a run to be resumed."""
+        """Set the run's seed, such as that of a resumed run."""
         self.seed = seed
         # An order of its own for each stream. Samplers add the epoch to it.
         self.sampler.seed = derive_seed('order', seed, self.stream)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the pass over the data."""
+        """Set the pass over the data."""
         self.epoch = epoch
         if hasattr(self.sampler, 'set_epoch'):
             self.sampler.set_epoch(epoch)
 
     def set_begin(self, begin: int) -> None:
-        """Leave out the first ``begin`` samples of this process's pass."""
+        """Skip the first ``begin`` samples of this process's pass."""
         self.begin = begin
 
     def __len__(self) -> int:
-        """The length of a whole pass, wherever it begins."""
+        """Length of a whole pass, wherever it begins."""
         return len(self.sampler)
 
     def __iter__(self) -> Iterator[SeededIndex]:

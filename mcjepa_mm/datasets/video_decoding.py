@@ -173,7 +173,7 @@ def decode(
     landings: dict[int, int] | None = None,
     is_passed: Callable[[int], bool] | None = None,
 ) -> Iterator[av.VideoFrame]:
-    """Frames from where the container is, in the order they are shown.
+    """Decode frames from the current position, in display order.
 
     A damaged packet gives no frame, and ends nothing. Frames of which the
     decoder says that they are not whole are left out.
@@ -211,7 +211,7 @@ def decode(
 
 
 def landing(container: InputContainer, packet: av.Packet) -> int | None:
-    """What tells a packet after a seek: a time stamp, or its checksum."""
+    """Identifier of a packet after a seek: a time stamp or a checksum."""
     kind = container.format.name
     if kind == 'apng':
         return None  # all are marked as key frames, also mere changes
@@ -221,7 +221,7 @@ def landing(container: InputContainer, packet: av.Packet) -> int | None:
 
 
 def picture(frame: av.VideoFrame) -> np.ndarray:
-    """A frame's pixels, turned upright: (H, W, 3) uint8, RGB."""
+    """Convert a frame to an upright image: (H, W, 3) uint8, RGB."""
     # threads of it would not survive a fork
     image = frame.to_ndarray(format='rgb24', threads=1)
     turns = round(frame.rotation / 90)
@@ -229,7 +229,7 @@ def picture(frame: av.VideoFrame) -> np.ndarray:
 
 
 def index_video(path: str) -> VideoIndex:
-    """Find the frames of a video; remembered, also for other processes.
+    """Index the frames of a video, with a cache on disk.
 
     The whole file is read the first time. Where its container stores the
     times of display, packets are counted, and only the first frame is decoded;
@@ -386,7 +386,7 @@ def _order_of_packets(
     packets: Sequence[_Packet],
     first: av.VideoFrame,
 ) -> list[int] | None:
-    """Packets in the order of display, if they tell it for certain."""
+    """Packets in display order, if their time stamps define it."""
     kind = container.format.name
     # Broadcasts and cameras put each field of a frame into a packet.
     if kind not in _TIMED and (kind != 'mpegts' or first.interlaced_frame):
@@ -411,7 +411,7 @@ def _order_of_packets(
 
 
 def _seek_time(kind: str, packet: _Packet) -> int | None:
-    """What the container's own index has: times of display or of decoding."""
+    """Time stamp that the container's index uses: pts or dts."""
     if kind.startswith(('matroska', 'mov')) or packet.dts is None:
         return packet.pts
     return packet.dts
@@ -420,7 +420,7 @@ def _seek_time(kind: str, packet: _Packet) -> int | None:
 def _average_rate(
     stream: av.VideoStream, times: Sequence[int | None]
 ) -> float | None:
-    """Frames in a second, of the header only where the times agree."""
+    """Frame rate; the header's only if the time stamps agree."""
     rate = stream.average_rate or stream.guessed_rate
     header = float(rate) if rate else None
     known = [time for time in times if time is not None]

@@ -58,17 +58,17 @@ class VideoFile:
 
     @property
     def fps(self) -> float | None:
-        """Frames in a second on average, where it is known."""
+        """Average frame rate, if known."""
         return self._index.fps
 
     @property
     def is_seekable(self) -> bool:
-        """Whether going back does not mean decoding from the start."""
+        """Whether the video can be sought."""
         return len(self._index.keys) > 0
 
     @property
     def missing(self) -> int:
-        """How many more frames the header promises than the file has."""
+        """Number of frames in the header that the file lacks."""
         return self._index.missing
 
     def count(self) -> int:
@@ -93,7 +93,7 @@ class VideoFile:
         return picture(frame)
 
     def frames(self) -> Iterator[np.ndarray]:
-        """All frames in order, (H, W, 3) uint8, RGB, as they are asked for.
+        """Iterate over all frames, (H, W, 3) uint8, RGB.
 
         Those that cannot be decoded are left out.
         """
@@ -110,7 +110,7 @@ class VideoFile:
         return index - self._next
 
     def _key(self, index: int) -> tuple[int, int]:
-        """How many key frames there are up to a frame, and the last one."""
+        """Number of key frames up to a frame, and the last one."""
         keys = self._index.keys
         count = int(np.searchsorted(keys, index, side='right'))
         return count, int(keys[count - 1]) if count else 0
@@ -217,7 +217,7 @@ class VideoCache:
         return len(self._videos)
 
     def at(self, path: str, index: int) -> VideoFile:
-        """The video, open at a place from where ``index`` is soonest read."""
+        """Return the open video that reads ``index`` soonest."""
         if self._process != os.getpid():
             # Closing an inherited decoder would wait for threads that did
             # not survive the fork.

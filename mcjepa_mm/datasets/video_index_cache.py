@@ -24,7 +24,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 def load_entry(path: str, size: int, changed: int) -> Any:
-    """What :func:`save_entry` was given for this state of a video, or None."""
+    """Load what :func:`save_entry` wrote for this video, or None."""
     try:
         content = _entry(path).read_bytes()
     except OSError:
@@ -37,7 +37,7 @@ def load_entry(path: str, size: int, changed: int) -> Any:
 
 
 def save_entry(path: str, size: int, changed: int, found: Any) -> None:
-    """Keep what was found, as JSON; see :func:`load_entry`.
+    """Write an entry as JSON; see :func:`load_entry`.
 
     Processes may write at the same time: a file takes its name when it is
     whole. Where nothing can be written a warning says so, once.

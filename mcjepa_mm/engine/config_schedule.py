@@ -1,4 +1,4 @@
-"""The learning rate of a resumed run whose config has another schedule."""
+"""Use the config's learning rate schedule in a resumed run."""
 
 import copy
 import warnings
@@ -39,7 +39,7 @@ class ConfigSchedule:
         ]
 
     def go_on(self, runner: Runner) -> str | None:
-        """Have a resumed run follow the config's schedule, if it differs.
+        """Switch a resumed run to the config's schedule, if it differs.
 
         The schedules are followed from their beginning to the iteration that
         the run has come to, as if they had always been the config's.
@@ -83,7 +83,7 @@ class ConfigSchedule:
 
 
 def _differences(saved: dict, wanted: dict) -> list[str]:
-    """What differs between two states of a schedule, ``a 1 -> 2`` each."""
+    """List the differences of two scheduler states as ``a 1 -> 2``."""
     changes = []
     for key, value in wanted.items():
         if key in _PROGRESS or key not in saved or callable(value):
@@ -98,7 +98,7 @@ def _differences(saved: dict, wanted: dict) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """The same whether it has been in a checkpoint or not."""
+    """Convert a value to the form that it has in a checkpoint."""
     if isinstance(value, (list, tuple)):
         return [_plain(x) for x in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The older form of a training's data, in which one task had its own place.
+"""Convert the old data config, with one main task, to data by task.
 
 To be removed after version 0.1.
 """
@@ -18,7 +18,7 @@ _LOADER_KEYS = {
 
 
 def main_task(cfg: Config) -> str | None:
-    """The task whose data say how long an epoch is, None without tasks."""
+    """Return the task whose data define the epoch length, or None."""
     named = [hook.get('main_task') for hook in _multi_task_hooks(cfg)]
     tasks = [
         key
@@ -29,7 +29,7 @@ def main_task(cfg: Config) -> str | None:
 
 
 def write_data_by_task(cfg: Config) -> None:
-    """Give each task's data, and what is said of none, a task, in place.
+    """Convert the old form of ``train_dataloader`` to data by task, in place.
 
     Args:
         cfg (Config): Its ``train_dataloader`` may be the main task's, or have

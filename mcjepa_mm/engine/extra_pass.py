@@ -1,4 +1,4 @@
-"""Passes of a model in training that leave no trace in it."""
+"""Extra forward passes that leave the training state unchanged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _running = ContextVar('extra pass', default=False)
 
 @contextmanager
 def extra_pass(model: nn.Module) -> Iterator[None]:
-    """Give back random states and buffers as they were before.
+    """Restore random states and buffers on exit.
 
     A batch norm's running statistics are buffers. Gradients are the
     caller's: ``torch.autograd.grad`` leaves ``.grad`` alone. Forward hooks
@@ -37,5 +37,5 @@ def extra_pass(model: nn.Module) -> Iterator[None]:
 
 
 def in_extra_pass() -> bool:
-    """Whether the pass that runs now is none of training's own."""
+    """Whether the current pass is an extra one, not a training step."""
     return _running.get()

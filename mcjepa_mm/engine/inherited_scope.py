@@ -1,4 +1,4 @@
-"""Configs for models of other projects that inherit one of this package."""
+"""Registry scopes of configs that inherit from another project."""
 
 import os
 from typing import Any
@@ -9,7 +9,7 @@ _OWN = 'mcjepa_mm'
 
 
 def read_config(path: str | os.PathLike) -> Config:
-    """Read a config; inherited parts mean what they mean in their own file.
+    """Read a config and keep the registry scope of inherited parts.
 
     ``_base_ = 'mcjepa_mm::...'`` has mmengine write this package's scope
     into each part, and then look only here for ``EncoderDecoder``, and call

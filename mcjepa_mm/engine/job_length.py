@@ -1,4 +1,4 @@
-"""Another length for any job: all that is counted in it follows."""
+"""Change the length of a job and scale its schedules with it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ def set_job_length(
     epoch_length: int | None = None,
     iters: int | None = None,
 ) -> None:
-    """Give a config's job another length, in place.
+    """Set the number of epochs or iterations of a config, in place.
 
     Schedules of learning rates, ramps, beginnings of tasks and intervals of
     checkpoints, pictures and validations keep their share of the job. What
@@ -79,7 +79,7 @@ def set_job_length(
 
 
 def keep_warm_up(cfg: Config) -> None:
-    """Let one-cycles rise in a single step, in place.
+    """Make one-cycle schedules with a one-step warm-up valid, in place.
 
     mmengine divides by the length of that rise, 0.
 
@@ -98,13 +98,13 @@ def _scale(old: int, new: int) -> Scale:
 
 
 def _main_data(cfg: Config) -> dict:
-    """The dataloader's config that says how long an epoch is."""
+    """Config of the dataloader that defines the epoch length."""
     task = main_task(cfg)
     return cfg.train_dataloader[task] if task else cfg.train_dataloader
 
 
 def _epoch_length(cfg: Config, epochs: int) -> int | None:
-    """Iterations of an epoch, as far as the config says so."""
+    """Iterations of an epoch, if the config has them."""
     for schedule in _list(cfg.get('param_scheduler')):
         if schedule.get('total_steps') and not schedule.get('by_epoch', True):
             return schedule.total_steps // epochs

@@ -1,4 +1,4 @@
-"""From a command line to a runner: what the scripts in tools/ share."""
+"""Build runners from command lines, for the scripts in tools/."""
 
 import argparse
 import inspect
@@ -44,7 +44,7 @@ def load_config(
     cfg_options: list | None = None,
     launcher: str = 'none',
 ) -> Config:
-    """Read a config and lay the command line's options over it.
+    """Read a config and merge the command line's options into it.
 
     Args:
         path (str): The config file.
@@ -76,7 +76,7 @@ def load_config(
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the config's runner, ready for its launcher.
+    """Build a config's runner within its launcher's processes.
 
     The runner refuses a checkpoint of which no key is one of the model's;
     mmengine would go on with random weights. Where a dataloader has
@@ -122,7 +122,7 @@ def build_runner(cfg: Config) -> Runner:
 
 
 def _let_workers_be_none(part: dict | list) -> None:
-    """Drop what torch refuses in dataloaders that have no workers."""
+    """Drop dataloader settings that torch refuses without workers."""
     if isinstance(part, dict):
         if part.get('num_workers') == 0:
             part.pop('persistent_workers', None)
@@ -134,7 +134,7 @@ def _let_workers_be_none(part: dict | list) -> None:
 
 
 def initialize_model(runner: Runner) -> None:
-    """Fill the model as its config says, for a test without a checkpoint.
+    """Initialise the model by its config, for a test without a checkpoint.
 
     mmengine does so before it trains only. A test would measure what the
     modules happen to be built with, whatever ``init_cfg`` says.
@@ -151,7 +151,7 @@ def initialize_model(runner: Runner) -> None:
 
 
 def _refuse_without_effect(cfg: Config, options: dict) -> None:
-    """A typing error, or a variable that the config has already used."""
+    """Refuse options that no runner reads, such as misspelled keys."""
     for option in options:
         key = option.partition('.')[0]
         if key in _RUN_KEYS:
@@ -183,7 +183,7 @@ def _parse_options(options: list) -> dict:
 
 
 class _RefuseForeignCheckpoint(Hook):
-    """Raise where a loaded checkpoint has nothing for the model."""
+    """Raise if a loaded checkpoint has no key of the model."""
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         wanted = unwrapped(runner.model).state_dict().keys()

@@ -1,4 +1,4 @@
-"""Join the processes that a launcher started, with a GPU or without one.
+"""Initialise the process group of a launcher, on GPU or CPU.
 
 A launcher tells each process by environment variables which one it is. Each
 launcher has its own names; torch has another set, into which they are
@@ -79,7 +79,7 @@ def launched_variables(
 
 
 def join_processes(cfg: Config) -> None:
-    """Make the config's runner one of the launcher's processes.
+    """Initialise the process group by the config.
 
     Without an accelerator torchrun's processes are joined here, by gloo, and
     the model wrapper names no device: mmengine's ``init_dist`` picks a CUDA
@@ -131,7 +131,7 @@ def join_processes(cfg: Config) -> None:
 
 
 def dist_timeout(cfg: Config) -> timedelta | None:
-    """How long a process waits for the others: ``env_cfg.dist_cfg.timeout``.
+    """Timeout of collectives: ``env_cfg.dist_cfg.timeout``.
 
     Args:
         cfg (Config): Of a run.

@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from."""
+"""Choose the checkpoint that a training is resumed from."""
 
 import zipfile
 from pathlib import Path
@@ -18,7 +18,7 @@ _NEEDED = ('meta', 'state_dict', 'message_hub', 'optimizer')
 
 
 class ResumeHook(Hook):
-    """Resume from the newest checkpoint that can be.
+    """Resume from the newest usable checkpoint.
 
     mmengine takes the one that ``last_checkpoint`` names, and ends in a
     traceback if that is truncated or somebody else's. Learning rates go on
@@ -40,7 +40,7 @@ class ResumeHook(Hook):
         self.path = path
 
     def before_run(self, runner: Runner) -> None:
-        """Choose; all processes what the main process has found."""
+        """Choose on the main process and broadcast the choice."""
         choice: list[str | None] = [None, None]
         if is_main_process():
             choice = [*choose_checkpoint(runner, runner.work_dir, self.path)]
@@ -57,7 +57,7 @@ class ResumeHook(Hook):
         self._schedule = ConfigSchedule(runner)
 
     def before_train(self, runner: Runner) -> None:
-        """Follow the config's schedule, and say if nothing is left to do."""
+        """Apply the config's schedule, and log if training is finished."""
         if runner.iter:
             change = self._schedule.go_on(runner)
             if change:
@@ -78,7 +78,7 @@ class ResumeHook(Hook):
 def choose_checkpoint(
     runner: Runner, work_dir: str, path: str | None = None
 ) -> tuple[str | None, str | None]:
-    """Look for the checkpoint that a run would be resumed from.
+    """Find the checkpoint that a run would resume from.
 
     Args:
         runner (Runner): With the model. Its hooks may name other folders.
@@ -125,7 +125,7 @@ def choose_checkpoint(
 def examine(
     path: Path, wanted: dict[str, torch.Tensor]
 ) -> tuple[str | None, int]:
-    """Look whether a training can go on from a file.
+    """Check whether a training can be resumed from a file.
 
     Args:
         path (Path): The file.
@@ -186,7 +186,7 @@ def _last_checkpoint(work_dir: str) -> str:
 
 
 def _candidates(runner: Runner, work_dir: str, last: str) -> list[list[Path]]:
-    """Files in groups, of which an earlier one is to be preferred.
+    """Groups of candidate files, in order of preference.
 
     Those that are not older than the one that ``last_checkpoint`` names come
     first, together: it may have been written before a kill that came before

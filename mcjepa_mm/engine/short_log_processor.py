@@ -13,7 +13,7 @@ _BEFORE = len('MM/DD hh:mm:ss - mmengine - INFO - ')
 
 @LOG_PROCESSORS.register_module()
 class ShortLogProcessor(LogProcessor):
-    """mmengine's, with training lines that fit into 120 columns.
+    """mmengine's log processor with training lines within 120 columns.
 
     A line has the place, the sum of the losses, the sum of each task's terms
     (of a single task the terms), the time left, the seconds of a step and the
@@ -24,7 +24,7 @@ class ShortLogProcessor(LogProcessor):
     def get_log_after_iter(
         self, runner: Runner, batch_idx: int, mode: str
     ) -> tuple[dict, str]:
-        """All values for the backends, and the line of the log.
+        """Return all values for the backends, and the log line.
 
         Args:
             runner (Runner): The runner.
@@ -55,7 +55,7 @@ class ShortLogProcessor(LogProcessor):
 
 
 def _losses(runner: Runner, values: dict) -> dict[str, float]:
-    """The sum of all, then of each task; the terms, if it has one task."""
+    """The total loss, then each task's; of one task, its terms."""
     losses = {'loss': values['loss']} if 'loss' in values else {}
     heads = getattr(unwrapped(runner.model), 'heads', {})
     terms: dict[str, dict[str, float]] = {}

@@ -12,7 +12,7 @@ from mcjepa_mm.version import __version__
 
 
 class ShortLogRunner(Runner):
-    """mmengine's runner, whose log begins with the training.
+    """mmengine's runner without its long preamble in the log.
 
     The config, the environment and the order of the hooks take hundreds of
     lines there. Here they are in files, which the log names: the config in
@@ -36,7 +36,7 @@ class ShortLogRunner(Runner):
     def wrap_model(
         self, model_wrapper_cfg: dict | None, model: nn.Module
     ) -> nn.Module:
-        """Wrap as mmengine does, a ``ModeModel`` by its own wrapper."""
+        """Wrap the model for DDP, a ``ModeModel`` by its own wrapper."""
         if not self.distributed or not isinstance(model, ModeModel):
             return super().wrap_model(model_wrapper_cfg, model)
         wrapper = dict(
@@ -53,14 +53,14 @@ class ShortLogRunner(Runner):
         return super().wrap_model(wrapper, model)
 
     def get_hooks_info(self) -> str:
-        """The names of the hooks in a line; when each runs, in a file.
+        """Return the hooks' names; write the order of calls to a file.
 
         Returns:
             str: In the order of their priority.
         """
         path = self._write('hooks.txt', super().get_hooks_info())
         names = ', '.join(type(hook).__name__ for hook in self.hooks)
-        return f'{names}; when each runs is in {path}'
+        return f'{names}; their order of calls is in {path}'
 
     def _write(self, name: str, content: str | dict) -> Path:
         path = Path(self._log_dir, name)

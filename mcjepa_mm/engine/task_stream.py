@@ -1,4 +1,4 @@
-"""The batches of one stream of training data, from any place in it."""
+"""A task's dataloader that can be resumed at any position."""
 
 import copy
 import logging
@@ -20,7 +20,7 @@ from mcjepa_mm.utils.random_state import preserved_random_state
 
 
 class TaskStream:
-    """A dataloader that knows how far it has given its data.
+    """A dataloader with a position that can be saved and restored.
 
     Every pass over the data shuffles anew, and every sample is augmented by
     its place in the pass (see :mod:`mcjepa_mm.datasets.seeded`). The position
@@ -76,7 +76,7 @@ class TaskStream:
         self._running: Iterator | None = None
 
     def __len__(self) -> int:
-        """Batches of a pass."""
+        """Number of batches of a pass."""
         return len(self.loader)
 
     @property
@@ -85,12 +85,12 @@ class TaskStream:
         return self.loader.batch_sampler.batch_size * get_world_size()
 
     def begin(self, epoch: int) -> None:
-        """Go to the beginning of a pass."""
+        """Set the position to the beginning of a pass."""
         self.epoch = epoch
         self.batches = 0
 
     def rest_of_epoch(self) -> Iterator[tuple[int, Any]]:
-        """What is left of this pass, each batch with its number in it."""
+        """Iterate over the rest of this pass, with batch numbers."""
         self.sampler.set_epoch(self.epoch)
         first = self.batches
         self.sampler.set_begin(first * self.loader.batch_sampler.batch_size)
@@ -102,14 +102,14 @@ class TaskStream:
             yield number, batch
 
     def endless(self) -> Iterator[Any]:
-        """Batches without end, pass after pass."""
+        """Iterate endlessly, pass after pass."""
         while True:
             for _, batch in self.rest_of_epoch():
                 yield batch
             self.begin(self.epoch + 1)
 
     def close(self) -> None:
-        """End the workers; a later iterator starts others.
+        """Shut down the workers; a later iterator starts new ones.
 
         The iterators that were given out cannot go on. The position stays.
         """
@@ -117,7 +117,7 @@ class TaskStream:
         self._running = None
 
     def state_dict(self) -> dict[str, int]:
-        """The position, and what it counts.
+        """Return the position in the data.
 
         Returns:
             dict[str, int]: ``seed``, ``epoch`` (the pass), ``batches`` given
@@ -135,7 +135,7 @@ class TaskStream:
         return state
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go to a saved position.
+        """Restore a saved position.
 
         With batches of another size, to the batch in which the sample that
         comes next is.

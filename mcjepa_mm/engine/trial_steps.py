@@ -1,4 +1,4 @@
-"""A few real steps of a training, timed, and nothing that stays of them."""
+"""Time a few real training steps without side effects."""
 
 import math
 import resource
@@ -39,7 +39,7 @@ class Task:
 
     @property
     def samples(self) -> int:
-        """int: Of the data set."""
+        """int: Number of samples of the data set."""
         return len(self.loader.dataset)
 
     @property
@@ -50,7 +50,7 @@ class Task:
 
 @dataclass
 class Trial:
-    """What a run's first steps told.
+    """Measurements of a run's first steps.
 
     Attributes:
         tasks (dict[str, Task]): By name; 'train' where tasks have no names.
@@ -94,11 +94,11 @@ class Trial:
 
 
 class _EnoughError(Exception):
-    """The trial has seen enough."""
+    """Raised to end the trial."""
 
 
 def run_trial(runner: Runner, steps: int = 3) -> Trial:
-    """Train a few steps, of all tasks, also those that begin later.
+    """Train a few steps with all tasks, also those that begin later.
 
     The runner is used up. What its hooks write goes to its work dir; no
     checkpoint is written, and a signal ends the program as any other.
@@ -141,7 +141,7 @@ def run_trial(runner: Runner, steps: int = 3) -> Trial:
 
 
 class _TrialHook(Hook):
-    """Time the steps, and break off."""
+    """Time the steps and end the run."""
 
     # behind all others: what they do is part of a step
     priority = 'LOWEST'
@@ -203,7 +203,7 @@ class _TrialHook(Hook):
 
 
 def _tasks(runner: Runner) -> dict[str, Task]:
-    """Every task's data, and how often its turn comes in the whole run."""
+    """Every task's data and its number of steps in the whole run."""
     loop = runner.train_loop
     if not isinstance(loop, MultiTaskTrainLoop):
         return dict(train=Task(loop.dataloader, loop.max_iters))
@@ -244,7 +244,7 @@ def _size(content: Any) -> int:
 def _seconds_of_sample(
     dataset: Dataset, most: int = 8, limit: float = 3.0
 ) -> float:
-    """Mean time to load one of a few samples, from all over the data set."""
+    """Mean time to load a sample, over a few of the data set."""
     number = min(most, len(dataset))
     begin = time.perf_counter()
     for k in range(number):

@@ -1,4 +1,4 @@
-"""What is measured: metrics and the functions behind them."""
+"""Metrics, and the functions behind them."""
 
 from .metrics import (
     DAVISMetric,

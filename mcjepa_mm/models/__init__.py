@@ -1,4 +1,4 @@
-"""The models: one encoder, a head for each pretext task, and what uses them.
+"""Models: the encoder, the pretext heads and their users.
 
 A step of the pretraining is :class:`MultiTaskPretrainer`; it asks the encoder
 ``backbones/`` for maps and each of its ``heads/`` for a loss of them, the

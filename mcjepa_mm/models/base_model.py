@@ -1,4 +1,4 @@
-"""A model of mmengine whose modes are methods."""
+"""Base class of mmengine models with a method for each mode."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mcjepa_mm.registry import MODELS
 
 
 class ModeModel(BaseModel):
-    """A model whose three modes are methods, and whose step can be guarded.
+    """Base model with a method for each mode and an optional loss guard.
 
     Attributes:
         loss_guard: What has ``train_step(model, data, optim_wrapper)``, such
@@ -40,7 +40,7 @@ class ModeModel(BaseModel):
     def train_step(
         self, data: Any, optim_wrapper: OptimWrapper
     ) -> dict[str, Tensor]:
-        """Take mmengine's step, or the loss guard's."""
+        """Run mmengine's ``train_step``, or the loss guard's."""
         if self.loss_guard is None:
             return super().train_step(data, optim_wrapper)
         return self.loss_guard.train_step(self, data, optim_wrapper)
@@ -48,7 +48,7 @@ class ModeModel(BaseModel):
     def forward(
         self, inputs: Any, data_samples: Any = None, mode: str = 'tensor'
     ) -> Any:
-        """Run the model.
+        """Run the method of a mode.
 
         Args:
             inputs: What the data preprocessor makes of a batch's images.

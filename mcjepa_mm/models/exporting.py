@@ -1,4 +1,4 @@
-"""Whether a graph of the model is being written, for use without torch."""
+"""Whether the model is being exported to a graph."""
 
 import torch
 
@@ -10,7 +10,7 @@ _torch_exports = getattr(
 
 
 def is_exporting() -> bool:
-    """Tell an export from a training or a prediction.
+    """Whether the model is being traced or exported.
 
     An ``autograd.Function`` written for speed is no operation that a graph
     could hold: ``torch.jit.trace`` and the ONNX exporter built on it write
@@ -27,7 +27,7 @@ def is_exporting() -> bool:
 
 
 def is_torch_export() -> bool:
-    """Tell ``torch.export``, which reasons about sizes, from a trace.
+    """Whether ``torch.export``, which has symbolic sizes, is running.
 
     It keeps what a decision on a size assumes, and refuses sizes that differ
     in it. A trace keeps the outcome only, so that nothing may be decided on

@@ -25,7 +25,7 @@ def knn_votes(
     temperature: float = 0.07,
     own: Tensor | None = None,
 ) -> Tensor:
-    """What the nearest neighbours in a bank say about queries.
+    """Votes of the nearest neighbours in a bank for queries.
 
     Args:
         queries (Tensor): (Q, D), each of length 1.
@@ -74,7 +74,7 @@ def knn_votes(
 def centred_knn_votes(
     queries: Tensor, bank: Tensor, bank_labels: Tensor, **kwargs
 ) -> Tensor:
-    """:func:`knn_votes` of features from which the bank's mean is taken.
+    """:func:`knn_votes` of features centred by the bank's mean.
 
     Features of a young encoder are nearly alike; what they share makes every
     cosine nearly 1, and the votes nearly equal.
@@ -145,7 +145,7 @@ def knn_accuracy(
 def _nearest(
     queries: Tensor, bank: Tensor, k: int, own: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Similarity and place in the bank of the k nearest, both (Q, k)."""
+    """Similarities and bank indices of the k nearest, both (Q, k)."""
     best = queries.new_empty(len(queries), 0)
     places = torch.empty_like(best, dtype=torch.long)
     for start in range(0, len(bank), _BANK_CHUNK):

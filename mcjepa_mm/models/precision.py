@@ -1,4 +1,4 @@
-"""Autocast off, and float32 at least, where half precision would not do."""
+"""Decorators that disable autocast and compute in float32."""
 
 import functools
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 def raise_precision(x: Any) -> Any:
-    """A half precision tensor as float32; anything else as it is."""
+    """Convert half precision tensors to float32; return the rest as is."""
     if isinstance(x, Tensor) and x.dtype in (torch.float16, torch.bfloat16):
         return x.float()
     return x
 
 
 def full_precision(function: Callable) -> Callable:
-    """Run a function of tensors in float32 at least, with autocast off.
+    """Run a function in at least float32 with autocast off.
 
     Variances and sums of squares leave float16's range and bfloat16's 8 bits
     (the public NaN reports of VICReg under AMP come from there). float64

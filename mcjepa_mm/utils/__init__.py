@@ -1,1 +1,1 @@
-"""What has nothing to do with MC-JEPA: files, checkpoints, random states."""
+"""Utilities for files, checkpoints and random states."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic file writes."""
 
 import errno
 import io
@@ -21,7 +21,7 @@ _cleaned: set[Path] = set()
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Write a file, or leave what was there before.
+    """Write a file atomically, or leave the old one.
 
     Args:
         path (Path): File in a folder that exists.
@@ -36,7 +36,7 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """Open a file to write it bit by bit; it is in place once all is on disk.
+    """Open a file for writing that is renamed into place on close.
 
     The content goes to a file beside it, ``NAME.HOST.PROCESS.part`` (of a long
     name only what there is room for and a checksum), is
@@ -82,7 +82,7 @@ def atomic_open(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
 
 def part_name(name: str) -> str:
-    """The name of this process's temporary file for a file of this name."""
+    """Name of this process's temporary file for a file."""
     tail = f'.{_HOST}.{os.getpid()}.part'
     whole = os.fsencode(name)
     room = LONGEST_NAME - len(os.fsencode(tail))
@@ -95,7 +95,7 @@ def part_name(name: str) -> str:
 
 
 class _Disk(io.FileIO):
-    """Remembers why a write failed.
+    """A file object that records why a write failed.
 
     torch.save closes its archive where a write fails, and raises what goes
     wrong with that.

@@ -1,4 +1,4 @@
-"""Checkpoints as files: torch's format and safetensors."""
+"""Read and write checkpoints in torch's format and safetensors."""
 
 import io
 import json
@@ -21,7 +21,7 @@ SUFFIXES = ('.pth', '.safetensors')
 def read_checkpoint(
     path: str | os.PathLike,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read the tensors of a checkpoint, whatever they belong to.
+    """Read the tensors of a checkpoint file.
 
     Args:
         path (str | PathLike): A ``.safetensors`` file, or one that torch
@@ -65,7 +65,7 @@ def _load_safetensors(path: Path) -> dict[str, dict]:
 
 
 class StateDictDifference(NamedTuple):
-    """Where weights are not those of a model.
+    """Differences of a state dict from a model's.
 
     Attributes:
         missing (list[str]): Names of the model that are not given.
@@ -79,7 +79,7 @@ class StateDictDifference(NamedTuple):
 
     @property
     def unfilled(self) -> list[str]:
-        """list[str]: What of the model these weights leave as it is."""
+        """list[str]: Tensors of the model that these weights do not fill."""
         return self.missing + self.wrong
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ class StateDictDifference(NamedTuple):
 def compare_state_dict(
     given: Mapping[str, Any], wanted: Mapping[str, Tensor]
 ) -> StateDictDifference:
-    """Compare weights with those of a model, by name and shape.
+    """Compare a state dict with a model's, by name and shape.
 
     Args:
         given (Mapping[str, Any]): Weights of any origin. The prefix
@@ -121,7 +121,7 @@ def encode_checkpoint(
     suffix: str,
     prefix: str = '',
 ) -> bytes:
-    """Make the bytes of a checkpoint, the same ones for the same content.
+    """Serialise a checkpoint to deterministic bytes.
 
     Args:
         state_dict (Mapping[str, Tensor]): What it holds. Tensors are written
@@ -185,7 +185,7 @@ def _encode_safetensors(
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet, and the folders above it.
+    """Write a new file, and the folders above it.
 
     Raises:
         FileExistsError: If there is something of this name.
@@ -199,7 +199,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def import_safetensors() -> ModuleType:
-    """Import safetensors, which only those who want its format need.
+    """Import the optional package safetensors.
 
     Raises:
         ImportError: Saying what to install.

@@ -1,4 +1,4 @@
-"""The text of a config, broken into lines.
+"""Format the text of a config.
 
 What does not fit into a line has each item on a line of its own.
 """
@@ -29,7 +29,7 @@ def format_config(text: str) -> str:
 
 
 def _broken(node: ast.AST, indent: int, before: str = '') -> str:
-    """The source of a node that begins in this column, behind some text.
+    """Format a node that begins in this column, behind some text.
 
     Room is left for the comma behind it.
     """
@@ -49,7 +49,7 @@ def _broken(node: ast.AST, indent: int, before: str = '') -> str:
 
 
 def _ends(node: ast.AST) -> tuple[str, str] | None:
-    """What stands around the items of a node, if it has items."""
+    """Brackets around the items of a node, if it has items."""
     if isinstance(node, ast.Call) and (node.args or node.keywords):
         return f'{ast.unparse(node.func)}(', ')'
     for kind, ends in (
@@ -65,7 +65,7 @@ def _ends(node: ast.AST) -> tuple[str, str] | None:
 
 
 def _items(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """The items of a node, each with what stands before it."""
+    """Items of a node, each with its prefix."""
     if isinstance(node, ast.Call):
         yield from (('', arg) for arg in node.args)
         for keyword in node.keywords:

@@ -1,4 +1,4 @@
-"""Processes that train together: a group for messages, the bare model."""
+"""A gloo group for small messages, and the model without its wrapper."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ _groups: dict[dist.ProcessGroup, dist.ProcessGroup] = {}
 
 
 def cpu_group(timeout: timedelta | None = None) -> dist.ProcessGroup | None:
-    """The processes, for small messages that no GPU has to wait for.
+    """Return a group for small messages that do not block a GPU.
 
     Every process must call this, in the same order with other collectives.
 
@@ -33,7 +33,7 @@ def cpu_group(timeout: timedelta | None = None) -> dist.ProcessGroup | None:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """A runner's model without its wrapper, such as DDP.
+    """Return a model without its wrapper, such as DDP.
 
     Args:
         model (nn.Module): Wrapped or not.

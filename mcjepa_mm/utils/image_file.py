@@ -1,4 +1,4 @@
-"""Pictures that are written whole or not at all."""
+"""Write image files atomically."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from .atomic_write import atomic_write
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Write a picture, and make its folder where there is none.
+    """Write an image, and create its folder.
 
     Not by ``cv2.imwrite`` or ``mmcv.imwrite``: they say neither that a disk
     is full nor that a path is wrong, and leave half a file.
@@ -96,7 +96,7 @@ def write_label_map(
 
 
 def pascal_palette() -> np.ndarray:
-    """Colours of Pascal VOC's labels, which DAVIS's objects have as well.
+    """Pascal VOC's palette, which DAVIS uses too.
 
     The lowest three bits of a label are the highest ones of red, green and
     blue, the next three the next lower ones.

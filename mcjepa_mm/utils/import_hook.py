@@ -30,7 +30,7 @@ def on_import(name: str, action: _Action) -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Let the other finders find; wrap the execution of what they found."""
+    """Wrap the execution of modules that other finders find."""
 
     def __init__(self) -> None:
         self.actions: dict[str, list[_Action]] = {}

@@ -1,4 +1,4 @@
-"""Random states that depend on what they are for, not on what went before.
+"""Random states derived from keys, independent of earlier draws.
 
 A training that is stopped and resumed has to draw the numbers that it would
 have drawn. Nothing has to be saved for that if each step and each sample
@@ -32,7 +32,7 @@ def derive_seed(*key: int | str) -> int:
 
 
 def seed_step(seed: int, rank: int, iteration: int) -> None:
-    """Begin a training step: seed Python, numpy and torch on every device.
+    """Seed Python, numpy and torch on every device for a step.
 
     Args:
         seed (int): The run's.
@@ -46,7 +46,7 @@ def seed_step(seed: int, rank: int, iteration: int) -> None:
 
 
 def seed_sample(seed: int) -> None:
-    """Begin a sample: seed Python, numpy and torch on the CPU.
+    """Seed Python, numpy and torch on the CPU for a sample.
 
     Args:
         seed (int): 0 to 2**32 - 1.
@@ -59,7 +59,7 @@ def seed_sample(seed: int) -> None:
 
 @contextmanager
 def preserved_random_state() -> Iterator[None]:
-    """Give every global random state back as it was."""
+    """Restore every global random state on exit."""
     python, numpy = random.getstate(), np.random.get_state()
     # in a forked worker CUDA cannot be asked, and is not used
     used = torch.cuda.is_initialized()

@@ -1,4 +1,4 @@
-"""Names of version 0.1 that still work, and say what to write now."""
+"""Deprecated names of version 0.1."""
 
 import warnings
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from mmengine.registry import Registry
 
 
 def old_names(module: str, names: dict[str, Any]) -> Callable[[str], Any]:
-    """Make the ``__getattr__`` of a module whose names have changed.
+    """Make a module ``__getattr__`` for renamed attributes.
 
     Args:
         module (str): Its name.
@@ -36,7 +36,7 @@ def old_names(module: str, names: dict[str, Any]) -> Callable[[str], Any]:
 
 
 def register_old_name(registry: Registry, name: str, new: type) -> None:
-    """Let configs build a class by the name that it had.
+    """Register a class under its deprecated name.
 
     Args:
         registry (Registry): Where configs find it.

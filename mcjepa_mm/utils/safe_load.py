@@ -1,4 +1,4 @@
-"""Loading of what torch wrote, that runs nothing of the file.
+"""Load torch files without executing code from them.
 
 A pickle is a program: rebuilding its objects calls whatever it names. Of a
 checkpoint, ``weights_only=True`` rebuilds tensors, numbers, strings and
@@ -16,7 +16,7 @@ def safe_load(
     path: str | os.PathLike,
     map_location: str | torch.device | Callable | dict | None = 'cpu',
 ) -> Any:
-    """Load a file of ``torch.save``, whatever torch's defaults are here.
+    """Load a file with ``weights_only=True``, whatever torch's default.
 
     Args:
         path (str | PathLike): A file that exists.
@@ -38,7 +38,7 @@ def safe_load(
 
 
 def load_error(name: str | os.PathLike, error: Exception) -> ValueError:
-    """Make the error of a file that is no checkpoint.
+    """Make the error for a file that is not a checkpoint.
 
     torch's own words differ from version to version, and advise to switch
     the check off.

@@ -1,4 +1,4 @@
-"""Values in the form that ``torch.load(weights_only=True)`` reads."""
+"""Convert values to types that ``torch.load(weights_only=True)`` reads."""
 
 import logging
 from collections import Counter, OrderedDict
@@ -17,7 +17,7 @@ _dropped: set[str] = set()
 
 
 def to_serializable(value: Any, name: str) -> Any:
-    """Rewrite a value in tensors, numbers, strings and containers of them.
+    """Convert a value to tensors, numbers, strings and containers.
 
     numpy numbers become Python numbers, numpy arrays tensors, mappings dicts
     and other sequences lists or tuples; a ``HistoryBuffer`` becomes the dict
@@ -69,7 +69,7 @@ def to_serializable(value: Any, name: str) -> Any:
 
 
 def restore_history(value: Any) -> Any:
-    """Make a ``HistoryBuffer`` of what :func:`to_serializable` made of one.
+    """Restore a ``HistoryBuffer`` from :func:`to_serializable`.
 
     Args:
         value (Any): What a checkpoint holds for a logged value.

@@ -1,4 +1,4 @@
-"""Videos that are written whole or not at all."""
+"""Write video files atomically."""
 
 import os
 import weakref
@@ -28,7 +28,7 @@ _QUALITY = 3
 
 
 class VideoWriter:
-    """A context that writes pictures as an MP4 file.
+    """Context manager that writes images to an MP4 file.
 
     The file gets its name when the context ends. An error leaves none; Ctrl-C
     leaves what there is so far, because a camera ends in no other way. A
@@ -62,7 +62,7 @@ class VideoWriter:
         return self
 
     def write(self, picture: np.ndarray) -> None:
-        """Add a picture: (H, W, 3) uint8, RGB."""
+        """Append an image: (H, W, 3) uint8, RGB."""
         if self._container is None:
             self._open(picture.shape)
         if picture.shape != self._shape:

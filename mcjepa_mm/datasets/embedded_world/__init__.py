@@ -1,4 +1,4 @@
-"""A procedural world with exact ground truth and no file to download."""
+"""Procedural scenes with exact ground truth."""
 
 from .first_frame_objects import MaskedScene, masked_scene
 from .motion import Motion

@@ -1,4 +1,4 @@
-"""Scenes with masks of the objects that their first frame shows."""
+"""Scenes with masks of the objects in the first frame."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ _STEP = 10**6  # more scenes than anybody asks for
 
 
 class MaskedScene(NamedTuple):
-    """A scene whose objects have the numbers that DAVIS would give them.
+    """A scene with object numbers as in DAVIS.
 
     Attributes:
         scene (Scene): The scene.
@@ -33,7 +33,7 @@ class MaskedScene(NamedTuple):
 
 
 def masked_scene(world: EmbeddedWorld, index: int) -> MaskedScene:
-    """Scene ``index`` of those that begin with an object in view.
+    """Scene ``index`` of those with an object in the first frame.
 
     Where scene ``index`` of the world does not, another one of its own takes
     its place, so that two indices never share a scene.

@@ -1,4 +1,4 @@
-"""Smooth motion of a surface: a similarity transform that depends on time."""
+"""Smooth motion of a surface: a time-dependent similarity transform."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Motion:
-    """Where a surface is at time t: rotated, scaled and moved.
+    """Similarity transform of a surface at time t.
 
     Everything swings with one slow angular frequency, so that a surface moves
     at its full speed at t = 0 and comes back instead of leaving for good.

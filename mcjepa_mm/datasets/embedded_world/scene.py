@@ -54,7 +54,7 @@ class Surface:
 
 
 class _View(NamedTuple):
-    """What a frame shows of an object, before occlusion."""
+    """The part of a frame that an object covers, before occlusion."""
 
     rows: slice
     columns: slice
@@ -152,7 +152,7 @@ class Scene:
         return self.layers(t) + np.uint8(1)
 
     def flow(self, t: float, t2: float) -> np.ndarray:
-        """Where the surface at each pixel goes from ``t`` to ``t2``.
+        """Optical flow from ``t`` to ``t2``.
 
         Returns:
             np.ndarray: (2, H, W) float32, x then y, pixels. The frame at
@@ -172,7 +172,7 @@ class Scene:
         return self._flows[t, t2].copy()
 
     def occlusion(self, t: float, t2: float) -> np.ndarray:
-        """Pixels of ``t`` whose surface point is not seen at ``t2``.
+        """Pixels of ``t`` whose surface point is not visible at ``t2``.
 
         A point is occluded when another surface covers it at ``t2``, or when
         it is then out of the frame: beyond the centres of the border pixels,
@@ -230,7 +230,7 @@ class Scene:
 def _displacement(
     motion: Motion, t: float, t2: float, pixels: np.ndarray
 ) -> np.ndarray:
-    """Way (2, h, w) from ``t`` to ``t2`` of points that move as one."""
+    """Displacement (2, h, w) from ``t`` to ``t2`` of a rigid surface."""
     step = motion.affine(t2) @ np.linalg.inv(motion.affine(t)) - np.eye(3)
     x, y = pixels[:2]
     a, b, c = step[:2, :, None, None].astype(np.float32).transpose(1, 0, 2, 3)

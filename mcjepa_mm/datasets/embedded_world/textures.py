@@ -246,7 +246,7 @@ class Texture:
 
 
 class Palette:
-    """Colours that belong together: one hue and one light, both random.
+    """Random colours that share one hue and one lightness.
 
     Args:
         rng (np.random.Generator): Source of hue, vividness, light, contrast.

@@ -130,10 +130,9 @@ class EmbeddedWorld:
     def object_image(self, index: int, label: int) -> Scene:
         """A still scene with one large object of class ``label``.
 
-        Pictures of a class differ in hue, light, size and place: in what
-        augmented views differ in as well. Anything else that told pictures
-        apart would be an easier way to match views than the class. Their
-        colours belong together by one hue, which is random.
+        Hue, light, size and place vary within a class. These nuisance factors
+        vary between augmented views too, so that views are best matched by
+        the class. All colours of a scene share one random hue.
 
         With ``scene_law`` it is a scene at rest, whose front-most object has
         this class and lies near the middle. The others are distractors.
@@ -194,7 +193,7 @@ class EmbeddedWorld:
         ground: Surface,
         distractor: bool = False,
     ) -> Surface:
-        """An object that the camera's motion, the ground's, moves as well."""
+        """Draw an object whose motion adds to the background's."""
         height, width = self.size
         own = self._velocity(rng, self.max_displacement)
         velocity = np.add(own, ground.motion.velocity)
@@ -247,7 +246,7 @@ class EmbeddedWorld:
         return Surface(motion, texture, outline, radius, label + 1)
 
     def _clutter(self, rng: np.random.Generator, palette: Palette) -> Surface:
-        """A pebble without a class, so that an outline alone says little."""
+        """Draw a distractor of no class."""
         radius = DESIGN_SIZE * self.unit * rng.uniform(0.08, 0.18)
         colors = palette(2.0, 25, 100), palette(2.0, 25, 160)
         texture = Texture(rng, colors, unit=self.unit, radius=radius)
@@ -260,14 +259,14 @@ class EmbeddedWorld:
     def _velocity(
         self, rng: np.random.Generator, limit: float
     ) -> tuple[float, float]:
-        """A random direction, a speed that is uniform up to the limit."""
+        """Draw a random direction and a speed uniform up to the limit."""
         speed = self.unit * rng.uniform(0, limit)
         turn = rng.uniform(0, 2 * np.pi)
         return (speed * np.cos(turn), speed * np.sin(turn))
 
 
 def _chance(rng: np.random.Generator, share: float) -> bool:
-    """Draw, but nothing for a share of 0: worlds without it stay as they are.
+    """Draw with a probability; a share of 0 uses no random number.
 
     Args:
         rng (np.random.Generator): Source of the draw.
@@ -277,6 +276,6 @@ def _chance(rng: np.random.Generator, share: float) -> bool:
 
 
 def _at_rest(surface: Surface) -> Surface:
-    """The surface as it is at t = 0, at all times."""
+    """A surface that stays as at t = 0."""
     motion = Motion(surface.motion.centre, angle=surface.motion.angle)
     return replace(surface, motion=motion)

@@ -85,11 +85,11 @@ class FixedLengthSampler(Sampler):
         return -(-self.length // world_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the part of the endless order."""
+        """Select the epoch's part of the endless order."""
         self.epoch = epoch
 
     def _order(self, number: int) -> torch.Tensor | np.ndarray:
-        """The data set's indices in a pass."""
+        """Order of the data set's indices in a pass."""
         if not self.shuffle:
             return torch.arange(self._size)
         seed = derive_seed('pass', self.seed, number)

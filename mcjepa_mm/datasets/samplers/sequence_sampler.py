@@ -62,12 +62,12 @@ class SequenceSampler(Sampler):
         return sum(len(sequence) for sequence in self._sequences)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order: each epoch has its own."""
+        """Set the epoch; each has its own order."""
         self.epoch = epoch
 
 
 def share_out(lengths: Sequence[int], num_shares: int) -> list[list[int]]:
-    """Share sequences out so that the numbers of frames differ little.
+    """Distribute sequences so that processes have similar frame counts.
 
     The longest first, each to whom has the fewest frames so far: the largest
     share has at most a sequence more than any other.

@@ -10,7 +10,7 @@ from mcjepa_mm.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ColorJitterFastHue(BaseTransform):
-    """torchvision's ColorJitter, whose hue OpenCV turns in place of Pillow.
+    """torchvision's ColorJitter with the hue shifted by OpenCV.
 
     The random numbers are torchvision's, and so are brightness, contrast and
     saturation. Pillow's way to HSV and back was the costliest step of VICReg's
@@ -54,7 +54,7 @@ class ColorJitterFastHue(BaseTransform):
 
 
 def turn_hue(image: Image.Image, turn: float) -> Image.Image:
-    """Turn the hue of an RGB image, 8 bits a channel.
+    """Shift the hue of an 8-bit RGB image.
 
     Args:
         image (Image.Image): RGB; one without colour stays as it is.

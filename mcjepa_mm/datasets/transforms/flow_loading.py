@@ -16,7 +16,7 @@ _RULE = 'a pair and its ground truth must have one size'
 
 @TRANSFORMS.register_module()
 class LoadFlowPair(BaseTransform):
-    """Load two frames as mmflow's LoadImageFromFile does, refusing damage.
+    """Load two frames like mmflow's LoadImageFromFile; refuse damage.
 
     Required keys: ``img1_path``, ``img2_path``. Added keys: ``img1`` and
     ``img2`` ((H, W, 3) uint8, BGR), ``img_shape`` and ``ori_shape``
@@ -39,7 +39,7 @@ class LoadFlowPair(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadFlowAnnotations(BaseTransform):
-    """Load flow and masks, in place of mmflow's LoadAnnotations.
+    """Load flow and masks; replaces mmflow's LoadAnnotations.
 
     Files tell their format, so nothing has to say that flow is sparse. What
     mmflow's leaves out is read as well: Sintel's masks of invalid pixels and
@@ -107,7 +107,7 @@ class LoadFlowAnnotations(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PackFlow(BaseTransform):
-    """Make mmflow's sample of a frame pair: the end of its pipeline.
+    """Pack a frame pair as mmflow's data sample.
 
     mmflow's PackFlowInputs, and ``gt_fg_fw``. Before it packs, all ground
     truth becomes float32 (mmflow's RandomFlip makes float64 of flow) and
@@ -151,14 +151,14 @@ class PackFlow(BaseTransform):
 
 
 def _read_flow(path: str, results: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Flow (2, H, W) and validity (H, W) of the frame's size."""
+    """Read flow (2, H, W) and validity (H, W) of the frame's size."""
     flow, valid = read_flow(path)
     _check_size(path, valid, results)
     return flow, valid
 
 
 def _read_labels(path: str, results: dict) -> np.ndarray:
-    """A grey picture (H, W) of the frame's size."""
+    """Read a grey image (H, W) of the frame's size."""
     labels = read_image(path)[..., 0]
     _check_size(path, labels, results)
     return labels

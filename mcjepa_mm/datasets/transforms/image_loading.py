@@ -14,7 +14,7 @@ from mcjepa_mm.registry import TRANSFORMS
 
 
 def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
-    """Read a colour image, upright as its EXIF tag says.
+    """Read a colour image and apply its EXIF orientation.
 
     Grey, palette and transparent images become three channels, and 16 bits of
     grey become their upper 8. Pillow decodes, after and with the checks of
@@ -108,7 +108,7 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
 
 @TRANSFORMS.register_module()
 class LoadImageStrict(BaseTransform):
-    """Load an image as mmcv's LoadImageFromFile does, refusing damaged files.
+    """Load an image like mmcv's LoadImageFromFile; refuse damaged files.
 
     Required keys: ``img_path``. Added keys: ``img`` ((H, W, 3) uint8, BGR),
     ``img_shape`` and ``ori_shape`` ((H, W)).

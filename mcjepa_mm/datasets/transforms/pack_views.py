@@ -8,7 +8,7 @@ from mcjepa_mm.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PackViews(BaseTransform):
-    """Make a sample of the views of a pretext task: the end of its pipeline.
+    """Pack the views of a pretext task into a sample.
 
     ``results['img']`` is a list of views, as mmpretrain's ``MultiView`` and
     ``FramePairs`` leave it, or one picture. Views are (H, W, 3) uint8, RGB,

@@ -1,4 +1,4 @@
-"""Transforms of frame pairs. Both frames are treated alike.
+"""Transforms applied to both frames of a pair.
 
 The frames are ``results['img']``: two (H, W, 3) uint8 arrays, RGB, of one
 size. Randomness comes from NumPy's global generator, which mmengine seeds in
@@ -41,7 +41,7 @@ class ResizePair(BaseTransform):
 
 @TRANSFORMS.register_module()
 class RandomCropPair(BaseTransform):
-    """Cut a random window from both frames, at one place or at two.
+    """Crop both frames at random, at one place or at two.
 
     Args:
         crop_size (tuple[int, int]): Height and width in pixels.

@@ -21,7 +21,7 @@ from .image_loading import LoadImageStrict
 
 @TRANSFORMS.register_module()
 class LoadVideoFrame(LoadImageStrict):
-    """Load a frame from its own file, or out of a video.
+    """Load a frame from an image file or a video.
 
     Required keys: ``img_path``, an image file or a video. Optional keys:
     ``video_frame``, the frame's number in the video, from 0, and
@@ -146,7 +146,7 @@ class ResizeShortSide(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PackVideoFrame(BaseTransform):
-    """Make the sample of a frame: the end of its pipeline.
+    """Pack a video frame into a sample.
 
     Returns ``inputs``, (3, h, w) uint8, RGB, and ``data_samples``, an mmengine
     BaseDataElement with meta information (``META_KEYS``) and, where the frame

@@ -84,14 +84,14 @@ class DAVIS2017(Archive, VideoSegmentation):
         return [name for name in names if name in self._chosen]
 
     def _listed(self) -> tuple[Path, list[str]]:
-        """All names of sequences, and where they are from."""
+        """Names of all sequences, and their source."""
         if self.split is None:
             folder = self.folder('JPEGImages', *self._below)
             return folder, subfolders(folder)
         return self.read_list()
 
     def read_list(self) -> tuple[Path, list[str]]:
-        """The list of the split, and the sequences that it names."""
+        """Return the list of the split, and its sequences."""
         lists = self.folder('ImageSets', '2017')
         path = lists / f'{self.split}.txt'
         if not path.is_file():
@@ -113,7 +113,7 @@ class DAVIS2017(Archive, VideoSegmentation):
 
 
 def _by_number(folder: Path, suffix: str) -> dict[int, str]:
-    """Names of the files that are called by a number."""
+    """Names of the files whose stem is a number."""
     found = numbers(folder, rf'(\d+)\.{suffix}')
     return {int(number): f'{number}.{suffix}' for number in found}
 

@@ -19,7 +19,7 @@ EXPECTED = (
 
 
 def find_masked_videos(root: str) -> dict[str, tuple[str, str]]:
-    """Pair the videos and the folders of frames with masks beside them.
+    """Find videos and folders of frames with a mask beside them.
 
     A mask has the name of its video. A video and a picture that are alone
     with each other in a folder are a pair with any names.
@@ -70,7 +70,7 @@ def find_masked_videos(root: str) -> dict[str, tuple[str, str]]:
 
 
 def _pair(clips: list[Path], images: list[Path]) -> dict[Path, Path]:
-    """Masks of the clips in one folder, as far as there are some."""
+    """Match the clips of one folder with masks."""
     masks = [x for x in images if x.suffix.lower() in MASK_SUFFIXES.split()]
     if len(clips) == len(masks) == 1:
         return {clips[0]: masks[0]}

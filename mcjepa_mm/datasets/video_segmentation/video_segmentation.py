@@ -30,7 +30,7 @@ class MaskedSequence(NamedTuple):
     masks: Mapping[int, str]
 
     def every(self, step: int, max_frames: int | None) -> 'MaskedSequence':
-        """The sequence with each ``step``-th frame, at most so many."""
+        """Subsample every ``step``-th frame, at most ``max_frames``."""
         frames = self.clip.frames
         kept = list(frames)[::step][:max_frames]
         if isinstance(frames, range):
@@ -41,7 +41,7 @@ class MaskedSequence(NamedTuple):
         return MaskedSequence(self.name, Clip(self.clip.path, frames), masks)
 
     def entries(self) -> Iterator[dict]:
-        """What is known of each frame, in the order of time."""
+        """Annotations of the frames, in temporal order."""
         frames = self.clip.frames
         for index, number in enumerate(frames):
             [path] = self.clip.files([number])
@@ -61,7 +61,7 @@ class MaskedSequence(NamedTuple):
 
 
 class VideoSegmentation(BaseDataset):
-    """Frames of videos whose first frame has a mask of objects to follow.
+    """Frames of videos with object masks of the first frame.
 
     A sample is a frame. Frames are in the order of time, one sequence after
     the other, so that a model may carry what it knows from one to the next:

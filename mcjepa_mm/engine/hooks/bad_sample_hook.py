@@ -35,7 +35,7 @@ class BadSampleHook(Hook):
         self._logger: MMLogger | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """See to it that the files are named however the run ends."""
+        """Register the report of bad files for any end of the run."""
         # kept: an error that ends the run lets go of its dataloaders
         self._guards = list(BadSampleGuard.alive)
         self._logger = runner.logger
@@ -48,7 +48,7 @@ class BadSampleHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Count, once in an interval."""
+        """Log the count at every interval."""
         if self._guards and self.every_n_train_iters(runner, self.interval):
             number = sum(guard.num_bad() for guard in self._guards)
             runner.message_hub.update_scalar('train/bad_samples', number)
@@ -66,7 +66,7 @@ class BadSampleHook(Hook):
 
 
 def _found(guards: list[BadSampleGuard]) -> Found:
-    """What the guards of this process have found."""
+    """Bad samples found by the guards of this process."""
     found: Found = {}
     for guard in guards:
         _, samples, files = found.setdefault(
@@ -79,7 +79,7 @@ def _found(guards: list[BadSampleGuard]) -> Found:
 
 
 def _total(parts: list[Found]) -> Found:
-    """What all processes have found."""
+    """Bad samples found by all processes."""
     total: Found = {}
     for part in parts:
         for name, (length, samples, files) in part.items():

@@ -13,7 +13,7 @@ from mcjepa_mm.utils.dist import cpu_group
 
 @HOOKS.register_module()
 class BatchConsistencyHook(Hook):
-    """Refuse a step for which the processes bring batches that do not fit.
+    """Check that all processes have batches of the same tasks and sizes.
 
     A process that lacks a task, or has fewer samples of it than the others,
     would wait for them in one collective while they wait for it in another.
@@ -30,7 +30,7 @@ class BatchConsistencyHook(Hook):
     priority = 'LOW'
 
     def before_train(self, runner: Runner) -> None:
-        """Compare the lengths of an epoch and of the passes of each task."""
+        """Compare the epoch length and each task's length over processes."""
         self._group = cpu_group(dist_timeout(runner.cfg))
         # Passes that differ would drift apart, and a checkpoint holds the
         # position of one process only.
@@ -47,7 +47,7 @@ class BatchConsistencyHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Compare the batches."""
+        """Compare the batches over processes."""
         if self._group is not None:
             self._compare(
                 f'iteration {runner.iter}: {_describe(data_batch)}',
@@ -74,7 +74,7 @@ class BatchConsistencyHook(Hook):
 
 
 def _describe(batch: Any) -> str:
-    """What a batch holds, by name, and how many samples of it."""
+    """Number of samples of each part of a batch."""
     if isinstance(batch, dict):
         parts = (
             f'{key} ({_describe(value)})'

@@ -23,7 +23,7 @@ MODULES = dict(content='heads.content.expander', backbone='backbone')
 
 @HOOKS.register_module()
 class CollapseMonitorHook(Hook):
-    """Measure every so often whether the embeddings of training collapse.
+    """Log figures that show a collapse of the embeddings.
 
     The log has, for each watched module, ``collapse/<name>/std`` (mean
     standard deviation of a dimension over the samples), ``RankMe``
@@ -90,7 +90,7 @@ class CollapseMonitorHook(Hook):
         self._handles: list = []
 
     def before_train(self, runner: Runner) -> None:
-        """Find the modules."""
+        """Look up the modules to monitor."""
         model = unwrapped(runner.model)
         known = dict(model.named_modules())
         wanted = self.modules
@@ -115,7 +115,7 @@ class CollapseMonitorHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Listen to the modules of which samples are wanted."""
+        """Register forward hooks on the modules that need samples."""
         if self.every_n_train_iters(runner, self.interval):
             # One that still waits for samples goes on.
             self._rows = {
@@ -142,7 +142,7 @@ class CollapseMonitorHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        """Measure what has enough samples."""
+        """Measure the modules that have enough samples."""
         for handle in self._handles:
             handle.remove()
         for name, heard in self._heard.items():
@@ -237,7 +237,7 @@ class CollapseMonitorHook(Hook):
 
 
 def _embedding(name: str, output: Any) -> Tensor:
-    """A module's output as (N, D) in float32, without its graph."""
+    """Detach a module's output as (N, D) float32."""
     z = output if isinstance(output, Tensor) else output[-1]
     z = z.detach().float()
     if z.dim() == 4:

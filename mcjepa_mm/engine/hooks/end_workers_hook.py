@@ -8,7 +8,7 @@ from mcjepa_mm.engine.worker_signals import end_workers
 
 
 class EndWorkersHook(Hook):
-    """End the dataloaders' workers when a training, validation or test ends.
+    """Shut down dataloader workers after a training, validation or test.
 
     A program that only runs it ends them anyway. This is for one that goes
     on: with the next row of a table, in a notebook, in tests.
@@ -19,12 +19,12 @@ class EndWorkersHook(Hook):
     priority = 'LOWEST'
 
     def after_run(self, runner: Runner) -> None:
-        """End them."""
+        """Shut down the workers."""
         end_workers_of(runner)
 
 
 def end_workers_of(runner: Runner) -> None:
-    """End the workers of a runner's dataloaders.
+    """Shut down the workers of a runner's dataloaders.
 
     Args:
         runner (Runner): Whose training, validation or test is over.
@@ -41,6 +41,6 @@ def end_workers_of(runner: Runner) -> None:
 
 
 def _running(loop: BaseLoop) -> Iterator | None:
-    """Mmengine's iteration-based training holds on to an iterator."""
+    """Return the iterator that mmengine's iteration-based loop keeps."""
     endless = getattr(loop, 'dataloader_iterator', None)
     return getattr(endless, '_iterator', None)

@@ -39,7 +39,7 @@ class FeatureBankHook(Hook):
         self._fill(runner)
 
     def after_run(self, runner: Runner) -> None:
-        """End the workers that read the pictures."""
+        """Shut down the workers that read the images."""
         if self._loader is not None:
             end_workers(self._loader)
 
@@ -66,7 +66,7 @@ class FeatureBankHook(Hook):
     def _extract(
         self, model: nn.Module, runner: Runner, loader: DataLoader
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """This process's share: sample_idx (n,), labels (n,), (n, D)."""
+        """Features of this process: sample_idx (n,), labels (n,), (n, D)."""
         index, labels, features = [], [], []
         for number, batch in enumerate(loader, 1):
             data = model.data_preprocessor(batch, False)
@@ -97,7 +97,7 @@ class FeatureBankHook(Hook):
 def _in_order(
     index: Tensor, labels: Tensor, features: Tensor, total: int
 ) -> tuple[Tensor, Tensor]:
-    """All processes' features (total, D) and labels (total,), by sample.
+    """Gather features (total, D) and labels (total,), ordered by sample.
 
     Raises:
         ValueError: If a sample of the data set is missing.

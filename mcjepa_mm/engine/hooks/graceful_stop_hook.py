@@ -23,7 +23,7 @@ FILE_NAME = 'interrupted.pth'
 
 @HOOKS.register_module()
 class GracefulStopHook(Hook):
-    """Save and stop when the process is asked to, so that it can be resumed.
+    """Save a checkpoint and stop on SIGTERM or Ctrl-C.
 
     A scheduler that needs the machine sends SIGTERM, a user types Ctrl-C
     (SIGINT). The step that runs is finished, the checkpoint
@@ -45,7 +45,7 @@ class GracefulStopHook(Hook):
         self._previous: dict = {}
 
     def before_train(self, runner: Runner) -> None:
-        """Take over both signals."""
+        """Install the signal handlers."""
         self._group = cpu_group(dist_timeout(runner.cfg))
         # mmengine's own loop; MultiTaskValLoop has seen to its loaders
         loader = getattr(runner.val_loop, 'dataloader', None)
@@ -57,7 +57,7 @@ class GracefulStopHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Ask the other processes, without waiting for their answer."""
+        """Start an asynchronous all-reduce of the stop request."""
         if self._group is not None:
             self._ask()
 
@@ -68,7 +68,7 @@ class GracefulStopHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Stop, if any process was asked to before this step."""
+        """Stop if any process was asked to before this step."""
         wanted = self._answer() if self._group is not None else self.signal
         if wanted and between_steps(runner):
             self._stop(runner, wanted, runner.iter + 1)
@@ -80,7 +80,7 @@ class GracefulStopHook(Hook):
         data_batch: dict | None = None,
         outputs: list | None = None,
     ) -> None:
-        """Leave a validation, if no other process waits in it."""
+        """Stop in a validation of a single process."""
         if (
             self._previous
             and self._group is None
@@ -98,7 +98,7 @@ class GracefulStopHook(Hook):
                 self._stop(runner, wanted, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
-        """Give the signals back; what an earlier stop left is not needed."""
+        """Restore the handlers and remove an outdated ``interrupted.pth``."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}

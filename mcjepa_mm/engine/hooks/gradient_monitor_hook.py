@@ -17,7 +17,7 @@ from mcjepa_mm.utils.dist import unwrapped
 
 @HOOKS.register_module()
 class GradientMonitorHook(Hook):
-    """Measure every so often what each task asks of the encoder.
+    """Log norms and cosines of the tasks' gradients on the encoder.
 
     The log has, for each task and each level of the encoder,
     ``gradient/<task>/level3``: the norm of the gradient of the task's loss,
@@ -60,7 +60,7 @@ class GradientMonitorHook(Hook):
         self.interval = interval
 
     def before_train(self, runner: Runner) -> None:
-        """Find the encoder's parameters."""
+        """Look up the encoder's parameters."""
         model = unwrapped(runner.model)
         if not (hasattr(model, 'backbone') and hasattr(model, 'heads')):
             raise TypeError(
@@ -79,7 +79,7 @@ class GradientMonitorHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Measure, if one of this step's tasks is to be measured."""
+        """Measure the gradients if a task of this step is due."""
         model = unwrapped(runner.model)
         if self.every_n_train_iters(runner, self.interval):
             self._wanted = set(model.heads)
@@ -111,7 +111,7 @@ class GradientMonitorHook(Hook):
     def _gradients(
         self, runner: Runner, model: nn.Module, data_batch: dict[str, Any]
     ) -> dict[str, dict[str, Tensor]]:
-        """(P,) float32 by task and level, the means over the processes."""
+        """Gradients (P,) by task and level, averaged over processes."""
         parameters = list(chain(*self._levels.values()))
         scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
         # float16 would lose small gradients on the way
@@ -144,7 +144,7 @@ class GradientMonitorHook(Hook):
 
 
 def encoder_levels(backbone: nn.Module) -> Mapping[str, list[nn.Parameter]]:
-    """The trained parameters of each level of an encoder.
+    """Trainable parameters of each level of an encoder.
 
     Args:
         backbone (nn.Module): An MCJEPAConvNeXt has levels; another one is a

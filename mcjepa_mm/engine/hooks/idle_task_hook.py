@@ -15,7 +15,7 @@ from .schedule_hook import ScheduleHook
 
 @HOOKS.register_module()
 class IdleTaskHook(Hook):
-    """Warn of pretext tasks and loss terms from which nothing is learnt.
+    """Warn about pretext tasks and loss terms without effect.
 
     Such a run looks as any other: its losses are finite and go down. Looked
     at are
@@ -51,7 +51,7 @@ class IdleTaskHook(Hook):
         self._handles: list = []
 
     def before_train(self, runner: Runner) -> None:
-        """Look for tasks that never begin."""
+        """Warn about tasks that never begin."""
         self._heads = dict(getattr(unwrapped(runner.model), 'heads', {}))
         self._steps = dict.fromkeys(self._heads, 0)
         self._zeros: dict[str, int] = {}
@@ -74,7 +74,7 @@ class IdleTaskHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
     ) -> None:
-        """Listen to the gradients of heads whose turn it is."""
+        """Register gradient hooks on the heads that are due."""
         self._gradients = {}
         for task in self._tasks(data_batch):
             self._steps[task] += 1
@@ -94,7 +94,7 @@ class IdleTaskHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        """Count zeros; look at the tasks whose turn it is."""
+        """Count zero terms and check the tasks that are due."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -158,7 +158,7 @@ class IdleTaskHook(Hook):
             )
 
     def _held_at_zero(self, runner: Runner, setting: str) -> bool:
-        """Whether a schedule says that this number is zero now."""
+        """Whether a schedule holds this setting at zero now."""
         return any(
             isinstance(hook, ScheduleHook)
             and hook.target == setting
@@ -181,7 +181,7 @@ def _listen(heard: list[Tensor], gradient: Tensor) -> None:
 def _coefficient(
     head: nn.Module, path: str, term: str
 ) -> tuple[str, float | tuple | None]:
-    """The setting that a term is multiplied by, and its value if known."""
+    """Name of a term's coefficient, and its value if known."""
     losses = dict(getattr(head, 'losses', {}))
     for name in (term, term.partition('_')[0]):
         if name in losses:
@@ -199,7 +199,7 @@ def _coefficient(
 
 
 def _share_left_out(head: nn.Module) -> float:
-    """Of all pixels the share that the occlusion mask leaves out."""
+    """Share of the pixels that the occlusion mask leaves out."""
     visible = getattr(head, 'visible', None)
     if visible is None:
         return 0.0

@@ -17,12 +17,12 @@ from mcjepa_mm.utils.dist import unwrapped
 
 @MODEL_WRAPPERS.register_module()
 class GuardedDataParallel(MMDistributedDataParallel):
-    """mmengine's, of a ``ModeModel``: its loss guard may take the step."""
+    """mmengine's DDP wrapper for a ``ModeModel`` with a loss guard."""
 
     def train_step(
         self, data: Any, optim_wrapper: OptimWrapper
     ) -> dict[str, Tensor]:
-        """Take mmengine's step, or a guarded one."""
+        """Run mmengine's ``train_step``, or the loss guard's."""
         if self.module.loss_guard is None:
             return super().train_step(data, optim_wrapper)
         return self.module.loss_guard.train_step(self, data, optim_wrapper)
@@ -30,7 +30,7 @@ class GuardedDataParallel(MMDistributedDataParallel):
 
 @HOOKS.register_module()
 class LossGuardHook(Hook):
-    """Stop before the optimiser learns from a loss that is NaN or infinite.
+    """Stop before an optimiser step on a NaN or infinite loss.
 
     It makes the steps of a ``ModeModel``. All processes stop at the same
     step, also if the loss of one alone is at fault; the message names the
@@ -58,7 +58,7 @@ class LossGuardHook(Hook):
         self.tolerate = tolerate
 
     def before_train(self, runner: Runner) -> None:
-        """Guard the model's steps."""
+        """Attach the guard to the model."""
         model, wrapper = runner.model, runner.optim_wrapper
         if isinstance(wrapper, OptimWrapperDict) or not isinstance(
             model, (ModeModel, GuardedDataParallel)
@@ -79,13 +79,13 @@ class LossGuardHook(Hook):
         unwrapped(model).loss_guard = self
 
     def after_train(self, runner: Runner) -> None:
-        """Leave the model to mmengine's step."""
+        """Detach the guard from the model."""
         unwrapped(runner.model).loss_guard = None
 
     def train_step(
         self, model: BaseModel, data: Any, optim_wrapper: OptimWrapper
     ) -> dict[str, Tensor]:
-        """Take mmengine's step, but not on a loss that is not finite.
+        """Run a training step that skips the update on a non-finite loss.
 
         The sum and its terms are on their way to the host while the backward
         pass is computed, in one copy, which the log reads as well.
@@ -132,7 +132,7 @@ class LossGuardHook(Hook):
         return {**log_vars, **dict(zip(names, table[-1, 1:].unbind()))}
 
     def _handle_nonfinite(self, bad: dict[int, list[str]], data: Any) -> None:
-        """Stop or leave the step out; the same on every process."""
+        """Stop the run or skip the step, the same on every process."""
         if not self._leave_out:
             self._leave_out = True
             self._counts['in_row'] += 1
@@ -167,7 +167,7 @@ class LossGuardHook(Hook):
 def _send_to_host(
     loss: Tensor, log_vars: dict
 ) -> tuple[list[str], Tensor, torch.cuda.Event | None]:
-    """The names of the terms, and (W + 1, 1 + terms), there after an event.
+    """Start copying the terms to the CPU: names, (W + 1, 1 + terms), event.
 
     A row for each of W processes, then their mean; the sum comes first.
     """
@@ -194,7 +194,7 @@ def _send_to_host(
 
 
 def sample_names(batch: Any, limit: int = 8) -> dict[str, str]:
-    """Name the samples of a batch by their files and numbers.
+    """Format the samples of a batch by file and number.
 
     Args:
         batch (Any): ``{task: batch}``, or what one dataloader gave.

@@ -10,7 +10,7 @@ STRATEGIES = ('combined', 'alternate_batches', 'alternate_epochs')
 
 @HOOKS.register_module()
 class MultiTaskHook(Hook):
-    """Say which tasks are in a training step, and from when on.
+    """Schedule which tasks are part of each training step.
 
     :class:`~mcjepa_mm.engine.loops.MultiTaskTrainLoop` has the tasks' data
     and asks :meth:`turn` before each step. Without this hook, all tasks are
@@ -58,7 +58,7 @@ class MultiTaskHook(Hook):
         self.by_epoch = by_epoch
 
     def before_train(self, runner: Runner) -> None:
-        """Look whether the loop asks this hook."""
+        """Check that the training loop uses this hook."""
         loop = runner.train_loop
         if getattr(loop, 'schedule', None) is not self:
             raise TypeError(
@@ -71,7 +71,7 @@ class MultiTaskHook(Hook):
     def turn(
         self, tasks: Sequence[str], epoch: int, iteration: int
     ) -> list[str]:
-        """The tasks of a step.
+        """Return the tasks of a step.
 
         Args:
             tasks (Sequence[str]): All of them, the main one first.

@@ -1,4 +1,4 @@
-"""Pictures of what pretraining has learned, at an interval."""
+"""Visualise flow and features during pretraining."""
 
 import os.path as osp
 
@@ -15,7 +15,7 @@ from mcjepa_mm.visualization import draw_pretraining_sheet
 
 @HOOKS.register_module()
 class PretrainVisualizationHook(Hook):
-    """Draw the same frame pairs before, during and after the training.
+    """Draw fixed frame pairs before, during and after training.
 
     Each picture (see :func:`~mcjepa_mm.visualization.draw_pretraining_sheet`)
     goes to every backend of the runner's visualizer as ``pretraining``, and
@@ -72,7 +72,7 @@ class PretrainVisualizationHook(Hook):
         self._drawn: int | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Fetch the samples and draw the untrained model."""
+        """Load the samples and draw the untrained model."""
         self._load_samples(runner)
         self._draw(runner, self._now(runner))
 
@@ -88,14 +88,14 @@ class PretrainVisualizationHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Draw every ``interval`` iterations, if those are counted."""
+        """Draw every ``interval`` iterations, if ``by_epoch`` is False."""
         if not self.by_epoch and self.every_n_train_iters(
             runner, self.interval
         ):
             self._draw(runner, runner.iter + 1)
 
     def after_train(self, runner: Runner) -> None:
-        """Draw the trained model, unless that has just been done."""
+        """Draw the trained model, unless the last step did."""
         if self._drawn != self._now(runner):
             self._draw(runner, self._now(runner))
 

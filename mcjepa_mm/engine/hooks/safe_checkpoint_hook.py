@@ -13,7 +13,7 @@ from mcjepa_mm.utils.atomic_write import atomic_write
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """mmengine's ``CheckpointHook``, safe against a stop at any moment.
+    """mmengine's ``CheckpointHook`` with atomic writes and late removals.
 
     - A checkpoint that is no longer wanted (``max_keep_ckpts``, an older best
       one) goes when the one that replaces it is on the disk. mmengine removes
@@ -29,7 +29,7 @@ class SafeCheckpointHook(CheckpointHook):
     file_backend: Any  # mmengine's
 
     def before_train(self, runner: Runner) -> None:
-        """Say if checkpoints of epochs cannot be resumed exactly."""
+        """Warn if epoch checkpoints cannot be resumed exactly."""
         super().before_train(runner)
         self._due = False
         counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
@@ -50,7 +50,7 @@ class SafeCheckpointHook(CheckpointHook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Save at an interval of iterations, after a step."""
+        """Save every ``interval`` iterations, after an optimiser step."""
         if self.by_epoch:
             return
         self._due |= self.every_n_train_iters(
@@ -91,7 +91,7 @@ class SafeCheckpointHook(CheckpointHook):
                 self._remove(self.filename_tmpl.format(old))
 
     def _keep(self, runner: Runner, step: int) -> list[int]:
-        """Note a checkpoint, and return those that it replaces."""
+        """Record a checkpoint and return those that it replaces."""
         kept = [x for x in self.keep_ckpt_ids if x != step] + [step]
         self.keep_ckpt_ids.clear()
         self.keep_ckpt_ids.extend(kept)  # a deque: the last ones stay
@@ -108,7 +108,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _removing_later(self) -> Iterator[None]:
-        """Let what is removed meanwhile stay until the end."""
+        """Postpone removals until the block ends."""
         backend, self.file_backend = self.file_backend, _Removals(self)
         try:
             yield
@@ -128,7 +128,7 @@ class SafeCheckpointHook(CheckpointHook):
 
 
 class _Removals:
-    """A file backend that notes what should be removed."""
+    """A file backend that records removals instead of doing them."""
 
     def __init__(self, hook: CheckpointHook) -> None:
         self._backend = hook.file_backend
@@ -142,10 +142,10 @@ class _Removals:
 
 
 def between_steps(runner: Runner) -> bool:
-    """Whether no gradients wait for a step of the optimiser."""
+    """Whether no accumulated gradients are pending."""
     return runner.optim_wrapper.should_update()
 
 
 def name_last_checkpoint(runner: Runner, path: str) -> None:
-    """Write which checkpoint is the last one, for ``--resume``."""
+    """Write the name of the last checkpoint, for ``--resume``."""
     atomic_write(Path(runner.work_dir) / 'last_checkpoint', path.encode())

@@ -9,7 +9,7 @@ from mcjepa_mm.utils.dist import unwrapped
 
 @HOOKS.register_module()
 class ScheduleHook(Hook):
-    """Move one number of the model along a linear ramp.
+    """Ramp one attribute of the model linearly.
 
     The number is a plain float attribute, such as the weight of a task or of
     a loss term. Its value depends on the iteration alone, so a resumed run
@@ -48,7 +48,7 @@ class ScheduleHook(Hook):
         self.by_epoch = by_epoch
 
     def before_train(self, runner: Runner) -> None:
-        """Find the attribute and remember its configured value."""
+        """Look up the attribute and its configured value."""
         model = unwrapped(runner.model)
         path, _, self.name = self.target.rpartition('.')
         try:
@@ -70,7 +70,7 @@ class ScheduleHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Set the value of this iteration and log it."""
+        """Set and log the value of this iteration."""
         now = runner.iter
         if self.by_epoch:
             now = now / len(runner.train_dataloader)
@@ -81,7 +81,7 @@ class ScheduleHook(Hook):
         )
 
     def value(self, now: float) -> float:
-        """The value at a time, in epochs or iterations."""
+        """Value at a time in epochs or iterations."""
         if now < self.begin:
             return self.start
         assert self.end is not None  # known from before_train on

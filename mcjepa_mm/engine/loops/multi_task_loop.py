@@ -15,7 +15,7 @@ Evaluators = Mapping[str, Evaluator | dict | list]
 
 
 class TaskDataLoader:
-    """The loaders of several tasks, one after the other, as one loader.
+    """Chain the dataloaders of several tasks.
 
     Yields ``{task: batch}``. Its length is the number of batches of all
     tasks together, so that mmengine's hooks print one count and one time
@@ -46,7 +46,7 @@ class TaskDataLoader:
 
 
 class TaskEvaluator(Evaluator):
-    """Evaluators by task, whose metrics come out as ``task/name``.
+    """Evaluators by task with metrics named ``task/name``.
 
     Args:
         evaluators (dict[str, Evaluator]): Evaluators by task.
@@ -73,7 +73,7 @@ class TaskEvaluator(Evaluator):
     def process(
         self, data_samples: Sequence, data_batch: dict[str, Any]
     ) -> None:
-        """Hand predictions to the evaluator of the batch's task.
+        """Pass predictions to the evaluator of the batch's task.
 
         Args:
             data_samples (Sequence[BaseDataElement]): Predictions.
@@ -100,7 +100,7 @@ class TaskEvaluator(Evaluator):
 
 
 def _build(runner: Runner, dataloader: DataLoaders, evaluator: Evaluators):
-    """Build both sides of a loop from dicts by task."""
+    """Build dataloader and evaluator from dicts by task."""
     for name, value in (('dataloader', dataloader), ('evaluator', evaluator)):
         if (
             not isinstance(value, Mapping)

@@ -1,4 +1,4 @@
-"""A training loop over the data of several tasks, or of one."""
+"""Training loop over the data of one or several tasks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ _MAIN = 'train_dataloader'
 
 @LOOPS.register_module(name=['MultiTaskTrainLoop', 'ResumableTrainLoop'])
 class MultiTaskTrainLoop(EpochBasedTrainLoop):
-    """mmengine's loop over epochs, for several tasks, resumable anywhere.
+    """Epoch-based training loop for several tasks with exact resume.
 
     Each step's batch is ``{task: batch}``. Which tasks are in it says
     ``schedule``, the runner's :class:`MultiTaskHook`; without one, all are in
@@ -83,7 +83,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         runner.register_hook(self._positions)
 
     def run(self) -> nn.Module:
-        """Train, beginning with what a stopped run would have done next.
+        """Train, from where a stopped run left off.
 
         The dataloaders' workers end with it, also if it is broken off.
 
@@ -107,7 +107,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         self.runner.call_hook('after_train')
 
     def _validate(self) -> None:
-        """Validate, if it is time after an epoch."""
+        """Validate if one is due after this epoch."""
         self._decide_current_val_interval()
         if (
             self.runner.val_loop is not None
@@ -120,7 +120,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
             self.runner.val_loop.run()
 
     def run_epoch(self) -> None:
-        """Iterate over an epoch, or over what is left of it."""
+        """Iterate over an epoch, or the rest of it."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         for step in range(self._done, len(self._main)):
@@ -132,7 +132,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         self._done = 0
 
     def _load(self) -> Any:
-        """The batch of the next step, by task."""
+        """Load the batch of the next step, by task."""
         tasks = self.schedule.turn(list(self.streams), self._epoch, self._iter)
         batch = {task: next(self._batches[task]) for task in tasks}
         return batch if self._by_task else batch[_MAIN]
@@ -149,7 +149,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         super().run_iter(idx, data_batch)
 
     def state_dict(self) -> dict[str, dict]:
-        """Where each stream stands, and how far the epoch has come."""
+        """Return the position of each stream and of the epoch."""
         size = self._main.samples_per_batch
         streams = {x.key: x.state_dict() for x in self.streams.values()}
         epoch = dict(
@@ -158,7 +158,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         return dict(streams=streams, epoch_position=epoch)
 
     def load_state_dict(self, state: dict[str, dict]) -> None:
-        """Go to a saved state; what it does not tell of begins anew."""
+        """Restore a saved state; streams that it lacks start over."""
         streams = state.get('streams', {})
         for stream in self.streams.values():
             if stream.key in streams:
@@ -178,7 +178,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
 
 
 class _PositionHook(Hook):
-    """Keep in the checkpoints how far the loop had come."""
+    """Save the data positions of the loop in checkpoints."""
 
     def __init__(self, loop: MultiTaskTrainLoop) -> None:
         self.loop = loop

@@ -1,4 +1,4 @@
-"""Lower learning rates for the earlier layers of a pretrained encoder."""
+"""Layer-wise learning rate decay."""
 
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
@@ -8,7 +8,7 @@ from mcjepa_mm.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """mmengine's default constructor, with a rate that decays with depth.
+    """mmengine's default constructor with layer-wise rate decay.
 
     The learning rate of a parameter is multiplied with
     ``layer_decay_rate ** (groups - 1 - group)``, where the backbone's

@@ -1,4 +1,4 @@
-"""Half precision where it is safe, on a GPU and on a CPU."""
+"""Mixed precision training on GPU and CPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ DTYPES = dict(bfloat16=torch.bfloat16, float16=torch.float16)
 
 @OPTIM_WRAPPERS.register_module()
 class MixedPrecisionOptimWrapper(OptimWrapper):
-    """Compute the losses under autocast, keep the weights in float32.
+    """Optimizer wrapper with autocast and float32 weights.
 
     mmengine's ``AmpOptimWrapper`` asserts an accelerator when it is built, so
     a config with it cannot be tried on a CPU. This one takes the device from
@@ -62,7 +62,7 @@ class MixedPrecisionOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Forward passes in here run under autocast; see mmengine's."""
+        """Run forward passes under autocast; see mmengine's."""
         with (
             super().optim_context(model),
             torch.autocast(self.device_type, dtype=self.dtype),
@@ -70,11 +70,11 @@ class MixedPrecisionOptimWrapper(OptimWrapper):
             yield
 
     def backward(self, loss: Tensor, **kwargs) -> None:
-        """Go back from the scaled loss."""
+        """Run backward on the scaled loss."""
         super().backward(self.loss_scaler.scale(loss), **kwargs)
 
     def step(self, **kwargs) -> None:
-        """Clip the gradients at their own scale; step if all are finite."""
+        """Unscale and clip the gradients; step if all are finite."""
         if self.clip_grad_kwargs:
             self.loss_scaler.unscale_(self.optimizer)
             self._clip_grad()
@@ -82,14 +82,14 @@ class MixedPrecisionOptimWrapper(OptimWrapper):
         self.loss_scaler.update(self.constant_scale)
 
     def state_dict(self) -> dict:
-        """The optimiser's, and ``loss_scaler``, plain numbers, for float16."""
+        """Optimiser state, and ``loss_scaler`` as numbers for float16."""
         state = super().state_dict()
         if self.loss_scaler.is_enabled():
             state['loss_scaler'] = self.loss_scaler.state_dict()
         return state
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Load; a run that had no loss scale goes on with the first one."""
+        """Load a state; without a loss scale keep the initial one."""
         scaler = state_dict.pop('loss_scaler', None)
         if scaler and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scaler)

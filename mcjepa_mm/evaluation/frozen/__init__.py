@@ -1,4 +1,4 @@
-"""What the features of a frozen encoder are worth, on folders of real data.
+"""Evaluation of frozen features on folders of real data.
 
 Nothing is trained by steps: neighbours, and regressions in closed form.
 """

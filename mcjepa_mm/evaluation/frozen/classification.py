@@ -1,4 +1,4 @@
-"""Classes of whole pictures: neighbours and ridge regression."""
+"""Image classification by kNN and ridge regression."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An encoder that is only asked, and its maps as vectors and cells."""
+"""A frozen encoder, and its maps as vectors and cells."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 
 
 class FrozenEncoder:
-    """A pyramid of features of images of 0 to 255.
+    """A frozen encoder for images of 0 to 255.
 
     Args:
         backbone (MCJEPAConvNeXt): Returns all its levels.
@@ -39,7 +39,7 @@ class FrozenEncoder:
     def untrained(
         cls, settings: Mapping[str, Any], seed: int
     ) -> 'FrozenEncoder':
-        """Build one with random weights.
+        """Build an encoder with random weights.
 
         Args:
             settings (Mapping): Arguments of :class:`MCJEPAConvNeXt`; ``type``
@@ -69,7 +69,7 @@ class FrozenEncoder:
 
 
 def normalize(images: Tensor) -> Tensor:
-    """RGB images (N, 3, H, W) of 0 to 255, as encoders are trained on them."""
+    """Normalise RGB images (N, 3, H, W) of 0 to 255 as in pretraining."""
     mean, std = (torch.tensor(x)[:, None, None] for x in (MEAN, STD))
     return (images.float() - mean) / std
 
@@ -80,7 +80,7 @@ def pool_maps(maps: Sequence[Tensor]) -> list[Tensor]:
 
 
 def map_cells(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """All levels on one grid.
+    """Resize all levels to one grid and concatenate them.
 
     Args:
         maps (Sequence[Tensor]): (N, C_l, H_l, W_l).
@@ -100,7 +100,7 @@ def map_cells(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
 
 
 def fit_to(image: np.ndarray, size: tuple[int, int]) -> Tensor:
-    """An image (H, W, 3) as (3, rows, columns), scaled to ``size``."""
+    """Resize an image (H, W, 3) to (3, rows, columns)."""
     if image.shape[:2] != tuple(size):
         shrinks = image.shape[0] > size[0]
         mode = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC

@@ -1,4 +1,4 @@
-"""Flow of pairs beside a flow of zeros."""
+"""End-point error of flow, with zero flow as reference."""
 
 from collections.abc import Callable
 from pathlib import Path

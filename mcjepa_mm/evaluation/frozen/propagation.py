@@ -1,4 +1,4 @@
-"""Objects followed by the likeness of features, clip by clip."""
+"""Label propagation by feature similarity, clip by clip."""
 
 from typing import Any
 
@@ -116,7 +116,7 @@ def _follow(
 
 
 def _readers(encoder: FrozenEncoder | str) -> dict[str, FeatureReader]:
-    """One for each readout, none for the first mask."""
+    """Feature readers of the readouts; None for the first mask."""
     if encoder == FIRST_MASK:
         return {}
     if encoder == COLORS:

@@ -1,4 +1,4 @@
-"""Classes of cells: ridge regression on the pyramid's features."""
+"""Segmentation by ridge regression on the pyramid's cells."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -135,7 +135,7 @@ def _fit(
     size: tuple[int, int],
     grid: tuple[int, int],
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """Weights (C, classes), bias (classes,) and what was chosen for them."""
+    """Fit weights (C, classes), bias (classes,); return the choices too."""
     is_held = held_out(len(paths))
     weights = _class_weights(paths, grid)
     moments: dict[str, RidgeMoments] = {}
@@ -203,7 +203,7 @@ def _choose(
 def _class_weights(
     paths: Sequence[tuple[str, str]], grid: tuple[int, int]
 ) -> dict[str, Tensor]:
-    """What a cell of each class counts, (C,) float64; 1 in the mean."""
+    """Weight of a cell of each class, (C,) float64; 1 on average."""
     labels = torch.cat(
         [_cell_labels(_read_mask(mask), grid).flatten() for _, mask in paths]
     )

@@ -1,4 +1,4 @@
-"""Whether the nearest cell of the next frame is the right one."""
+"""Accuracy of nearest-neighbour matches of cells between frames."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from torch import Tensor
 def nearest_cells(
     source: Tensor, target: Tensor, mean: Tensor | float = 0.0
 ) -> Tensor:
-    """The target most like each source, by the cosine after centring.
+    """Nearest target of each source by centred cosine similarity.
 
     Args:
         source (Tensor): (M, C), features of cells.
@@ -65,7 +65,7 @@ def same_label(
 def true_places(
     flow: Tensor, occluded: Tensor, stride: int
 ) -> tuple[Tensor, Tensor]:
-    """Where the middle of each cell goes.
+    """Target coordinates of each cell's centre.
 
     Args:
         flow (Tensor): (2, H, W), x then y, pixels.

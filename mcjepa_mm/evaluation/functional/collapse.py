@@ -1,4 +1,4 @@
-"""Figures that make the collapse of an embedding visible."""
+"""Measures of the collapse of an embedding."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""The measures of the DAVIS benchmark: how masks of objects fit."""
+"""Measures of the DAVIS benchmark: region similarity and boundary F."""
 
 import math
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ def boundary_measure(pred: np.ndarray, gt: np.ndarray) -> float:
 
 
 def boundary(mask: np.ndarray) -> np.ndarray:
-    """The pixels at which a mask begins or ends.
+    """Boundary pixels of a mask.
 
     Those that differ from the pixel on the right, below, or below on the
     right. The last row has only a right neighbour, the last column only a
@@ -102,7 +102,7 @@ def boundary(mask: np.ndarray) -> np.ndarray:
 
 
 def _frame(mask: np.ndarray) -> tuple[slice, slice]:
-    """The rows and columns in which a mask's boundary lies.
+    """Rows and columns that contain a mask's boundary.
 
     One more on every side than the mask has, if the picture has it: what the
     part's last row and column lack of neighbours is then either missing in
@@ -116,7 +116,7 @@ def _frame(mask: np.ndarray) -> tuple[slice, slice]:
 
 
 def _grow(outline: np.ndarray, reach: int) -> np.ndarray:
-    """What is at most ``reach`` pixels from an outline."""
+    """Dilate an outline by ``reach`` pixels."""
     steps = np.arange(-reach, reach + 1) ** 2
     disk = steps[:, None] + steps <= reach**2
     grown = cv2.dilate(outline.view(np.uint8), disk.view(np.uint8))

@@ -1,4 +1,4 @@
-"""What is wrong with the levels of an encoder, in words."""
+"""Describe levels of an encoder beyond the limits, in words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class LevelFigures:
 def findings(
     levels: Sequence[LevelFigures], reference: Sequence[LevelFigures]
 ) -> list[str]:
-    """Say which levels are beyond the limits of this module, and how far.
+    """List the levels beyond the limits of this module, with values.
 
     Args:
         levels (Sequence[LevelFigures]): Fine to coarse.

@@ -1,4 +1,4 @@
-"""What a level's features are made of: a constant, position, and the rest.
+"""Decompose features into a constant, a position code and the rest.
 
 The figures are those of second moments, which are gathered picture by
 picture, so that memory does not grow with the number of pictures.
@@ -35,7 +35,7 @@ class FeatureMoments:
         self.num_clips = self.num_cells = 0
 
     def add(self, feats: Tensor) -> None:
-        """Take in the maps of some pictures.
+        """Add the maps of a batch of images.
 
         Args:
             feats (Tensor): (N * K, C, H, W), those of a clip one after the
@@ -106,7 +106,7 @@ class FeatureMoments:
         return min(1.0, self.mean.square().sum().item() / self.energy)
 
     def position_share(self) -> float:
-        """Part of what varies that the absolute position explains.
+        """Share of the variance that the absolute position explains.
 
         The variance of the means of the positions over the variance of all
         cells about their mean. The mean of N clips at a position is noisy,
@@ -144,11 +144,11 @@ class FeatureMoments:
 
     @property
     def max_rank(self) -> int:
-        """Directions that centred features of this many cells can have."""
+        """Highest rank of centred features of this many cells."""
         return min(len(self._sum), self.num_cells - 1)
 
     def top_direction_share(self) -> float:
-        """Part of the variance in the first principal direction.
+        """Share of the variance in the first principal direction.
 
         Returns:
             float: 1 / C to 1; NaN if nothing varies.

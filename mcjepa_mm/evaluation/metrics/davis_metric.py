@@ -1,4 +1,4 @@
-"""The figures of the DAVIS-2017 benchmark."""
+"""Metric of the DAVIS-2017 benchmark."""
 
 import csv
 import io
@@ -221,7 +221,7 @@ def _with_both(figures: dict[str, float]) -> dict[str, float]:
 
 
 def render_table(sections: Sequence[Sequence[dict[str, Any]]]) -> str:
-    """Lay rows out for a terminal or a log file.
+    """Format rows as a table for a terminal or a log file.
 
     Args:
         sections (Sequence): Groups of rows, with a line between them; the

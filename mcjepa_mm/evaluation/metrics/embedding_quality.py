@@ -1,4 +1,4 @@
-"""Whether an image embedding is spread out and separates the classes."""
+"""Spread and kNN accuracy of an image embedding."""
 
 from collections.abc import Sequence
 from typing import Any

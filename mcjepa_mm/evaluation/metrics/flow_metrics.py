@@ -1,4 +1,4 @@
-"""The figures of optical flow: this package's, and three benchmarks'."""
+"""Optical flow metrics, of Sintel and KITTI too."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class PooledFlowMetric(BaseMetric):
     def figures(
         self, error: Tensor, speed: Tensor, masks: dict[str, Tensor]
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """What is averaged for every figure, and over which pixels.
+        """Values and pixel masks of every figure.
 
         Args:
             error (Tensor): (H, W) float64, end-point error, pixels.
@@ -166,7 +166,7 @@ class FlowEPE(PooledFlowMetric):
 
 @METRICS.register_module()
 class SintelFlowMetric(PooledFlowMetric):
-    """End-point error as the tables of MPI Sintel split it, in pixels.
+    """End-point errors of MPI Sintel's tables, in pixels.
 
     - ``EPE``: all valid pixels;
     - ``EPE_matched``, ``EPE_unmatched``: those that are visible in both
@@ -204,7 +204,7 @@ class SintelFlowMetric(PooledFlowMetric):
 
 @METRICS.register_module()
 class KITTIFlowMetric(PooledFlowMetric):
-    """End-point error and share of outliers as KITTI splits them.
+    """End-point errors and outlier rates (Fl) of KITTI.
 
     ``EPE_*`` is in pixels, ``Fl_*`` the percentage of pixels whose error is
     above 3 pixels and above 5 % of the true flow's length. The pixels are
@@ -246,7 +246,7 @@ THRESHOLDS = (2, 3, 4, 5)
 
 @METRICS.register_module()
 class KITTI2012FlowMetric(PooledFlowMetric):
-    """Share of outliers and end-point error as KITTI 2012 has them.
+    """Outlier rates and end-point errors of KITTI 2012.
 
     - ``Out_2px_*`` to ``Out_5px_*``: the percentage of pixels whose error is
       above so many pixels. The benchmark ranks by 3. Other than in 2015 an

@@ -1,4 +1,4 @@
-"""Predicted flow as files that the servers of benchmarks take."""
+"""Write predicted flow for the servers of benchmarks."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Predicted object masks as the files that DAVIS-2017 evaluates."""
+"""Write predicted object masks in DAVIS-2017's format."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +18,7 @@ from .sequence_metric import SequenceMetric
 
 @METRICS.register_module()
 class ObjectMaskWriter(SequenceMetric):
-    """Write the masks of videos, and on request the videos with them.
+    """Write the masks of videos, and optionally overlay videos.
 
     - ``masks/<sequence>/<frame>.png``, of every frame, the first included:
       PNG whose pixels are the object numbers, with Pascal VOC's palette.

@@ -1,4 +1,4 @@
-"""What the metrics of object masks in videos have in common."""
+"""Base class of metrics of object masks in videos."""
 
 import sys
 from abc import abstractmethod
@@ -11,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 
 
 class SequenceMetric(BaseMetric):
-    """Follows sequences frame by frame, each whole and in order.
+    """Base class of metrics over whole sequences, frame by frame.
 
     Subclasses store one result per sequence, when its last frame has come.
     Nothing else of a sequence has to be kept, or to go between processes.
@@ -30,7 +30,7 @@ class SequenceMetric(BaseMetric):
 
     @abstractmethod
     def process_frame(self, sample: dict, data_batch: Any, i: int) -> None:
-        """Take the next frame of a sequence.
+        """Process the next frame of a sequence.
 
         Args:
             sample (dict): See :meth:`process`.
@@ -39,7 +39,7 @@ class SequenceMetric(BaseMetric):
         """
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Take frames.
+        """Process frames.
 
         Args:
             data_batch (Any): The batch from which they were predicted.
@@ -57,7 +57,7 @@ class SequenceMetric(BaseMetric):
             self.process_frame(sample, data_batch, i)
 
     def evaluate(self, size: int) -> dict:
-        """Measure what has come, see :class:`mmengine.evaluator.BaseMetric`.
+        """Compute the metrics, see :class:`mmengine.evaluator.BaseMetric`.
 
         Args:
             size (int): Not used. It is there to cut off the results of
@@ -80,7 +80,7 @@ class SequenceMetric(BaseMetric):
         return super().evaluate(sys.maxsize)
 
     def require(self, sample: dict, key: str, hint: str) -> Any:
-        """What a sample has under a key.
+        """Return a sample's value of a key.
 
         Args:
             sample (dict): See :meth:`process`.
@@ -103,7 +103,7 @@ class SequenceMetric(BaseMetric):
     def objects_of(
         self, sample: dict, key: str, size: Sequence[int] | None, hint: str
     ) -> np.ndarray:
-        """The object numbers of a frame.
+        """Return the object numbers of a frame.
 
         Args:
             sample (dict): See :meth:`process`.
@@ -140,7 +140,7 @@ class SequenceMetric(BaseMetric):
         return f'{sequence!r}, frame {index}'
 
     def _follow(self, sample: dict) -> None:
-        """Make sure that a frame is the one that is due."""
+        """Check that a frame is the next one."""
         name = type(self).__name__
         keys = 'sequence', 'frame_index', 'num_frames'
         for key in keys:

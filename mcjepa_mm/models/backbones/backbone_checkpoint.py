@@ -1,4 +1,4 @@
-"""What a checkpoint tells about the encoder that it holds."""
+"""Read the encoder and its settings from a checkpoint."""
 
 import os
 import re
@@ -26,7 +26,7 @@ _NORM = 'stem.0.1.running_mean'
 
 @dataclass(frozen=True)
 class BackboneCheckpoint:
-    """The encoder of a checkpoint.
+    """Weights and settings of a checkpoint's encoder.
 
     Attributes:
         state_dict (dict[str, Tensor]): Its weights, without the prefix.
@@ -44,7 +44,7 @@ class BackboneCheckpoint:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def build(self, path: str | os.PathLike, **settings) -> MCJEPAConvNeXt:
-        """Build the encoder, filled with these weights.
+        """Build the encoder and load these weights.
 
         Args:
             path (str | PathLike): Where they come from, for the error.
@@ -68,7 +68,7 @@ class BackboneCheckpoint:
 def read_backbone(
     path: str | os.PathLike, *, in_channels: int | None = None
 ) -> BackboneCheckpoint:
-    """Read the encoder out of a checkpoint of any of its users.
+    """Read the encoder from a checkpoint of any model with one.
 
     Args:
         path (str | PathLike): Checkpoint of a pretraining, of a model with
@@ -112,7 +112,7 @@ def read_backbone(
 def backbone_settings(
     state_dict: dict[str, Tensor], path: str | os.PathLike
 ) -> dict[str, Any]:
-    """Read the arguments of :class:`MCJEPAConvNeXt` off its weights.
+    """Infer the arguments of :class:`MCJEPAConvNeXt` from its weights.
 
     Args:
         state_dict (dict[str, Tensor]): Weights with the encoder's own names;

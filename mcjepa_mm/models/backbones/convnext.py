@@ -182,12 +182,12 @@ class MCJEPAConvNeXt(BaseModule):
         self._freeze()
 
     def init_weights(self) -> None:
-        """Fill it as ``init_cfg`` says; a checkpoint must fill all of it."""
+        """Initialise by ``init_cfg``; a checkpoint must fill all weights."""
         with self.register_load_state_dict_pre_hook(_refuse_part):
             super().init_weights()
 
     def level(self, index: int) -> tuple[nn.Module, ...]:
-        """The modules, in order, that lead from level index - 1 to index."""
+        """Modules, in order, from level index - 1 to index."""
         if index < 2:
             return (self.stem[index],)
         return self.downsample_layers[index - 2], self.stages[index - 2]
@@ -195,7 +195,7 @@ class MCJEPAConvNeXt(BaseModule):
     def get_layer_depth(
         self, param_name: str, prefix: str = ''
     ) -> tuple[int, int]:
-        """Group of a parameter for learning rates that decay with depth.
+        """Group of a parameter for layer-wise learning rate decay.
 
         ConvNeXt's groups: what stands before the first stage, the first and
         the second stage, three blocks each of the third, the fourth.
@@ -309,7 +309,7 @@ def _parse_out_indices(out_indices: Sequence[int] | int) -> tuple[int, ...]:
 def _fit_state_dict(
     module: MCJEPAConvNeXt, state_dict: dict, prefix: str, *_
 ) -> None:
-    """Make a published ConvNeXt loadable, and refuse what fits nowhere.
+    """Convert a published ConvNeXt's keys; refuse keys that do not fit.
 
     A hook that runs before every load, whoever loads (torch, mmengine's
     ``load_checkpoint``, ``init_cfg=dict(type='Pretrained')``): mmengine only
@@ -344,7 +344,7 @@ def _fit_state_dict(
 def _refuse_part(
     module: MCJEPAConvNeXt, state_dict: dict, prefix: str, *_
 ) -> None:
-    """Refuse a checkpoint of which the encoder would stay random in part.
+    """Refuse a checkpoint that fills the encoder only in part.
 
     But for a published ConvNeXt's: it has no such stem.
     """
@@ -367,7 +367,7 @@ def _refuse_part(
 
 
 def _say_settings(state_dict: dict, prefix: str) -> str:
-    """The settings of the encoder that a checkpoint does hold, if any."""
+    """Settings of the encoder in a checkpoint, for messages."""
     from .backbone_checkpoint import backbone_settings
 
     keys = {

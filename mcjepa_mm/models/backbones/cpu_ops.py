@@ -1,4 +1,4 @@
-"""Two operations of a ConvNeXt block with backwards that are fast on a CPU."""
+"""Operations of a ConvNeXt block with fast backwards on a CPU."""
 
 import torch
 import torch.nn.functional as F
@@ -181,7 +181,7 @@ def pointwise_mlp(
 
 
 def _rows(x: Tensor, width: int) -> int:
-    """How many positions of (M, C) are worked on together."""
+    """Number of positions of (M, C) in a chunk."""
     # Half precision would round the sum of the pieces' gradients each time.
     if x.device.type != 'cpu' or x.dtype.itemsize < 4:
         return max(1, len(x))

@@ -1,4 +1,4 @@
-"""The layers of a ConvNeXt that torch does not have."""
+"""Layers of a ConvNeXt."""
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ class LayerNorm2d(nn.LayerNorm):
     """
 
     def channels_last(self, x: Tensor) -> Tensor:
-        """The result before it is permuted: (N, C, H, W) to (N, H, W, C)."""
+        """Normalise without the last permute: (N, C, H, W) to (N, H, W, C)."""
         return F.layer_norm(
             x.permute(0, 2, 3, 1),
             self.normalized_shape,
@@ -84,7 +84,7 @@ class DropPath(nn.Module):
 
 
 class Downsample(nn.Conv2d):
-    """A convolution whose stride may be lowered without touching its weights.
+    """Strided convolution whose stride may be lowered for same weights.
 
     It pads so that the output of an (H, W) input is (H, W) with stride 1 and
     half of it with stride 2. A kernel of odd size is padded evenly. One of
@@ -123,7 +123,7 @@ class Downsample(nn.Conv2d):
         return super().forward(x)
 
     def _read_padding(self, x: Tensor) -> tuple[int, ...]:
-        """The padding without the rows that no cell of stride 2 reads.
+        """Padding less the rows that no cell of stride 2 reads.
 
         Then half of a size of 64 * n is 32 * n to torch.export, and not
         (64 * n - 1) // 2 + 1, which it cannot simplify at the next level.
@@ -177,7 +177,7 @@ class ConvNeXtBlock(nn.Module):
         self.with_cp = with_cp
 
     def residual(self, x: Tensor) -> Tensor:
-        """The branch beside the shortcut, (N, C, H, W) to (N, C, H, W)."""
+        """Compute the residual branch, (N, C, H, W) to (N, C, H, W)."""
         x = self.norm(self.depthwise_conv(x)).permute(0, 2, 3, 1)
         first, second = self.pointwise_conv1, self.pointwise_conv2
         weight, bias, gamma = second.weight, second.bias, self.gamma
@@ -199,7 +199,7 @@ class ConvNeXtBlock(nn.Module):
 
 
 def _is_float16(x: Tensor) -> bool:
-    """Whether a linear layer would take it in float16."""
+    """Whether autocast would run a linear layer in float16."""
     device = x.device.type
     if torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device) == torch.float16

@@ -1,4 +1,4 @@
-"""The steps of MC-JEPA's encoder from the image to its first stage."""
+"""The stem of MC-JEPA's encoder as a module."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ NORM_CFG = dict(type='LN2d', eps=1e-6)
 
 
 class SplitStem(nn.Sequential):
-    """What :class:`MCJEPAConvNeXt` does before its first stage, as one module.
+    """The stem of :class:`MCJEPAConvNeXt` as one module.
 
     A ConvNeXt of timm or mmpretrain that gets it in the place of its own
     stem computes the encoder's levels 2 to 5: their stages are the same, only

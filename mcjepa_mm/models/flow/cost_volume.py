@@ -1,4 +1,4 @@
-"""The local cost volume of PWC-Net, in plain PyTorch with its own backward.
+"""Local cost volume of PWC-Net in PyTorch with its own backward.
 
 A row of pixels is cut into tiles of ``TILE``. The products of a tile of the
 first map with the ``TILE + 2 * radius`` pixels around it in a row of the
@@ -22,7 +22,7 @@ TILE = 16
 
 
 def cost_volume(feat1: Tensor, feat2: Tensor, radius: int = 4) -> Tensor:
-    r"""Correlate each pixel of one map with a window of the other.
+    r"""Correlate each pixel of one map with a window of another.
 
     .. math::
         c(d, x) = \frac{1}{C} \sum_k f_{1,k}(x) \, f_{2,k}(x + d),
@@ -55,7 +55,7 @@ def joined_cost_volume(
     divisor: float | None = None,
     negative_slope: float = 1.0,
 ) -> Tensor:
-    """Leaky ReLU of the cost volume, with other maps beside it.
+    """Leaky ReLU of the cost volume, concatenated with other maps.
 
     ``torch.cat([F.leaky_relu(volume, negative_slope), *extra_inputs],
     dim=1)``, but everything is written once, to where a convolution of
@@ -108,7 +108,7 @@ def joined_cost_volume(
 def _plain_volume(
     feat1: Tensor, feat2: Tensor, radius: int, divisor: float
 ) -> Tensor:
-    """The volume by products of shifted maps, for maps of any size."""
+    """Compute the volume by products of shifted maps, for any size."""
     if feat1.dtype == torch.float16:  # as below, for its range
         feat1, feat2 = feat1 / divisor**0.5, feat2 / divisor**0.5
         divisor = 1
@@ -218,7 +218,7 @@ class _CostVolume(torch.autograd.Function):
 
 
 def _add_product(total: Tensor, a: Tensor, b: Tensor, scale: float) -> None:
-    """Add scale * a @ b; of one dtype, the product is never held."""
+    """Add scale * a @ b in place, without a temporary for one dtype."""
     total, a, b = (x.flatten(0, 2) for x in (total, a, b))
     if total.dtype == a.dtype:
         total.baddbmm_(a, b, alpha=scale)
@@ -228,7 +228,7 @@ def _add_product(total: Tensor, a: Tensor, b: Tensor, scale: float) -> None:
 
 
 def _pad(x: Tensor, sides: tuple[int, ...]) -> Tensor:
-    """F.pad, which would copy even where there is nothing to add."""
+    """F.pad without its copy where the padding is 0."""
     return F.pad(x, sides) if any(sides) else x
 
 

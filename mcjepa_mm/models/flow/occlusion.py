@@ -1,4 +1,4 @@
-"""Which pixels of frame t are seen in frame t + 1: visible = 1, (N, 1, H, W).
+"""Occlusion masks of frame t: visible = 1, (N, 1, H, W).
 
 A pixel may be hidden behind another surface or leave the frame; both count
 as not visible. No gradient passes through a mask, otherwise the easiest flow
@@ -15,7 +15,7 @@ from .warp import inside, target_coordinates, warp
 def forward_backward_visibility(
     flow: Tensor, backward: Tensor, alpha: float = 0.01, beta: float = 0.5
 ) -> Tensor:
-    r"""Visible where going there and coming back ends where it began.
+    r"""Visibility by forward-backward consistency.
 
     .. math::
         |f + b'|^2 \le \alpha (|f|^2 + |b'|^2) + \beta, \quad
@@ -41,7 +41,7 @@ def forward_backward_visibility(
 
 @torch.no_grad()
 def range_map_visibility(backward: Tensor, threshold: float = 0.5) -> Tensor:
-    """Visible where enough of frame t + 1 arrives.
+    """Visibility by the range map of the backward flow.
 
     Every pixel of frame t + 1 is pushed along the backward flow and leaves
     its weight, bilinearly, on the four pixels of frame t around its target.

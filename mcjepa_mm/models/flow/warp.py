@@ -14,7 +14,7 @@ from ..exporting import is_exporting
 
 
 def target_coordinates(flow: Tensor) -> Tensor:
-    """Where each pixel goes.
+    """Target coordinates of each pixel.
 
     Args:
         flow (Tensor): (N, 2, H, W), x then y, pixels of its own level.
@@ -32,7 +32,7 @@ def target_coordinates(flow: Tensor) -> Tensor:
 
 
 def inside(flow: Tensor) -> Tensor:
-    """Mark the pixels whose target lies within the other frame.
+    """Mask of the pixels whose target is inside the other frame.
 
     Args:
         flow (Tensor): (N, 2, H, W), pixels of its own level.
@@ -84,7 +84,7 @@ def warp(source: Tensor, flow: Tensor, padding_mode: str = 'border') -> Tensor:
 
 
 def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring a flow to another resolution, its values too.
+    """Resize a flow and scale its values.
 
     Args:
         flow (Tensor): (N, 2, h, w), pixels of its own level.

@@ -1,4 +1,4 @@
-"""Encoders of this package in mmflow's models, and the other way round."""
+"""Adapters between backbones and mmflow's encoders."""
 
 from .flow_encoder_backbone import FlowEncoderBackbone
 from .map_encoder import MapEncoder

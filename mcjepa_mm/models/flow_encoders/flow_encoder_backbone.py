@@ -11,7 +11,7 @@ from mcjepa_mm.registry import MODELS
 
 @MODELS.register_module()
 class FlowEncoderBackbone(BaseModule):
-    """An encoder of mmflow as the shared encoder of the pretraining.
+    """Use an encoder of mmflow as the pretraining's backbone.
 
     mmflow's pyramid encoders return a dict by the name of the level, the
     pretraining wants a tuple, fine to coarse. PWC-Net's encoder is one of the
@@ -64,7 +64,7 @@ class FlowEncoderBackbone(BaseModule):
         self.out_channels, self.out_strides = self._describe()
 
     def _describe(self) -> tuple[tuple[int, ...] | None, ...]:
-        """Channels and strides of the levels, where the encoder tells them.
+        """Channels and strides of the levels, where the encoder has them.
 
         mmflow's ``BasicEncoder`` calls its i-th step 'level{i + 1}', and has
         the channels and the stride of every step in two lists.

@@ -8,7 +8,7 @@ STRIDE = 8
 
 @MODELS.register_module()
 class MapEncoder(BaseModule):
-    """One map of a backbone as an encoder of RAFT and its kin in mmflow.
+    """Use one map of a backbone as the encoder of mmflow's RAFT.
 
     A 1 x 1 convolution brings it to the channels that the model asks for, as
     the last layer of RAFT's own encoder does. The stride is 8: mmflow's RAFT

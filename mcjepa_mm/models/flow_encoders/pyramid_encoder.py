@@ -8,7 +8,7 @@ from mcjepa_mm.registry import MODELS
 
 @MODELS.register_module()
 class PyramidEncoder(BaseModule):
-    """A backbone as the encoder of mmflow's pyramid models, such as PWC-Net.
+    """Use a backbone as the encoder of mmflow's PWC-Net.
 
     mmflow's encoders return a dict by the name of the level, where the
     backbones of all other OpenMMLab projects return a tuple.

@@ -18,7 +18,7 @@ TASK = 'motion'
 
 @MODELS.register_module()
 class MCJEPAFlow(ModeModel):
-    """The motion half of MC-JEPA as an optical flow estimator of mmflow.
+    """Optical flow estimator of mmflow from MC-JEPA's motion task.
 
     Encoder and head have the pretrainer's names, so a pretraining checkpoint
     loads as it is; what belongs to other tasks is left out. Frames of any
@@ -84,11 +84,11 @@ class MCJEPAFlow(ModeModel):
 
     @property
     def head(self):
-        """FlowHead: What turns pyramids into flow."""
+        """FlowHead: The head that estimates flow from pyramids."""
         return self.heads[TASK]
 
     def tensor(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """The forward flows of the levels.
+        """Return the forward flows of the levels.
 
         Args:
             inputs (Tensor): (N, 6, H, W), both frames, normalised.
@@ -102,7 +102,7 @@ class MCJEPAFlow(ModeModel):
     def loss(
         self, inputs: Tensor, data_samples: list[BaseDataElement]
     ) -> dict[str, Tensor]:
-        """The supervised loss, or the terms of the motion task.
+        """Return the supervised loss, or the motion task's terms.
 
         Args:
             inputs (Tensor): (N, 6, H, W), both frames, normalised.
@@ -161,7 +161,7 @@ class MCJEPAFlow(ModeModel):
     def extract_feat(
         self, inputs: Tensor, scale: float = 1.0
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """The pyramids of both frames, by one call of the encoder.
+        """Encode both frames in one call.
 
         Args:
             inputs (Tensor): (N, 6, H, W), both frames, normalised.
@@ -177,7 +177,7 @@ class MCJEPAFlow(ModeModel):
         return [x[:n] for x in feats], [x[n:] for x in feats]
 
     def encode(self, frames: Tensor, scale: float = 1.0) -> tuple[Tensor, ...]:
-        """The pyramid of frames, scaled and padded.
+        """Encode frames after scaling and padding.
 
         A frame of a video belongs to two pairs: encode it once, with the
         model's ``scale``, and hand its pyramid to :meth:`estimate` twice.
@@ -205,7 +205,7 @@ class MCJEPAFlow(ModeModel):
         size: tuple[int, int],
         bidirectional: bool = False,
     ) -> dict[str, Tensor]:
-        """The motion between frames, from what :meth:`encode` made of them.
+        """Estimate the flow from pyramids of :meth:`encode`.
 
         Args:
             feats1 (Sequence[Tensor]): Pyramid of frames t, with the model's

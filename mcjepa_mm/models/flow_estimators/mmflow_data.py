@@ -1,4 +1,4 @@
-"""What mmflow's pipelines and losses want of a flow."""
+"""Conversions between this package's flow and mmflow's."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -11,7 +11,7 @@ from mcjepa_mm.registry import MODELS
 
 
 class EncoderInfo(NamedTuple):
-    """What a head may know of the encoder and of its images, or None."""
+    """Properties of the encoder and the images, None if unknown."""
 
     channels: tuple[int, ...] | None  # of each level, fine to coarse
     strides: tuple[int, ...] | None
@@ -20,7 +20,7 @@ class EncoderInfo(NamedTuple):
 
 
 def fill_in(cfg: dict, **known: Any) -> dict:
-    """A copy of a config with what is known, that is not None.
+    """Copy a config and add the values that are not None.
 
     Raises:
         ValueError: If the config has another value for it.
@@ -39,7 +39,7 @@ def fill_in(cfg: dict, **known: Any) -> dict:
 
 
 class BasePretextHead(BaseModule, metaclass=ABCMeta):
-    """What a pretext task is: views and their features in, a loss out.
+    """Base class of pretext tasks: views and features in, a loss out.
 
     A new task is a subclass of this and a dataloader, both named in the
     config. ``inputs`` are the task's views (N, V, 3, H, W), normalised, and
@@ -66,7 +66,7 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
 
     @classmethod
     def complete(cls, cfg: dict, encoder: EncoderInfo) -> dict:
-        """The head's config with what it takes from the encoder.
+        """Complete the head's config from the encoder.
 
         By default nothing. A head whose ``in_channels`` are those of the
         coarsest level returns
@@ -94,7 +94,7 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
         inputs: Tensor,
         encode: Callable[[Tensor], tuple[Tensor, ...]],
     ) -> dict[str, Tensor]:
-        """The terms of the task's loss, multiplied by their coefficients.
+        """Compute the task's loss terms, already weighted.
 
         Args:
             feats (tuple[Tensor]): The pyramid, see above.
@@ -113,7 +113,7 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
         inputs: Tensor,
         data_samples: list[BaseDataElement],
     ) -> list[BaseDataElement]:
-        """Add what the task predicts to each of the N data samples.
+        """Add the task's predictions to each of the N data samples.
 
         By default nothing: a task that is not validated needs no more.
         """
@@ -123,7 +123,7 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
 def build_head(
     cfg: dict, backbone: nn.Module, data_preprocessor: nn.Module | None
 ) -> nn.Module:
-    """Build a head with what it has to know of the encoder and the images.
+    """Build a head with the properties of encoder and images.
 
     That is ``out_channels`` and ``out_strides`` of the encoder, if it has one
     a level, and ``mean`` and ``std`` of the preprocessor.
@@ -147,7 +147,7 @@ def build_head(
 
 
 def _numbers(value: Any) -> tuple | None:
-    """A number for each level, or for each channel of the images."""
+    """One number per level, or per channel of the images."""
     if isinstance(value, Tensor):
         value = value.flatten().tolist()
     return tuple(value) if isinstance(value, Sequence) else None

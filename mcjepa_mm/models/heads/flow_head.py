@@ -24,7 +24,7 @@ OCCLUSIONS = {
 
 
 def bidirectional_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Sources and targets of the motions between the frames of pairs.
+    """Sources and targets of the flows between frames, both directions.
 
     Of (N, 2, ...) each (2 * N, ...): first all motions from frame t to t + 1,
     then all those back.
@@ -34,13 +34,13 @@ def bidirectional_pairs(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _swap(x: Tensor) -> Tensor:
-    """Exchange the two halves of a batch, one for each direction."""
+    """Swap the two halves of a batch, one per direction."""
     return torch.cat(x.chunk(2)[::-1])
 
 
 @MODELS.register_module()
 class FlowHead(BasePretextHead):
-    """The motion task: explain frame t by warping frame t + 1, unsupervised.
+    """Motion task: unsupervised optical flow by warping.
 
     Paper section 3 (P): the flow decoder on the two pyramids, and the terms
 
@@ -295,7 +295,7 @@ class FlowHead(BasePretextHead):
         pyramids: tuple[Sequence[Tensor], Sequence[Tensor]],
         size: tuple[int, int],
     ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
-        """Flows of both directions and what they say is visible.
+        """Estimate the flows and visibility masks of both directions.
 
         Args:
             pyramids (tuple): Of the sources and of the targets, M forward
@@ -312,7 +312,7 @@ class FlowHead(BasePretextHead):
         return flows, flow, self.visibility(flow.detach())
 
     def visibility(self, flow: Tensor) -> Tensor:
-        """The mask (2M, 1, H, W), visible = 1, of M flows forth, then back."""
+        """Visibility (2M, 1, H, W) of M forward, then M backward flows."""
         if self.occlusion == 'range_map':
             return range_map_visibility(_swap(flow), **self.occlusion_cfg)
         return forward_backward_visibility(

@@ -11,7 +11,7 @@ from ..knn import knn_votes
 
 @MODELS.register_module()
 class KNNHead(BaseModule):
-    """A classifier without weights: the nearest pictures of a bank vote.
+    """Weighted kNN classifier over a bank of features.
 
     Head of mmpretrain's ``ImageClassifier``; its predictions are those of
     any head, for mmpretrain's metrics and inferencers. A
@@ -52,7 +52,7 @@ class KNNHead(BaseModule):
         )
 
     def fill(self, features: Tensor, labels: Tensor) -> None:
-        """Take another bank in place of the one that is there.
+        """Replace the bank.
 
         Args:
             features (Tensor): (M, D), of any length; M at least ``k``.
@@ -88,7 +88,7 @@ class KNNHead(BaseModule):
         return feats[-1]
 
     def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
-        """Share of the votes that each class gets.
+        """Compute each class's share of the votes.
 
         Args:
             feats (tuple[Tensor]): The last one, (N, D), is taken.
@@ -116,7 +116,7 @@ class KNNHead(BaseModule):
         return votes / votes.sum(dim=1, keepdim=True)
 
     def loss(self, feats: tuple[Tensor, ...], data_samples: list) -> dict:
-        """There is nothing to train.
+        """Raise: this head has nothing to train.
 
         Raises:
             NotImplementedError: Always.

@@ -13,7 +13,7 @@ from ..propagation import FeatureReader, LabelPropagator
 
 @MODELS.register_module()
 class PropagationHead(BaseModule):
-    """How well the encoder's features follow objects, during pretraining.
+    """Label propagation in the validation of a pretraining.
 
     A head of ``MultiTaskPretrainer`` for a task that is validated and never
     trained: it has no weights. The views are the frames of a clip, and
@@ -54,7 +54,7 @@ class PropagationHead(BaseModule):
         self.propagator = LabelPropagator(**propagator or {})
 
     def loss(self, *_) -> dict[str, Tensor]:
-        """There is nothing to train.
+        """Raise: this head has nothing to train.
 
         Raises:
             NotImplementedError: Always.
@@ -71,7 +71,7 @@ class PropagationHead(BaseModule):
         inputs: Tensor,
         data_samples: list[BaseDataElement],
     ) -> list[BaseDataElement]:
-        """Follow the objects of each clip.
+        """Propagate the first mask of each clip.
 
         Args:
             feats (tuple[Tensor]): The pyramid over all N * T frames.

@@ -14,7 +14,7 @@ from .base_pretext_head import BasePretextHead, EncoderInfo, fill_in
 
 
 class GlobalBatchNorm1d(nn.BatchNorm1d):
-    """``nn.BatchNorm1d`` whose batch is that of all processes together.
+    """``nn.BatchNorm1d`` with statistics over all processes.
 
     torch's SyncBatchNorm takes tensors of a GPU only. Statistics are in
     float32 at least, their gradient goes back to every process, and the
@@ -97,7 +97,7 @@ def build_expander(channels: Sequence[int], norm: str) -> nn.Sequential:
 
 @MODELS.register_module()
 class VICRegHead(BasePretextHead):
-    """The content task: two views of an image should mean the same.
+    """Content task: VICReg on two views of an image.
 
     The coarsest map is averaged over its positions, expanded, and compared
     by VICReg's loss (arXiv 2105.04906; paper section 3, P).

@@ -1,4 +1,4 @@
-"""Losses: pure functions and the registered modules around them."""
+"""Losses as pure functions and registered modules."""
 
 from mcjepa_mm.utils.renamed import old_names
 

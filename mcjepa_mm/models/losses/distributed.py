@@ -1,4 +1,4 @@
-"""What the losses exchange, so that many processes train like one.
+"""Collectives of the losses, so that W processes equal one.
 
 The sample at position j of process r's batch is number ``j * W + r`` of the
 global batch, W processes: mmengine's DefaultSampler deals the samples out in
@@ -39,7 +39,7 @@ class _Gather(torch.autograd.Function):
 
 
 def check_shapes(tensors: Sequence[Tensor]) -> None:
-    """Refuse unequal shapes, with which a process would wait for ever.
+    """Refuse unequal shapes, which would block a collective.
 
     The shapes go through a collective of their own: processes that disagree
     then agree about it and all of them raise. It is one of the CPU, so that
@@ -65,7 +65,7 @@ def check_shapes(tensors: Sequence[Tensor]) -> None:
 
 
 def gather_packed(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Stack each tensor over the processes, with the right gradient.
+    """Stack each tensor over the processes, with gradient.
 
     All tensors travel in one collective. The backward pass sums the gradients
     of all processes, so that after DDP's averaging the parameters' gradients
@@ -101,7 +101,7 @@ def gather_with_grad(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 def mean_over_processes(x: Tensor) -> Tensor:
-    """The mean of a tensor over the processes, without a gradient.
+    """Mean of a tensor over the processes, without gradient.
 
     It stays on its device: the host does not wait for it. In a single process
     it is a copy.
@@ -112,7 +112,7 @@ def mean_over_processes(x: Tensor) -> Tensor:
 
 
 def broadcast_from_rank0(drawn: Tensor) -> Tensor:
-    """What process 0 drew, on every process.
+    """Broadcast a tensor from rank 0.
 
     Processes may have different random states. Each of them draws, and the
     draws of all but the first are lost: one process alone would have made
@@ -123,6 +123,6 @@ def broadcast_from_rank0(drawn: Tensor) -> Tensor:
 
 
 def global_indices(count: int, device: torch.device) -> Tensor:
-    """The numbers in the global batch of this process's ``count`` samples."""
+    """Indices in the global batch of this rank's ``count`` samples."""
     world = get_world_size()
     return torch.arange(get_rank(), world * count, world, device=device)

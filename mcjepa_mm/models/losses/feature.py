@@ -1,4 +1,4 @@
-"""L_reg and L_cycle: a feature map against a warped one."""
+"""L_reg and L_cycle: losses between feature maps and warped ones."""
 
 from collections.abc import Sequence
 
@@ -89,7 +89,7 @@ class FeatureRegressionLoss(nn.Module):
 
 @MODELS.register_module()
 class CycleLoss(FeatureRegressionLoss):
-    """L_cycle: the same of a feature that was warped forth and back (P).
+    """L_cycle: the same of features warped forward and back (P).
 
     The weight is 0.2 (T); results are sensitive to it (p).
     """

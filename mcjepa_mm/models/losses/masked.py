@@ -1,4 +1,4 @@
-"""The mean over visible pixels that every warped comparison shares."""
+"""Mean over visible pixels, for losses on warped images."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from .distributed import mean_over_processes
 
 
 def mask_sums(masks: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """The sum of each mask, as the mean over the processes of their sums.
+    """Sum of each mask, averaged over the processes.
 
     All masks travel in one collective.
 

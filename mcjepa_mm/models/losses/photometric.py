@@ -1,4 +1,4 @@
-"""L_rec: the warped image against the image."""
+"""L_rec: photometric loss of the warped image."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Self-supervision of flow: a student that sees less than its teacher."""
+"""Self-supervision of flow: a student on crops of the teacher's frames."""
 
 from collections.abc import Sequence
 
@@ -52,7 +52,7 @@ def flow_distance(
 
 @MODELS.register_module()
 class SelfSupervisionLoss(nn.Module):
-    """The flow of a crop against what the whole frames say there.
+    """Loss of a crop's flow against the flow of the whole frames.
 
     Near a frame's border the whole frames show where things go and the crop
     does not, so the crop learns to continue motion past the border (DDFlow;
@@ -91,7 +91,7 @@ class SelfSupervisionLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def views(self, inputs: Tensor) -> tuple[Tensor, Window]:
-        """Make the student's frames.
+        """Crop and disturb the student's frames.
 
         Process 0 draws for the samples of all processes, so that a sample is
         disturbed in the same way whatever their number.
@@ -137,7 +137,7 @@ class SelfSupervisionLoss(nn.Module):
 
     @staticmethod
     def _normal(shape: Sequence[int], inputs: Tensor) -> Tensor:
-        """Of each sample its own normal numbers, (N, *shape)."""
+        """Draw normal numbers for each sample, (N, *shape)."""
         drawn = broadcast_from_rank0(
             torch.randn(
                 len(inputs) * get_world_size(), *shape, device=inputs.device

@@ -1,4 +1,4 @@
-"""L_smooth: flow changes where the image does."""
+"""L_smooth: edge-aware smoothness of flow."""
 
 import torch
 from torch import Tensor, nn

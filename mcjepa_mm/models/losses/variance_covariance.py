@@ -1,4 +1,4 @@
-"""L_vc: keep every level of the encoder's pyramid from collapsing."""
+"""L_vc: variance and covariance terms on every level."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from .vicreg import covariance_loss, variance_loss
 def sample_positions(
     feat: Tensor, order: Tensor, count: int, numbers: Tensor
 ) -> Tensor:
-    """Some positions of every map of a batch, as samples.
+    """Sample positions of every map of a batch.
 
     Map number i takes ``count`` consecutive entries of ``order`` from
     ``i * count`` on, around its end. In a random order that is a draw without
@@ -167,7 +167,7 @@ class FeatureVCLoss(nn.Module):
         return terms
 
     def _samples(self, feats: list[Tensor], num_views: int) -> list[Tensor]:
-        """Every position of the small levels, some of the large ones."""
+        """All positions of small levels, a sample of large ones."""
         world = get_world_size() if self.gather else 1
         count = max(1, self.max_samples // (len(feats[0]) * world))
         sizes = [f.shape[-2:].numel() for f in feats]

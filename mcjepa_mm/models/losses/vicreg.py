@@ -75,7 +75,7 @@ def covariance_loss(z: Tensor) -> Tensor:
 def variance_covariance(
     z: Tensor, *, gamma: float = 1.0, eps: float = 1e-4
 ) -> tuple[Tensor, Tensor]:
-    r""":func:`variance` and :func:`covariance` in one go.
+    r""":func:`variance_loss` and :func:`covariance_loss` together.
 
     With fewer samples than dimensions the N x N Gram matrix replaces the
     D x D covariance: :math:`\|X^T X\|_F = \|X X^T\|_F` exactly, and the

@@ -12,7 +12,7 @@ from ..backbones.layers import build_norm
 
 @MODELS.register_module()
 class ResizeConcat(BaseModule):
-    """All levels of a pyramid as one normalised map: the linear probe's neck.
+    """Resize, concatenate and normalise all levels of a pyramid.
 
     Levels are resized to the first one, the finest, and concatenated; a norm
     follows. With a 1 x 1 convolution behind it, mmsegmentation's ``FCNHead``
@@ -44,7 +44,7 @@ class ResizeConcat(BaseModule):
         self.norm = build_norm(norm_cfg, self.out_channels)
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
-        """Join the levels.
+        """Resize and concatenate the levels.
 
         Args:
             feats (Sequence[Tensor]): (N, C_l, H_l, W_l), fine to coarse.

@@ -1,4 +1,4 @@
-"""torch.compile for some of a model's modules."""
+"""Compile some of a model's modules by torch.compile."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

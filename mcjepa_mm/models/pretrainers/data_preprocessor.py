@@ -9,7 +9,7 @@ from mcjepa_mm.registry import MODELS
 
 @MODELS.register_module()
 class ViewsDataPreprocessor(BaseDataPreprocessor):
-    """Bring the views of one task to the device and normalise them.
+    """Move the views of one task to the device and normalise them.
 
     Args:
         mean (Sequence[float]): Mean of R, G, B in 0..255.
@@ -78,7 +78,7 @@ class ViewsDataPreprocessor(BaseDataPreprocessor):
 
 @MODELS.register_module()
 class MultiTaskDataPreprocessor(BaseDataPreprocessor):
-    """Prepare the batch of each task by that task's own preprocessor.
+    """Preprocess the batch of each task by its own preprocessor.
 
     Args:
         tasks (dict[str, dict]): Config of the preprocessor of every task.
@@ -94,7 +94,7 @@ class MultiTaskDataPreprocessor(BaseDataPreprocessor):
         )
 
     def forward(self, data: dict[str, dict], training: bool = False) -> dict:
-        """Prepare ``{task: {'inputs', 'data_samples'}}``.
+        """Preprocess ``{task: {'inputs', 'data_samples'}}``.
 
         Returns:
             dict: ``inputs`` {task: (N, V, 3, H, W)} and ``data_samples``

@@ -88,7 +88,7 @@ class MultiTaskPretrainer(ModeModel):
     def tensor(
         self, inputs: dict[str, Tensor]
     ) -> dict[str, tuple[Tensor, ...]]:
-        """The pyramid of every task."""
+        """Return the pyramid of every task."""
         return {task: self.extract_feat(x) for task, x in inputs.items()}
 
     def loss(
@@ -96,7 +96,7 @@ class MultiTaskPretrainer(ModeModel):
         inputs: dict[str, Tensor],
         data_samples: dict[str, list] | None = None,
     ) -> dict[str, Tensor]:
-        """The weighted terms of every task that has a batch.
+        """Return the weighted terms of every task that has a batch.
 
         Args:
             inputs (dict[str, Tensor]): (N, V, 3, H, W) for each task.
@@ -122,7 +122,7 @@ class MultiTaskPretrainer(ModeModel):
     def predict(
         self, inputs: dict[str, Tensor], data_samples: dict[str, list]
     ) -> list[BaseDataElement]:
-        """What the heads say, added to their data samples.
+        """Add the heads' predictions to their data samples.
 
         Args:
             inputs (dict[str, Tensor]): (N, V, 3, H, W) for each task.

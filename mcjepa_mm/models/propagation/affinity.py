@@ -1,4 +1,4 @@
-"""Labels from frames that have them to a frame that has none."""
+"""Propagate labels by feature affinity."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +20,7 @@ def propagate_labels(
     temperature: float = 0.1,
     max_memory: int = 256,
 ) -> Tensor:
-    """Give each cell of a frame the mean label of the cells most like it.
+    """Label each cell by the weighted mean of its nearest cells' labels.
 
     DINO's protocol (arXiv 2104.14294, after arXiv 2006.14613): the affinity
     of two cells is exp(cos / temperature); of all cells of all context frames
@@ -148,7 +148,7 @@ def _is_far(
     near_cols: slice,
     radius: int | None,
 ) -> Tensor:
-    """Which cells of a window are too far from each of a tile's: (T, S)."""
+    """Mask of window cells outside the radius of each tile cell: (T, S)."""
     if radius is None:
         return torch.zeros((), dtype=torch.bool)
     near = [
@@ -166,7 +166,7 @@ def _range(cells: slice) -> Tensor:
 def _bands(
     length: int, side: int, radius: int | None
 ) -> Iterator[tuple[slice, slice]]:
-    """Stretches of a side of the map, and what is near each of them."""
+    """Split a side of the map into tiles with their windows."""
     for start in range(0, length, side):
         stop = min(start + side, length)
         near = slice(0, length)

@@ -1,4 +1,4 @@
-"""The maps of any backbone as one grid of features."""
+"""Convert the maps of any backbone to one grid of features."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def feature_grid(
     stride: int = 8,
     whitening: Sequence[Whitening] | None = None,
 ) -> Tensor:
-    """One vector of length 1 for each cell of an image.
+    """Unit feature vectors of the cells of an image.
 
     Args:
         maps (Tensor | Sequence[Tensor]): What a backbone returns: a map
@@ -63,7 +63,7 @@ def chosen_maps(
     levels: Sequence[int] | str | None = None,
     stride: int = 8,
 ) -> list[Tensor]:
-    """The maps that :func:`feature_grid` takes, as they are.
+    """The maps that :func:`feature_grid` uses, unchanged.
 
     Args:
         maps (Tensor | Sequence[Tensor]): See :func:`feature_grid`.
@@ -104,7 +104,7 @@ def chosen_maps(
 def _check_channels(
     maps: Sequence[Tensor], whitening: Sequence[Whitening]
 ) -> None:
-    """Refuse the whitening of other features."""
+    """Refuse a whitening of other channels."""
     expected = [x.shape[1] for x in maps]
     given = [len(one.mean) for one in whitening]
     if given != expected:
@@ -118,7 +118,7 @@ def _check_channels(
 def _place(
     x: Tensor, size: tuple[int, int], image_size: tuple[int, int], stride: int
 ) -> Tensor:
-    """Resize a map to the grid, each cell to where it lies in the image.
+    """Resize a map to the grid, aligned in the image.
 
     A map of stride 64 has 7 rows for 480 pixels, and they end at pixel 448:
     the rows below repeat the last one. A map that reaches beyond the image is

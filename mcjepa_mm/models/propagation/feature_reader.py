@@ -1,4 +1,4 @@
-"""The features of frames as grids, whitened where that is asked for."""
+"""Read the features of frames as grids, optionally whitened."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -65,7 +65,7 @@ class FeatureReader:
         image_size: tuple[int, int],
         starts: Sequence[bool],
     ) -> Tensor:
-        """The features of consecutive frames.
+        """Return the features of consecutive frames.
 
         Args:
             maps (Tensor | Sequence[Tensor]): See :func:`feature_grid`.
@@ -102,7 +102,7 @@ class FeatureReader:
     def moments(
         self, maps: Tensor | Sequence[Tensor], image_size: tuple[int, int]
     ) -> list[Moments]:
-        """Mean and scatter of the cells of each level that is taken."""
+        """Mean and scatter of the cells of each level in use."""
         return moments_of_maps(
             chosen_maps(
                 maps, image_size, levels=self.levels, stride=self.stride
@@ -110,7 +110,7 @@ class FeatureReader:
         )
 
     def fit(self, moments: Iterable[list[Moments]]) -> list[Whitening]:
-        """Whiten by other images from now on.
+        """Fit the whitening to moments of images.
 
         Args:
             moments (Iterable[list[Moments]]): Of batches of them, see
@@ -139,7 +139,7 @@ class FeatureReader:
     def grid(
         self, maps: Tensor | Sequence[Tensor], image_size: tuple[int, int]
     ) -> Tensor:
-        """The grid by the statistics that there are, if any."""
+        """Make the grid, whitened if there are statistics."""
         return feature_grid(
             maps,
             image_size,
@@ -150,7 +150,7 @@ class FeatureReader:
 
 
 class ColorReader(FeatureReader):
-    """Colours, whitened where that is asked for, and a constant.
+    """Read colours and a constant as features, optionally whitened.
 
     Without the constant a cosine would know hues, but not brightness; and
     whitening would take off one that is there before.

@@ -1,4 +1,4 @@
-"""Object masks to soft labels on a grid, and back."""
+"""Convert object masks to soft labels on a grid, and back."""
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ def without_undecided(mask: np.ndarray) -> np.ndarray:
 def mask_to_labels(
     mask: np.ndarray, size: tuple[int, int]
 ) -> tuple[Tensor, np.ndarray]:
-    """Which object each cell shows.
+    """Soft labels of the cells of a mask.
 
     A cell has the label of the pixel at its middle, as in DINO's protocol.
 
@@ -46,7 +46,7 @@ def labels_to_mask(
     image_size: tuple[int, int],
     mask_size: tuple[int, int],
 ) -> np.ndarray:
-    """The most likely object of each pixel.
+    """Mask of the most likely object of each pixel.
 
     As in DINO's protocol: bilinear to the image's size, each label scaled to
     the range 0 to 1 by itself, which favours small objects, then the largest,

@@ -15,7 +15,7 @@ from .whitening import Whitening
 
 @MODELS.register_module()
 class LabelPropagation(ModeModel):
-    """Video object segmentation by the features of a frozen backbone.
+    """Video object segmentation by label propagation.
 
     Nothing is trained: the objects of the first frame are carried on by the
     likeness of features, see
@@ -110,7 +110,7 @@ class LabelPropagation(ModeModel):
 
     @torch.no_grad()
     def fit_whitening(self, batches: Iterable[Tensor]) -> list[Whitening]:
-        """Whiten by the statistics of images, from now on.
+        """Fit the whitening to images.
 
         They have to be others than those that results are reported of.
 
@@ -143,7 +143,7 @@ class LabelPropagation(ModeModel):
         return self.extract_feat(inputs.flatten(0, 1))
 
     def loss(self, *_) -> dict[str, Tensor]:
-        """There is nothing to train.
+        """Raise: this model has nothing to train.
 
         Raises:
             NotImplementedError: Always.
@@ -190,7 +190,7 @@ class LabelPropagation(ModeModel):
 def _next_frame(
     before: tuple[str, int] | None, sample: BaseDataElement
 ) -> tuple[str, int]:
-    """Name and index of a frame, which must follow the one before."""
+    """Name and index of a frame; checks that it is the next one."""
     index = sample.frame_index
     if index and before != (sample.sequence, index - 1):
         raise ValueError(
@@ -202,7 +202,7 @@ def _next_frame(
 
 
 def _refuse_partly_random(module: LabelPropagation, incompatible) -> None:
-    """A figure of an encoder that is partly random would mislead."""
+    """Refuse a checkpoint that fills the backbone only in part."""
     missing = [
         key
         for key in incompatible.missing_keys

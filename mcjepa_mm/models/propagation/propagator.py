@@ -1,4 +1,4 @@
-"""The memory of label propagation through a video."""
+"""Label propagation through a video."""
 
 from collections import deque
 from typing import Any
@@ -12,7 +12,7 @@ from .label_maps import labels_to_mask, mask_to_labels, without_undecided
 
 
 class LabelPropagator:
-    """Carry the objects of a first frame through the frames that follow.
+    """Propagate the labels of a first frame through a video.
 
     Of DINO's protocol: the context of a frame is the first frame, whose mask
     is given, and the last ``context_frames`` ones with the *soft* labels that
@@ -67,7 +67,7 @@ class LabelPropagator:
         self._mask_size = (0, 0)
 
     def start(self, feat: Tensor, mask: np.ndarray) -> np.ndarray:
-        """Forget the video so far, and begin with the first frame of another.
+        """Reset the memory and start with a first frame.
 
         Args:
             feat (Tensor): (h, w, C), features of length 1.
@@ -94,7 +94,7 @@ class LabelPropagator:
         return without_undecided(mask)
 
     def step(self, feat: Tensor, image_size: tuple[int, int]) -> np.ndarray:
-        """Find the objects in the next frame.
+        """Propagate the labels to the next frame.
 
         Args:
             feat (Tensor): (h, w, C), features of length 1.

@@ -1,4 +1,4 @@
-"""Features whose channels are uncorrelated and of equal variance."""
+"""PCA whitening of features."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from mcjepa_mm.utils.checkpoint import encode_checkpoint, read_checkpoint
 
 
 class Whitening(NamedTuple):
-    """An affine map of features.
+    """Affine map that whitens features.
 
     Attributes:
         mean (Tensor): (C,), what is taken off.
@@ -37,7 +37,7 @@ class Whitening(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Mean and scatter of cells, which those of other cells can be added to.
+    """Mergeable mean and scatter of cells.
 
     Attributes:
         count (int): Number of cells.
@@ -72,7 +72,7 @@ class Moments(NamedTuple):
 
 
 def whitening(cells: Tensor, shrinkage: float = 1e-3) -> Whitening:
-    """The PCA whitening of cells.
+    """PCA whitening of cells.
 
     The covariance of the result is the identity, but for directions whose
     variance is less than ``shrinkage`` of the largest: they are scaled as if
@@ -97,7 +97,7 @@ def whitening(cells: Tensor, shrinkage: float = 1e-3) -> Whitening:
 def whitening_of_moments(
     moments: Moments, shrinkage: float = 1e-3
 ) -> Whitening:
-    """The same of moments, see :func:`whitening`."""
+    """PCA whitening from moments, see :func:`whitening`."""
     check_shrinkage(shrinkage)
     if moments.count < 2:
         raise ValueError(
@@ -126,7 +126,7 @@ def whitening_of_moments(
 
 
 def check_shrinkage(shrinkage: float) -> None:
-    """Refuse a share that is none, or 0, which would divide by it."""
+    """Refuse a shrinkage outside (0, 1]."""
     if not 0 < shrinkage <= 1:
         raise ValueError(
             f'shrinkage must be above 0 and at most 1, got {shrinkage}'

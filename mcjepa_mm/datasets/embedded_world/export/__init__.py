@@ -1,4 +1,4 @@
-"""The embedded world as files, in the layouts of real data sets."""
+"""Export the embedded world in the layouts of real data sets."""
 
 from .exporter import LAYOUTS, Layout, export
 from .scene_set import SceneSet

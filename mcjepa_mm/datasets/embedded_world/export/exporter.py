@@ -10,7 +10,7 @@ from .scene_set import SceneSet
 
 @dataclass(frozen=True)
 class Layout:
-    """How a data set lays its files out.
+    """File layout of a data set.
 
     Attributes:
         write (callable): Writes the scenes of a :class:`SceneSet` below a
@@ -54,7 +54,7 @@ def export(
     size: tuple[int, int] = (128, 192),
     seed: int = 0,
 ) -> None:
-    """Write scenes of the embedded world as a real data set is laid out.
+    """Write scenes of the embedded world in a data set's layout.
 
     The files appear in ``out_dir`` all at once, when they are complete.
 

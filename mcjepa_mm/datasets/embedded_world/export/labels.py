@@ -137,7 +137,7 @@ def davis2017(root: Path, scene_set: SceneSet) -> None:
 
 
 def imagenet(root: Path, scene_set: SceneSet) -> None:
-    """ImageNet: pictures of one thing each, in a folder per class.
+    """ImageNet: images of one object each, in a folder per class.
 
     As ILSVRC2012 when its validation pictures are sorted into folders:
     ``{train,val}/CLASS/CLASS_00000000.JPEG``, and the lists that older

@@ -36,7 +36,7 @@ class SceneSet:
             )
 
     def world(self, split: str) -> EmbeddedWorld:
-        """The world of 'train', 'val' or 'test'; they share no scene."""
+        """World of the split 'train', 'val' or 'test'; they share no scene."""
         return EmbeddedWorld(
             self.size, seed=(self.seed, _KIND, split_number(split))
         )
@@ -50,11 +50,11 @@ class SceneSet:
             yield number, world.scene(number)
 
     def frames(self, split: str) -> Iterator[tuple[int, Scene, int]]:
-        """The frames of a split: number of the scene, scene, time."""
+        """Iterate over the frames of a split: scene number, scene, time."""
         for number, scene in self.scenes(split):
             for t in range(self.num_frames):
                 yield number, scene, t
 
     def rng(self, scene: int, frame: int) -> np.random.Generator:
-        """Source of what a frame's annotation leaves out."""
+        """Random generator of a frame's missing annotations."""
         return np.random.default_rng((self.seed, _KIND, scene, frame))
