@@ -139,9 +139,9 @@ def _tell_work_dir(
         raise ValueError(error)
     if resumes:
         return f'{work_dir}, ' + (
-            f'the run goes on from {found}'
+            f'the run resumes from {found}'
             if found
-            else 'without a checkpoint to go on from: the run begins anew'
+            else 'without a checkpoint to resume from: the run starts over'
         )
     number = len([*work_dir.glob('*.pth')])
     if not number:
@@ -156,7 +156,7 @@ def _tell_work_dir(
             if found
             else 'would go on from none of them'
         )
-        + '; without it the run begins anew and replaces those of the same '
+        + '; without it the run starts over and replaces those of the same '
         'name. Give it another --work-dir to keep them apart.'
     )
 
@@ -188,7 +188,7 @@ def _check_schedules(runner: Runner) -> list[str]:
         if length < end < _NEVER:
             cut.append(
                 f'{name} ends after {end:,} {unit}, the run after {length:,}: '
-                'it will not have come to its end.'
+                'it will not be completed.'
             )
     return cut
 

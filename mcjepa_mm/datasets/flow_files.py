@@ -137,7 +137,7 @@ def _expect(
     if width < 1 or height < 1 or length != expected:
         raise ValueError(
             f'expected {expected} bytes for {width} x {height} pixels (width '
-            f'x height), got {length}; the file is damaged, fetch it anew'
+            f'x height), got {length}; the file is damaged, download it again'
         )
 
 
@@ -178,7 +178,7 @@ def _decode_png(content: bytes) -> tuple[np.ndarray, np.ndarray]:
         flow, valid = mmcv.sparse_flow_from_bytes(content)
     except (TypeError, cv2.error) as error:  # OpenCV may return None
         raise ValueError(
-            'OpenCV cannot decode it; the file is damaged, fetch it anew'
+            'OpenCV cannot decode it; the file is damaged, download it again'
         ) from error
     return flow, valid != 0
 

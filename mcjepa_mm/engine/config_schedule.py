@@ -76,7 +76,7 @@ class ConfigSchedule:
                         schedule.step()
         return (
             f'The schedule of the config is not that of the checkpoint '
-            f'({"; ".join(changes)}). It goes on as the config says: the '
+            f"({'; '.join(changes)}). The config's is used: the "
             f'learning rate after {runner.iter} iterations is '
             f'{groups[0]["lr"]:.3g}, it was {before:.3g}.'
         )

@@ -107,9 +107,9 @@ def build_runner(cfg: Config) -> Runner:
     if kind := cfg.get('runner_type'):
         if not issubclass(RUNNERS.get(kind), Runner):
             raise ValueError(
-                f'runner_type={kind!r} is none of mmengine.runner.Runner, '
-                'whose checkpoints hold what --resume goes on with. Leave '
-                'runner_type and strategy out.'
+                f'runner_type={kind!r} is not a mmengine.runner.Runner, '
+                'whose checkpoints --resume needs. Leave runner_type and '
+                'strategy out.'
             )
         runner = RUNNERS.build(cfg)
     else:

@@ -70,8 +70,8 @@ class ResumeHook(Hook):
         if done >= wanted:
             runner.logger.warning(
                 f'The training is finished: {runner._load_from} is after '
-                f'{done} {what} of {wanted}. To prolong it, give --{what} a '
-                'larger number.'
+                f'{done} {what} of {wanted}. To train longer, give --{what} '
+                'a larger number.'
             )
 
 
@@ -117,8 +117,8 @@ def choose_checkpoint(
         return None, None
     return None, (
         f'No checkpoint can be resumed, of {len(faults)}: {faults[0]}. '
-        'Give --resume another checkpoint of this model, or move what is '
-        'in the work dir away to begin anew.'
+        'Give --resume another checkpoint of this model, or empty the work '
+        'dir to start over.'
     )
 
 

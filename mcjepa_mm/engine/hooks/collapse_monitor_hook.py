@@ -189,7 +189,7 @@ class CollapseMonitorHook(Hook):
             )
         if rank < self.min_rank * most:
             reasons.append(
-                f'few directions carry all of it (RankMe {rank:.1f} of at '
+                f'its effective rank is low (RankMe {rank:.1f} of at '
                 f'most {most})'
             )
         self._report(runner, name, reasons)
@@ -206,10 +206,10 @@ class CollapseMonitorHook(Hook):
             self._warned.add(name)
             runner.logger.warning(
                 f'The embedding of {name!r} has collapsed at iteration '
-                f'{runner.iter + 1}: {"; ".join(reasons)}. Look at the '
-                'variance and covariance terms and their weights beside the '
-                'others, then at the learning rate and the number of samples '
-                'in a batch; see docs/numerics.md. This is said once until '
+                f'{runner.iter + 1}: {"; ".join(reasons)}. Check the '
+                'variance and covariance terms and their weights relative to '
+                'the others, then the learning rate and the number of '
+                'samples in a batch; see docs/numerics.md. Logged once until '
                 'it recovers.'
             )
         elif not reasons and name in self._warned:
@@ -228,9 +228,9 @@ class CollapseMonitorHook(Hook):
             runner.logger.warning(
                 f'The embedding of {name!r} is nearly one constant vector at '
                 f'iteration {runner.iter + 1}: {constant:.3f} of its energy. '
-                'Whoever compares embeddings has to centre them; `mim run '
-                'mcjepa_mm diagnose` says which levels have it, see '
-                'docs/numerics.md. This is said once until it is less.'
+                'Centre embeddings before comparing them; `mim run '
+                'mcjepa_mm diagnose` shows the levels with a constant, see '
+                'docs/numerics.md. Logged once until it recovers.'
             )
         elif constant <= self.max_constant:
             self._warned.discard(key)

@@ -122,12 +122,12 @@ class IdleTaskHook(Hook):
                 reason = f'model.{path}.loss_weight is 0'
             elif not gradients:
                 reason = (
-                    'no weight of it is reached by its loss; look for '
+                    'no weight of it is reached by its loss; check '
                     f'requires_grad and detach() in model.{path}'
                 )
             else:
                 reason = (
-                    'all gradients are exactly 0; look at the weights of '
+                    'all gradients are exactly 0; check the weights of '
                     f'its terms in model.{path}'
                 )
             self._warn(runner, f'Task {task!r} learns nothing: {reason}.')
@@ -136,9 +136,9 @@ class IdleTaskHook(Hook):
         if hidden > self.max_occluded:
             self._warn(
                 runner,
-                f'{hidden:.1%} of the pixels of task {task!r} count as '
-                'occluded and are left out, so nearly nothing says what the '
-                f'flow should be. Lower model.{path}.occlusion_weight (now '
+                f'{hidden:.1%} of the pixels of task {task!r} are masked as '
+                'occluded, so the flow has hardly any supervision. Lower '
+                f'model.{path}.occlusion_weight (now '
                 f'{head.occlusion_weight:g}), or begin its ramp by a '
                 'ScheduleHook later.',
             )

@@ -156,11 +156,11 @@ class LossGuardHook(Hook):
         if in_row > self.tolerate:
             lines.append(
                 'The optimiser step was not taken, so weights and optimiser '
-                f'are those after iteration {step}{text}. What to look at is '
-                'in docs/numerics.md.'
+                f'are those after iteration {step}{text}. See '
+                'docs/numerics.md.'
             )
             raise FloatingPointError('\n'.join(lines))
-        lines.append(f'The optimiser step is left out{text}.')
+        lines.append(f'The optimiser step is skipped{text}.')
         self._runner.logger.warning('\n'.join(lines))
 
 

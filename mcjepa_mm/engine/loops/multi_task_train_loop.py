@@ -166,11 +166,11 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
                 continue
             stream.begin(self._epoch)
             self.runner.logger.warning(
-                'The checkpoint does not say where the data of '
-                f'{stream.name!r} stood: it begins anew, so some samples '
-                'come twice.'
+                'The checkpoint has no position of the data of '
+                f'{stream.name!r}: they restart, so some samples are '
+                'repeated.'
             )
-        # once the main task's data alone told how far the epoch had come
+        # older checkpoints have the position of the main task's data only
         position = state.get('epoch_position', streams.get(_MAIN))
         if position and position['epoch'] == self._epoch:
             samples = position['batches'] * position['samples_per_batch']
