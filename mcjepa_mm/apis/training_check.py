@@ -35,7 +35,7 @@ def check_training(cfg: Config, steps: int = 3) -> str:
 
     The run is built in a temporary folder, with the config's data, model,
     optimiser and hooks, and broken off after the steps. Of the validation
-    the data are built. The work dir is looked at and stays as it is.
+    the data are built. The work dir is read and not changed.
 
     Args:
         cfg (Config): As :func:`~mcjepa_mm.engine.launch.load_config` returns

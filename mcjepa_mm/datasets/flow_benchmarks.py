@@ -30,7 +30,7 @@ class LabelledPairs(Archive, BaseDataset):
         data_root (str): Folder of the data set.
         **kwargs: Further arguments of mmengine's ``BaseDataset``. With
             ``ann_file`` the entries come from that file and no folder is
-            looked at; ``test_mode=True`` lists the test split.
+            searched; ``test_mode=True`` lists the test split.
 
     Raises:
         FileNotFoundError: If a folder of the layout is missing.

@@ -29,7 +29,7 @@ class ResumeHook(Hook):
         path (str, optional): The only checkpoint that may be taken. By
             default the newest of the work dir, of the checkpoint hook's
             ``out_dir`` and of the folder that ``last_checkpoint`` names.
-            Without any checkpoint the training begins anew.
+            Without any checkpoint the training starts from scratch.
 
     Raises:
         ValueError: Before training, on every process, if there are
@@ -95,8 +95,8 @@ def choose_checkpoint(
     named = path or last
     if named and '://' in named:
         runner.logger.warning(
-            f'{named} is not on this machine: whether it is whole and of '
-            'this model is not looked at.'
+            f'{named} is not on this machine: it is not checked whether it '
+            'is complete and of this model.'
         )
         return named, None
     groups = [[Path(named)]] if path else _candidates(runner, work_dir, last)

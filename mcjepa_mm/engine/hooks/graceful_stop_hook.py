@@ -29,8 +29,8 @@ class GracefulStopHook(Hook):
     (SIGINT). The step that runs is finished, the checkpoint
     ``interrupted.pth`` is written to the work dir, and the process ends with
     status 128 + signal, as one that the signal has ended: a job that is
-    queued again because it failed goes on with ``--resume``. One of several
-    processes that is asked stops all of them, after the same step. When the
+    queued again because it failed continues with ``--resume``. A signal to
+    one of several processes stops all of them, after the same step. When the
     training ends, the file is removed, unless no later one was written.
 
     A validation is left at once in a single process, and finished by several.

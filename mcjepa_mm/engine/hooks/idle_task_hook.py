@@ -24,14 +24,13 @@ class IdleTaskHook(Hook):
     - a task whose head gets no gradient;
     - a term that is exactly zero for as long as ``interval``, unless a
       ``ScheduleHook`` holds its weight at zero now;
-    - a motion task of which nearly all pixels count as occluded and are left
-      out.
+    - a motion task of which nearly all pixels are masked as occluded.
 
-    Each is said once, with the setting to look at. A model without
-    ``heads`` is not looked at.
+    Each is logged once, with the setting to check. A model without ``heads``
+    is not checked.
 
     Args:
-        interval (int): Steps of a task after which it is looked at. Defaults
+        interval (int): Steps of a task after which it is checked. Defaults
             to 50.
         max_occluded (float): Share of pixels that may be left out. Defaults
             to 0.95.

@@ -21,8 +21,8 @@ class MultiTaskHook(Hook):
     another one at the next step, 'alternate_epochs' one of them for an
     epoch.
 
-    Every process comes to the same decision, because it depends on nothing
-    but the numbers of the epoch and the iteration. A task that is not in the
+    Every process makes the same decision, because it depends on the numbers
+    of the epoch and the iteration only. A task that is not in the
     step leaves its head without a gradient, so distributed training of a
     config in which that happens needs ``find_unused_parameters = True``.
 

@@ -13,7 +13,7 @@ class ScheduleHook(Hook):
 
     The number is a plain float attribute, such as the weight of a task or of
     a loss term. Its value depends on the iteration alone, so a resumed run
-    goes on where it was, and it is in the log as ``schedule.<target>``.
+    continues the ramp. It is logged as ``schedule.<target>``.
 
     Args:
         target (str): Path of the attribute from the model, such as

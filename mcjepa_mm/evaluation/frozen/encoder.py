@@ -43,7 +43,7 @@ class FrozenEncoder:
 
         Args:
             settings (Mapping): Arguments of :class:`MCJEPAConvNeXt`; ``type``
-                is not looked at.
+                is ignored.
             seed (int): Of the weights.
         """
         settings = {k: v for k, v in settings.items() if k != 'type'}

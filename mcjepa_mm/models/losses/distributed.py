@@ -71,7 +71,7 @@ def gather_packed(tensors: Sequence[Tensor]) -> list[Tensor]:
     of all processes, so that after DDP's averaging the parameters' gradients
     equal those of one process on the concatenated batch (official VICReg's
     rule). They are of one dtype, on one device, and of the same shape on
-    every process, which is not looked at.
+    every process, which is not checked.
 
     Returns:
         list[Tensor]: (W, ...), in the order of the processes.

@@ -131,7 +131,7 @@ def _vote(
     if (best[:, topk:] == last).any():
         votes = affinity.masked_fill(affinity < last, -torch.inf)
         return votes.div_(temperature).softmax(dim=1) @ labels
-    # Without a tie, which is the rule, only the best cells need be looked at.
+    # Without a tie, which is the rule, only the best cells count.
     votes = (best[:, :topk] / temperature).softmax(dim=1)
     return torch.bmm(votes[:, None], labels[cells[:, :topk]])[:, 0]
 

@@ -19,8 +19,8 @@ class LabelPropagator:
     they got.
 
     Args:
-        context_frames (int): Frames besides the first one that are looked at.
-            Defaults to 7.
+        context_frames (int): Context frames besides the first one. Defaults
+            to 7.
         radius (int, optional): Cells in each direction; None for no limit.
             Defaults to 12.
         topk (int): Cells that vote. Defaults to 5.
