@@ -32,15 +32,11 @@ class Clip(NamedTuple):
     path: str
     frames: Mapping[int, str] | range
 
-    def firsts(self, gap: int, count: int = 2) -> Sequence[int]:
-        """First frames of groups of ``count`` frames, ``gap`` apart."""
+    def firsts(self, gap: int) -> Sequence[int]:
+        """First frames of the pairs that are ``gap`` apart."""
         if isinstance(self.frames, range):
-            return range(len(self.frames) - (count - 1) * gap)
-        return tuple(
-            n
-            for n in self.frames
-            if all(n + k * gap in self.frames for k in range(1, count))
-        )
+            return range(len(self.frames) - gap)
+        return tuple(n for n in self.frames if n + gap in self.frames)
 
     def files(self, numbers: Sequence[int]) -> list[str]:
         """Files of the frames: one each, or the video."""

@@ -23,8 +23,8 @@ class EmbeddedPairs(Dataset):
     """Frame pairs of the embedded world, with ground truth.
 
     A sample holds ``inputs``, (2, 3, H, W) uint8, RGB, the frames at times 0
-    and 1 (and on, with ``num_frames``), and ``data_samples``, an mmengine
-    BaseDataElement with mmflow's field names:
+    and 1, and ``data_samples``, an mmengine BaseDataElement with mmflow's
+    field names:
 
     - ``gt_flow_fw``, ``gt_flow_bw``: PixelData, (2, H, W) float32, x then y,
       pixels, on the grid of the first and of the second frame.
@@ -40,9 +40,7 @@ class EmbeddedPairs(Dataset):
         split (str): 'train', 'val' or 'test'; splits share no scene.
         seed (int): Seed of the world.
         size (tuple[int, int]): Height and width in pixels.
-        with_gt (bool): Whether samples hold ground truth, that of the first
-            two frames.
-        num_frames (int): Consecutive frames of a sample. Defaults to 2.
+        with_gt (bool): Whether samples hold ground truth.
         crop_size (tuple[int, int], optional): Height and width of a window
             that is cut from each frame. Defaults to None: whole frames.
         max_offset (int): Pixels, in each direction, that the windows of a
@@ -63,7 +61,6 @@ class EmbeddedPairs(Dataset):
         seed: int = 0,
         size: tuple[int, int] = (128, 128),
         with_gt: bool = True,
-        num_frames: int = 2,
         crop_size: tuple[int, int] | None = None,
         max_offset: int = 0,
         **world,
@@ -79,7 +76,6 @@ class EmbeddedPairs(Dataset):
             )
         self.length = length
         self.with_gt = with_gt
-        self.num_frames = num_frames
         self.crop_size = tuple(crop_size or size)
         self.max_offset = max_offset
         self.world = EmbeddedWorld(
@@ -99,13 +95,10 @@ class EmbeddedPairs(Dataset):
             raise IndexError(f'no pair {index} among {self.length}')
         scene = self.world.scene(index)
         size = self.crop_size
-        corners = [(0, 0)] * self.num_frames
+        corners = [(0, 0)] * 2
         if size != self.world.size:
             corners = draw_corners(
-                self.world.size,
-                size,
-                max_offset=self.max_offset,
-                count=self.num_frames,
+                self.world.size, size, max_offset=self.max_offset
             )
         frames = np.stack(
             [

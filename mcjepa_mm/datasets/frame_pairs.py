@@ -63,8 +63,6 @@ class FramePairs(Dataset):
         data_root (str): Folder with videos or folders of frames.
         pipeline (Sequence[dict | callable]): Transforms of the pair.
         frame_gap (int): Distance of the two frames. Defaults to 1.
-        num_frames (int): Frames of a sample, each ``frame_gap`` after the one
-            before it: 3 for a FlowHead with ``num_frames=3``. Defaults to 2.
         folders (Sequence[str]): Glob patterns, relative to ``data_root``, of
             the folders that are searched in its place, such as
             ``'*/*/image_02'``. Each has to match. Defaults to ().
@@ -103,7 +101,6 @@ class FramePairs(Dataset):
         *,
         pipeline: Sequence = (),
         frame_gap: int = 1,
-        num_frames: int = 2,
         folders: Sequence[str] = (),
         frame_name: str | None = None,
         expects: str = '',
@@ -113,15 +110,10 @@ class FramePairs(Dataset):
     ) -> None:
         if frame_gap < 1:
             raise ValueError(f'frame_gap must be at least 1, got {frame_gap}')
-        if num_frames < 2:
-            raise ValueError(
-                f'num_frames must be at least 2, got {num_frames}'
-            )
         if isinstance(folders, str):
             raise TypeError(f'folders must be a list, got {folders!r}')
         self.data_root = os.path.expanduser(data_root)
         self.frame_gap = frame_gap
-        self.num_frames = num_frames
         self.folders = tuple(folders)
         self.frame_name = frame_name and compile_frame_name(frame_name)
         self.expects = expects
@@ -178,9 +170,7 @@ class FramePairs(Dataset):
         number = int(np.searchsorted(self._ends, index, side='right'))
         clip, firsts = self.clips[number], self._firsts[number]
         first = firsts[index - int(self._ends[number])]  # from the end
-        indices = tuple(
-            first + k * self.frame_gap for k in range(self.num_frames)
-        )
+        indices = (first, first + self.frame_gap)
         return dict(
             sample_idx=index,
             img_path=clip.files(indices),
@@ -188,7 +178,7 @@ class FramePairs(Dataset):
         )
 
     def _firsts_of(self, clip: Clip) -> Sequence[int]:
-        return clip.firsts(self.frame_gap, self.num_frames)
+        return clip.firsts(self.frame_gap)
 
     def _find_clips(self, recursive: bool) -> None:
         images = 0
@@ -226,8 +216,7 @@ class FramePairs(Dataset):
         if self.short_files:
             warn(
                 f'Not used: {len(self.short_files)} clips of {self.data_root} '
-                f'without {self.num_frames} frames that are '
-                f'frame_gap={self.frame_gap} apart: '
+                f'without 2 frames that are frame_gap={self.frame_gap} apart: '
                 f'{listing(self.short_files)}'
             )
         if not self.clips:
@@ -293,7 +282,7 @@ class FramePairs(Dataset):
     def _expected(self) -> str:
         what = self.expects or (
             f'a folder with videos ({VIDEO_SUFFIXES}) or with folders of at '
-            f'least {(self.num_frames - 1) * self.frame_gap + 1} frames '
+            f'least {self.frame_gap + 1} frames '
             f'({IMAGE_SUFFIXES})'
         )
         if self.folders:

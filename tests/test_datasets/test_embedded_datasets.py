@@ -120,13 +120,3 @@ def test_cached_pictures_are_the_same_and_stay_clean():
         first, EmbeddedImages(4, size=(16, 16))[2]['img']
     )
     assert not np.array_equal(cached[3]['img'], first)
-
-
-def test_further_frames_follow_the_pair():
-    pair = EmbeddedPairs(3, size=(64, 96))[1]
-    clip = EmbeddedPairs(3, size=(64, 96), num_frames=3)[1]
-    assert clip['inputs'].shape == (3, 3, 64, 96)
-    assert (clip['inputs'][:2] == pair['inputs']).all()
-    assert (clip['inputs'][2] != clip['inputs'][1]).any()
-    flow = clip['data_samples'].gt_flow_fw.data
-    assert (flow == pair['data_samples'].gt_flow_fw.data).all()

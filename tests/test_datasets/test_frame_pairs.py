@@ -63,20 +63,6 @@ def test_pairs_of_videos_and_folders_in_natural_order(root, number):
         dataset[10]
 
 
-def test_clips_of_three_frames(root, number):
-    dataset = FramePairs(str(root), pipeline=PACK, num_frames=3)
-    assert pairs(dataset, number) == [
-        *[(0, 1, 2), (1, 2, 3), (2, 3, 4)],  # film.avi
-        *[(0, 1, 2), (1, 2, 3)],  # deep/movie.MP4
-        (3, 4, 5),  # deep/er
-    ]
-    assert dataset.short_files == [str(root / 'flat')]
-    wide = FramePairs(str(root), pipeline=PACK, num_frames=3, frame_gap=2)
-    assert pairs(wide, number) == [(0, 2, 4)]
-    with pytest.raises(ValueError, match='num_frames'):
-        FramePairs(str(root), num_frames=1)
-
-
 def test_gap_leaves_out_short_clips_and_names_them(root, number):
     dataset = FramePairs(str(root), pipeline=PACK, frame_gap=3)
     assert pairs(dataset, number) == [(0, 3), (1, 4), (0, 3)]
