@@ -48,7 +48,7 @@ def test_figure_and_ground_count_alike(ladder):
 
 @pytest.mark.slow
 def test_two_scenes_and_a_clip_give_every_row(command):
-    words = ['--scenes', 2, '--clips', 1, '--strides', 8]
+    words = ['--scenes', 2, '--clips', 1, '--strides', 8, '--steps', 20]
     table = command('world_ladder', *words).stdout
     rows = [line.split('|')[1:-1] for line in table.splitlines()[2:]]
     assert len(rows) == 6

@@ -50,6 +50,13 @@ def parse_args() -> argparse.Namespace:
         '--clips', type=int, default=20, help='default: %(default)s'
     )
     parser.add_argument(
+        '--steps',
+        type=int,
+        default=2000,
+        help='of the network that tells figure from ground; default: '
+        '%(default)s',
+    )
+    parser.add_argument(
         '--strides',
         nargs='+',
         type=int,
@@ -135,7 +142,9 @@ def balanced_accuracy(is_figure, guess) -> float:
     return 50 * float(guess[is_figure].mean() + (~guess[~is_figure]).mean())
 
 
-def probe(fit: dict, test: dict, name: str, kind: int, seed: int) -> float:
+def probe(
+    fit: dict, test: dict, name: str, kind: int, seed: int, steps: int
+) -> float:
     """Balanced accuracy of a network with one hidden layer of 64 units."""
     import torch
     from torch import nn
@@ -154,7 +163,7 @@ def probe(fit: dict, test: dict, name: str, kind: int, seed: int) -> float:
             nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1)
         )
         optimizer = torch.optim.AdamW(net.parameters(), 3e-3)
-        for _ in range(2000):
+        for _ in range(steps):
             batch = torch.randint(len(x), (2048,))
             loss = binary_cross_entropy_with_logits(
                 net(x[batch])[:, 0],
@@ -260,7 +269,8 @@ def main() -> None:
     )
     table: dict[str, list[float]] = {
         f'figure-ground by {name} (%)': [
-            probe(fit, test, name, kind, args.seed) for kind in (1, 2)
+            probe(fit, test, name, kind, args.seed, args.steps)
+            for kind in (1, 2)
         ]
         for name in FEATURES
     }
