@@ -145,7 +145,7 @@ def _tell_data(dataset: Dataset) -> list[str]:
         if isinstance(part, FramePairs):
             videos = sum(isinstance(x.frames, range) for x in part.clips)
             text += (
-                f' of {part.num_frames} frames, {part.frame_gap} apart, in '
+                f' of 2 frames, {part.frame_gap} apart, in '
                 f'{count(len(part.clips), "clip")}, {videos:,} of them videos'
             )
         lines.append(text)
