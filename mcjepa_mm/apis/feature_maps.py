@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import torch
 from mmengine.device import get_device
-from mmengine.model import initialize
 from rich.progress import track
 from torch.nn import functional as F
 
 from mcjepa_mm.datasets.transforms.image_loading import read_image
+from mcjepa_mm.evaluation.frozen import FrozenEncoder
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
 from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 from mcjepa_mm.utils.image_file import write_image
@@ -135,12 +135,8 @@ def load_encoder(
     if not untrained:
         encoder = found.build(checkpoint, strides=tuple(strides))
         return encoder.to(device).eval()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        encoder = MCJEPAConvNeXt(**found.settings, strides=tuple(strides))
-        # not encoder.init_weights(), which logs every tensor
-        initialize(encoder, encoder.init_cfg)
-    return encoder.to(device).eval()
+    settings = dict(found.settings, strides=tuple(strides))
+    return FrozenEncoder.untrained(settings, seed=0).backbone.to(device)
 
 
 def fit_image(image: np.ndarray, size: int | None) -> np.ndarray:

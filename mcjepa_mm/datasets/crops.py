@@ -12,11 +12,10 @@ def draw_corners(
     crop_size: Sequence[int],
     *,
     max_offset: int = 0,
-    count: int = 2,
 ) -> list[Corner]:
-    """Draw the crop offset of each frame.
+    """Draw the crop offsets of a pair of frames.
 
-    The first window is anywhere in its frame. Each other one is anywhere at
+    The first window is anywhere in its frame. The second is anywhere at
     most ``max_offset`` rows and columns away from the first. An encoder whose
     features tell where in the picture they are, as zero padding lets them,
     cannot match such frames by it (arXiv 2105.05838), and the motion between
@@ -25,9 +24,8 @@ def draw_corners(
     Args:
         size (Sequence[int]): Height and width of the frames in pixels.
         crop_size (Sequence[int]): Height and width of the windows, no larger.
-        max_offset (int): Pixels, in each direction. With 0, the default, all
+        max_offset (int): Pixels, in each direction. With 0, the default, both
             windows are at one place.
-        count (int): Number of frames. Defaults to 2.
 
     Returns:
         list[tuple[int, int]]: Row and column of each window's first pixel,
@@ -35,18 +33,15 @@ def draw_corners(
     """
     room = [a - b for a, b in zip(size, crop_size)]
     row, column = (np.random.randint(r + 1) for r in room)
-    corners = [(row, column)]
-    for _ in range(count - 1):
-        y, x = row, column
-        if max_offset:
-            y, x = (
-                np.random.randint(
-                    max(0, a - max_offset), min(r, a + max_offset) + 1
-                )
-                for a, r in zip((row, column), room)
+    y, x = row, column
+    if max_offset:
+        y, x = (
+            np.random.randint(
+                max(0, a - max_offset), min(r, a + max_offset) + 1
             )
-        corners.append((y, x))
-    return corners
+            for a, r in zip((row, column), room)
+        )
+    return [(row, column), (y, x)]
 
 
 def cut(frame: np.ndarray, corner: Corner, size: Sequence[int]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Deprecated names of version 0.1."""
 
+import logging
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +50,7 @@ def register_old_name(registry: Registry, name: str, new: type) -> None:
             f"type='{name}' is called {new.__name__} now; the old name goes "
             'with the next version',
             logger='current',
-            level=30,
+            level=logging.WARNING,
         )
         return new(**settings)
 

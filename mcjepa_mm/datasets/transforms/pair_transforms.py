@@ -75,10 +75,7 @@ class RandomCropPair(BaseTransform):
                 '`ResizePair` before it.'
             )
         corners = draw_corners(
-            (height, width),
-            self.crop_size,
-            max_offset=self.max_offset,
-            count=len(results['img']),
+            (height, width), self.crop_size, max_offset=self.max_offset
         )
         results['img'] = [
             img[top : top + rows, left : left + columns]

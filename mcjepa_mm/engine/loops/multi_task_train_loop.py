@@ -79,8 +79,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         self._batches = {k: x.endless() for k, x in self.streams.items()}
         self._done = 0
         super().__init__(runner, self._main.loader, **kwargs)
-        self._positions = _PositionHook(self)
-        runner.register_hook(self._positions)
+        runner.register_hook(_PositionHook(self))
 
     def run(self) -> nn.Module:
         """Train, from where a stopped run left off.

@@ -1,5 +1,6 @@
 """Label propagation through a video."""
 
+import logging
 from collections import deque
 from typing import Any
 
@@ -86,7 +87,7 @@ class LabelPropagator:
                 'cannot be followed; a smaller stride or larger frames show '
                 'them',
                 logger='current',
-                level=30,
+                level=logging.WARNING,
             )
         self._mask_size = mask.shape
         self._first = (feat, labels.to(feat.device))
