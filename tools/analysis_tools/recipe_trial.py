@@ -16,7 +16,6 @@ from _command_line import prefer_checkout
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/mcjepa_convnext.py'
 COARSE = 3  # from this level on, levels are exchanged
-WORLD = dict(split='val', with_gt=False)
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,10 +55,12 @@ def parse_args() -> argparse.Namespace:
 
 def level_figures(model) -> dict[str, dict[str, float]]:
     """What each level is made of, over first frames of 256 scenes."""
+    from _probes import FirstFrames, pyramids
+
     from mcjepa_mm.datasets import EmbeddedPairs
     from mcjepa_mm.evaluation.functional.feature_moments import FeatureMoments
 
-    data = EmbeddedPairs(256, seed=1, num_frames=1, **WORLD)
+    data = FirstFrames(EmbeddedPairs(256, seed=1, split='val'))
     moments = None
     for feats in pyramids(model, data, 32):
         moments = moments or [FeatureMoments() for _ in feats]
@@ -74,18 +75,6 @@ def level_figures(model) -> dict[str, dict[str, float]]:
         )
         for i, x in enumerate(moments)
     }
-
-
-def pyramids(model, dataset, batch: int):
-    """The encoder's maps of a data set's frames, batch by batch."""
-    import torch
-
-    prepare = model.data_preprocessor.tasks['motion']
-    for i in range(0, len(dataset), batch):
-        views = [dataset[j]['inputs'] for j in range(i, i + batch)]
-        yield model.extract_feat(
-            prepare(dict(inputs=torch.stack(views)))['inputs']
-        )
 
 
 def flow_figures(model, pairs: dict) -> dict[str, float]:
@@ -128,61 +117,12 @@ def flow_figures(model, pairs: dict) -> dict[str, float]:
     }
 
 
-def cell_figures(model) -> dict[str, float]:
-    """What a ridge probe reads off cells: figure or ground, and the class.
-
-    Levels 2 to 5 at stride 8; 150 scenes to fit, 50 to test; classes count
-    alike. Balanced accuracies in per cent, chance 50 and 10.
-    """
-    import numpy as np
-    import torch
-    import torch.nn.functional as F
-
-    from mcjepa_mm.datasets import EmbeddedPairs
-
-    data = EmbeddedPairs(200, seed=2, num_frames=1, **WORLD)
-    masks = [data.world.scene(i).class_mask(0) for i in range(len(data))]
-    labels = torch.from_numpy(np.stack(masks)[:, 4::8, 4::8]).long()
-    labels = labels.flatten(1)
-    cells = []
-    for feats in pyramids(model, data, 25):
-        size = feats[2].shape[-2:]
-        grid = [
-            F.interpolate(x, size, mode='bilinear', align_corners=False)
-            for x in feats[2:]
-        ]
-        cells.append(torch.cat(grid, 1).flatten(2).movedim(1, 2))
-    cells = torch.cat(cells).double()
-    figures = {}
-    for name, target, kept in (
-        ('figure_ground', (labels > 0).long(), labels >= 0),
-        ('object_class', labels - 1, labels > 0),
-    ):
-        (x, y), (queries, truth) = (
-            (cells[part][kept[part]], target[part][kept[part]])
-            for part in (slice(150), slice(150, None))
-        )
-        mean, std = x.mean(0), x.std(0) + 1e-6
-        x, queries = (
-            F.pad((z - mean) / std, (0, 1), value=1.0) for z in (x, queries)
-        )
-        weight = (1.0 / y.bincount().double())[y][:, None]
-        gram = x.T @ (weight * x)
-        gram.diagonal().add_(1e-2 * gram.diagonal().mean())
-        answers = torch.linalg.solve(
-            gram, x.T @ (weight * F.one_hot(y).double())
-        )
-        found = (queries @ answers).argmax(1)
-        right = [(found[truth == c] == c).double().mean() for c in y.unique()]
-        figures[name] = round(100 * torch.stack(right).mean().item(), 2)
-    return figures
-
-
 def trial(args: argparse.Namespace) -> dict:
     """Train and measure; the line of the trial."""
     import time
 
     import torch
+    from _probes import cell_figures
     from _records import provenance
 
     from mcjepa_mm.engine.launch import (

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import _evidence_arms
 from _command_line import prefer_checkout, run
 
 if TYPE_CHECKING:
@@ -23,14 +24,7 @@ CELL = 4  # pixels of a cell's side
 REACH = 48  # pixels, DINO's 12 cells at stride 4
 KINDS = ('camouflaged', 'easy')
 FEATURES = ('colours', 'random')
-WORLD: dict[str, Any] = dict(
-    camouflage=0.5,
-    distractors=0.3,
-    scene_law=True,
-    max_displacement=20.0,
-    max_background=12.0,
-)
-"""The second world, but for its static pairs."""
+WORLD = dict(_evidence_arms.WORLD, static=0.0)
 
 
 def parse_args() -> argparse.Namespace:

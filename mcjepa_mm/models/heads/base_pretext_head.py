@@ -51,7 +51,13 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
         loss_weight (float): Weight of the task in the total loss. A plain
             attribute, so a ``ScheduleHook`` may change it.
         init_cfg (dict, optional): mmengine's initialisation.
+
+    Attributes:
+        needs_feats (bool): Whether ``loss`` reads ``feats``. Without them the
+            encoder is not run on the views, and ``feats`` is empty.
     """
+
+    needs_feats = True
 
     def __init__(
         self,

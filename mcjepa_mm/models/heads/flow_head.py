@@ -16,7 +16,7 @@ from ..flow import (
 from ..losses.distributed import check_shapes
 from .base_pretext_head import BasePretextHead, EncoderInfo, fill_in
 
-LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student')
+LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student', 'dense')
 OCCLUSIONS = {
     'forward_backward': ('alpha', 'beta'),
     'range_map': ('threshold',),
@@ -52,9 +52,10 @@ class FlowHead(BasePretextHead):
     vc     variance and covariance of the encoder's maps, every level
     ====== ===============================================================
 
-    and one of the paper's peers, ``student``: the flow of a zoomed and
+    and two of the paper's peers: ``student``, the flow of a zoomed and
     disturbed crop against that of the whole frame, see
-    :class:`SelfSupervisionLoss`.
+    :class:`SelfSupervisionLoss`; and ``dense``, VICReg on the features of
+    points that the flow matches, see :class:`DenseVICReg`.
 
     Both directions are estimated in one call, as one batch: its first half
     goes from t to t + 1, its second half back.
@@ -159,7 +160,12 @@ class FlowHead(BasePretextHead):
             in_channels=encoder.channels,
             strides=encoder.strides,
         )
-        cfg = dict(cfg, decoder=decoder)
+        losses = dict(cfg['losses'])
+        if 'dense' in losses:
+            losses['dense'] = fill_in(
+                losses['dense'], in_channels=encoder.channels
+            )
+        cfg = dict(cfg, decoder=decoder, losses=losses)
         return fill_in(cfg, mean=encoder.mean, std=encoder.std)
 
     def loss(
@@ -197,6 +203,18 @@ class FlowHead(BasePretextHead):
             terms['student'] = losses['student'](
                 *student, flow, visible, window
             )
+        if 'dense' in losses and losses['dense'].loss_weight:
+            stills, nexts = (x[:n] for x in bidirectional_pairs(inputs))
+            if losses['dense'].by_flow:
+                matches = nexts, flow[:n], visible[:n]
+            else:
+                matches = (
+                    stills,
+                    torch.zeros_like(flow[:n]),
+                    torch.ones_like(visible[:n]),
+                )
+            dense = losses['dense'](stills, *matches, encode)
+            terms.update({f'dense_{name}': x for name, x in dense.items()})
         return terms
 
     def _rec(

@@ -108,9 +108,8 @@ class MultiTaskPretrainer(ModeModel):
         losses = {}
         for task, views in inputs.items():
             head = self.heads[task]
-            terms = head.loss(
-                self.extract_feat(views), views, self.extract_feat
-            )
+            feats = self.extract_feat(views) if head.needs_feats else ()
+            terms = head.loss(feats, views, self.extract_feat)
             losses.update(
                 {
                     f'{task}.{name}': head.loss_weight * term

@@ -37,6 +37,14 @@ class FixedFlow(nn.Module):
         return self.flows
 
 
+class Kept(nn.Module):
+    """A loss that keeps what it compares."""
+
+    def forward(self, z1, z2):
+        self.compared = z1, z2
+        return {}
+
+
 def build(**kwargs):
     args = dict(
         decoder=dict(type='mcjepa_mm.FixedFlow'),
@@ -285,3 +293,39 @@ def test_a_map_is_warped_once_by_a_flow(terms, warps):
         head.loss(feats, inputs, None)
     counts = {e.key: e.count for e in profile.key_averages()}
     assert counts['aten::grid_sampler_2d'] == warps  # of two levels
+
+
+@pytest.mark.parametrize('by_flow', [True, False])
+def test_dense_term_matches_by_the_flow(by_flow):
+    """On ramps whose flow is exact, matching points hold their positions."""
+    dense = dict(
+        type='mcjepa_mm.DenseVICReg',
+        in_channels=[3],
+        levels=(0,),
+        window=16,
+        max_offset=4,
+        color=0.0,
+        by_flow=by_flow,
+        expander_channels=(4, 4),
+    )
+    head = build(losses=dict(dense=dense))
+    head.losses['dense'].expanders[0] = nn.Identity()
+    head.losses['dense'].vicreg = Kept()
+    y, x = torch.meshgrid(
+        *(torch.arange(40, dtype=torch.float64),) * 2, indexing='ij'
+    )
+    moved = torch.stack([x + 3, y - 2, 0 * x])
+    inputs = torch.stack([torch.stack([x, y, 0 * x]), moved])
+    inputs = inputs.expand(2, -1, -1, -1, -1)
+    # what the second frame shows at x - 3, y + 2 is what the first has at x, y
+    flow = torch.tensor([-3.0, 2.0], dtype=torch.float64)[:, None, None]
+    flow = torch.stack([flow, flow, -flow, -flow]).expand(-1, -1, 40, 40)
+    head.decoder.flows = (flow.clone().requires_grad_(),)
+    terms = head.loss(
+        (inputs.flatten(0, 1),), inputs, lambda x: [x.flatten(0, 1)]
+    )
+    assert not terms  # the comparison returned none
+    first, second = head.losses['dense'].vicreg.compared
+    torch.testing.assert_close(first, second, atol=1e-4, rtol=0)
+    assert not second.requires_grad  # no gradient for the flow
+    assert len(first) == 4 * 16  # both directions
