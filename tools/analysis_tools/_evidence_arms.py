@@ -13,7 +13,8 @@ WORLD: dict[str, Any] = dict(
     camouflage=0.5,
     distractors=0.3,
     static=0.15,
-    scene_law=True,
+    # content alone learns no class of images with the law of scenes
+    scene_law=False,
     max_displacement=20.0,
     max_background=12.0,
 )
