@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from mcjepa_mm.registry import DATASETS, TRANSFORMS
 
-from .crops import cut, cut_flow, draw_corners
+from .crops import cut_flow, draw_corners
 from .embedded_world import EmbeddedWorld, masked_scene
 
 SPLITS = ('train', 'val', 'test')
@@ -45,6 +45,9 @@ class EmbeddedPairs(Dataset):
             that is cut from each frame. Defaults to None: whole frames.
         max_offset (int): Pixels, in each direction, that the windows of a
             sample may be apart. Defaults to 0.
+        pipeline (Sequence[dict | callable]): Transforms of the frames that
+            move nothing, such as :class:`RandomCameraPair`. They get them as
+            ``img``, two (H, W, 3) uint8, RGB.
         **world: Further arguments of
             :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
 
@@ -63,6 +66,7 @@ class EmbeddedPairs(Dataset):
         with_gt: bool = True,
         crop_size: tuple[int, int] | None = None,
         max_offset: int = 0,
+        pipeline: Sequence = (),
         **world,
     ) -> None:
         if crop_size is None and max_offset:
@@ -78,6 +82,7 @@ class EmbeddedPairs(Dataset):
         self.with_gt = with_gt
         self.crop_size = tuple(crop_size or size)
         self.max_offset = max_offset
+        self.pipeline = Compose([TRANSFORMS.build(t) for t in pipeline])
         self.world = EmbeddedWorld(
             size, seed=(seed, _PAIRS, split_number(split)), **world
         )
@@ -100,12 +105,12 @@ class EmbeddedPairs(Dataset):
             corners = draw_corners(
                 self.world.size, size, max_offset=self.max_offset
             )
-        frames = np.stack(
-            [
-                cut(scene.frame(t).transpose(2, 0, 1), corner, size)
-                for t, corner in enumerate(corners)
-            ]
-        )
+        frames = [
+            scene.frame(t)[top : top + size[0], left : left + size[1]]
+            for t, (top, left) in enumerate(corners)
+        ]
+        frames = np.stack(self.pipeline(dict(img=frames))['img'])
+        frames = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))
         sample = BaseDataElement(
             metainfo=dict(
                 sample_idx=index,

@@ -5,6 +5,7 @@ from .flow_loading import LoadFlowAnnotations, LoadFlowPair, PackFlow
 from .image_loading import LoadImageStrict, read_image
 from .pack_views import PackViews
 from .pair_transforms import (
+    RandomCameraPair,
     RandomCropPair,
     RandomFlipPair,
     ResizePair,
@@ -26,6 +27,7 @@ __all__ = [
     'PackFlow',
     'PackVideoFrame',
     'PackViews',
+    'RandomCameraPair',
     'RandomCropPair',
     'RandomFlipPair',
     'ResizePair',

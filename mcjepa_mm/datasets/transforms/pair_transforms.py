@@ -104,3 +104,53 @@ class RandomFlipPair(BaseTransform):
         if np.random.rand() < self.vertical:
             results['img'] = [img[::-1] for img in results['img']]
         return results
+
+
+@TRANSFORMS.register_module()
+class RandomCameraPair(BaseTransform):
+    """Imitate a camera: exposure, gamma, blur and noise.
+
+    A pair shares its exposure, its gamma and its blur; light changes a little
+    from frame to frame, and the noise of each frame is its own. All strengths
+    are drawn from 0 to those given.
+
+    Args:
+        exposure (float): Logarithm of the gain. Defaults to 0.4.
+        gamma (float): Logarithm of the exponent. Defaults to 0.3.
+        change (float): Logarithm of the gain from frame to frame. Defaults to
+            0.05.
+        blur (float): Sigma in pixels of a Gaussian. Defaults to 1.
+        noise (float): Sigma in grey levels. Defaults to 6.
+    """
+
+    def __init__(
+        self,
+        exposure: float = 0.4,
+        gamma: float = 0.3,
+        change: float = 0.05,
+        blur: float = 1.0,
+        noise: float = 6.0,
+    ) -> None:
+        self.exposure = exposure
+        self.gamma = gamma
+        self.change = change
+        self.blur = blur
+        self.noise = noise
+
+    def transform(self, results: dict) -> dict:
+        exposure, gamma = np.random.uniform(-1, 1, 2)
+        blur, noise = np.random.uniform(0, 1, 2) * (self.blur, self.noise)
+        levels = np.arange(256) / 255
+        frames = []
+        for img in results['img']:
+            change = self.change * np.random.uniform(-1, 1)
+            gain = np.exp(self.exposure * exposure + change)
+            table = gain * levels ** np.exp(self.gamma * gamma)
+            frame = (255 * table).astype(np.float32)[img]
+            if blur > 0.1:  # a smaller one is none
+                frame = cv2.GaussianBlur(frame, (0, 0), blur)
+            if noise:
+                frame += noise * np.random.randn(*frame.shape)
+            frames.append(np.clip(frame + 0.5, 0, 255).astype(np.uint8))
+        results['img'] = frames
+        return results

@@ -4,6 +4,7 @@ import torch
 
 from mcjepa_mm.datasets.transforms import (
     PackViews,
+    RandomCameraPair,
     RandomCropPair,
     RandomFlipPair,
     ResizePair,
@@ -94,3 +95,54 @@ def test_pack_makes_a_sample(pair):
     assert sample['inputs'][0, 1, 0, 0] == 59
     assert sample['data_samples'].sample_idx == 3
     assert sample['data_samples'].img_path == ['a.png', 'b.png']
+
+
+def test_camera_without_strength_changes_nothing(pair):
+    before = [img.copy() for img in pair['img']]
+    camera = RandomCameraPair(exposure=0, gamma=0, change=0, blur=0, noise=0)
+    after = camera.transform(pair)['img']
+    assert all(np.array_equal(a, b) for a, b in zip(before, after))
+
+
+def test_camera_has_its_exposure_gamma_and_noise():
+    """Grey frames: level, difference between frames and noise are known."""
+    np.random.seed(0)
+    grey = np.full((64, 64, 3), 128, np.uint8)
+
+    def frames(**strengths):
+        zero = dict(exposure=0, gamma=0, change=0, blur=0, noise=0)
+        camera = RandomCameraPair(**zero | strengths)
+        found = [
+            camera.transform(dict(img=[grey] * 2))['img'] for _ in 'x' * 50
+        ]
+        return np.array(found).astype(float)
+
+    exposed = frames(exposure=0.2)
+    assert np.array_equal(exposed[:, 0], exposed[:, 1])  # one for the pair
+    assert np.abs(np.log(exposed / 128)).max() <= 0.2 + 1 / 100
+    assert np.log(exposed / 128).std() == pytest.approx(0.2 / 3**0.5, rel=0.3)
+
+    exponent = np.log(frames(gamma=0.3) / 255) / np.log(128 / 255)
+    assert np.abs(np.log(exponent)).max() <= 0.3 + 1 / 50
+
+    light = frames(change=0.1)
+    assert (light[:, 0] != light[:, 1]).any()
+
+    noisy = frames(noise=6).std((2, 3, 4))
+    assert noisy.min() >= 0 and noisy.max() < 6.3
+    assert noisy[:, 0] == pytest.approx(noisy[:, 1], abs=0.5)
+
+
+def test_camera_blurs_both_alike():
+    np.random.seed(0)
+    board = np.indices((32, 32)).sum(0) % 2 * 200
+    board = np.repeat(board[..., None], 3, 2).astype(np.uint8)
+    camera = RandomCameraPair(exposure=0, gamma=0, change=0, blur=2, noise=0)
+    spread = []
+    for _ in range(20):
+        first, second = camera.transform(dict(img=[board] * 2))['img']
+        assert np.array_equal(first, second)
+        assert first.mean() == pytest.approx(100, abs=1)
+        spread.append(first.std())
+    assert min(spread) < 10
+    assert max(spread) > 30
