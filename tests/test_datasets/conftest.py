@@ -102,7 +102,14 @@ def exported(tmp_path_factory):
             frames = layout.num_frames if layout.fixed else 4
             scene_set = SceneSet(2, frames, (96, 128), seed=5)
             root = tmp_path_factory.mktemp('exported') / name
-            export(name, root, **vars(scene_set))
+            export(
+                name,
+                root,
+                num_scenes=2,
+                num_frames=frames,
+                size=(96, 128),
+                seed=5,
+            )
             done[name] = root, scene_set
         return done[name]
 

@@ -5,7 +5,7 @@ import pytest
 def test_export(command, command_here, tmp_path):
     words = ['--num-scenes', 1, '--num-frames', 2, '--size', 64, 96]
     done = command(
-        'export_embedded_world', 'sintel', 'data/sintel', *words, '--seed', 3
+        'export_embedded_world', 'sintel', 'data/sintel', *words, '--static', 1
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == 'data/sintel: 12 files in the layout of sintel\n'

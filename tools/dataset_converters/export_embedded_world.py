@@ -30,6 +30,15 @@ LAYOUTS = (
     'imagenet',
 )
 
+WORLD = dict(
+    camouflage='share of objects with the texture of the background',
+    distractors='share of objects with the outline and the pattern of two '
+    'classes',
+    static='share of scenes in which nothing moves',
+    max_displacement='longest way of an object in a frame, of 128 pixels',
+    max_background='the same of the camera',
+)
+
 
 def main() -> None:
     """Export, or say in one line why not."""
@@ -67,6 +76,16 @@ def main() -> None:
     parser.add_argument(
         '--seed', type=int, default=0, help='seed of the world'
     )
+    world = parser.add_argument_group(
+        'the world', 'as the embedded data sets have it by default'
+    )
+    for name, text in WORLD.items():
+        world.add_argument(
+            f'--{name.replace("_", "-")}',
+            type=float,
+            default=argparse.SUPPRESS,
+            help=text,
+        )
     args = parser.parse_args()
     cli.prefer_checkout()
     from mcjepa_mm.datasets.embedded_world.export import export

@@ -297,3 +297,15 @@ def test_what_cannot_be_exported_is_said(tmp_path, words, match):
     with pytest.raises(ValueError, match=match):
         export(**words)
     assert not (tmp_path / 'out').exists()
+
+
+def test_a_world_in_which_nothing_moves(tmp_path):
+    words = dict(num_scenes=2, num_frames=2, size=(64, 96))
+    export('sintel', tmp_path / 'still', static=1.0, **words)
+    folder = tmp_path / 'still/training'
+    flows = [read_flow(x)[0] for x in folder.glob('flow/*/*.flo')]
+    assert len(flows) == 2
+    assert np.abs(flows).max() < 1e-3
+    with pytest.raises(ValueError, match=r'camouflage.*1\.5'):
+        export('sintel', tmp_path / 'no', camouflage=1.5)
+    assert not (tmp_path / 'no').exists()

@@ -53,6 +53,7 @@ def export(
     num_frames: int | None = None,
     size: tuple[int, int] = (128, 192),
     seed: int = 0,
+    **world,
 ) -> None:
     """Write scenes of the embedded world in a data set's layout.
 
@@ -66,6 +67,8 @@ def export(
             layout's own number, which some layouts fix.
         size (tuple[int, int]): Height and width in pixels.
         seed (int): Seed of the world.
+        **world: Further arguments of
+            :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
 
     Raises:
         FileExistsError: If ``out_dir`` is a file or is not empty.
@@ -88,7 +91,7 @@ def export(
             f'num_frames must be at least {chosen.fewest}, the fewest that a '
             f'scene of {layout} can have, got {frames}'
         )
-    scene_set = SceneSet(num_scenes, frames, (size[0], size[1]), seed)
+    scene_set = SceneSet(num_scenes, frames, (size[0], size[1]), seed, world)
 
     out = Path(out_dir).expanduser().absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

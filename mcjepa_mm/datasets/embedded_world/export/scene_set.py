@@ -1,5 +1,6 @@
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ class SceneSet:
         num_frames (int): Frames of each scene.
         size (tuple[int, int]): Height and width in pixels.
         seed (int): Seed of the world.
+        settings (dict): Further arguments of :class:`EmbeddedWorld`.
 
     Raises:
         ValueError: Without a scene.
@@ -28,6 +30,7 @@ class SceneSet:
     num_frames: int
     size: tuple[int, int]
     seed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.num_scenes < 1:
@@ -38,7 +41,9 @@ class SceneSet:
     def world(self, split: str) -> EmbeddedWorld:
         """World of the split 'train', 'val' or 'test'; they share no scene."""
         return EmbeddedWorld(
-            self.size, seed=(self.seed, _KIND, split_number(split))
+            self.size,
+            seed=(self.seed, _KIND, split_number(split)),
+            **self.settings,
         )
 
     def scenes(
