@@ -10,7 +10,6 @@ matrix products and the bytes over its measured rate of copying.
 import argparse
 import importlib
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -19,12 +18,12 @@ from pathlib import Path
 from _command_line import prefer_checkout, run
 
 FOLDER = Path(__file__).resolve().parent / 'benchmarks'
-# A file that defines cases(), or a function PART_cases() in one.
-PARTS = {
-    name or path.stem: path.stem
-    for path in sorted(FOLDER.glob('*.py'))
-    for name in re.findall(r'^def (?:(\w+)_)?cases\(', path.read_text(), re.M)
-}
+# The files that define cases().
+PARTS = sorted(
+    path.stem
+    for path in FOLDER.glob('*.py')
+    if '\ndef cases(' in path.read_text()
+)
 HEADERS = (
     'part',
     'shape',
@@ -44,7 +43,7 @@ def parse_args() -> argparse.Namespace:
         'parts',
         nargs='*',
         metavar='PART',
-        help=f'some of {", ".join(sorted(PARTS))}; default: all',
+        help=f'some of {", ".join(PARTS)}; default: all',
     )
     parser.add_argument(
         '--runs', type=int, default=5, help='of each side; default: 5'
@@ -63,10 +62,10 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     unknown = sorted(set(args.parts) - set(PARTS))
     if unknown:
-        parser.error(f'there is no part {unknown}; parts are {[*PARTS]}')
+        parser.error(f'there is no part {unknown}; parts are {PARTS}')
     if args.runs < 1 or args.threads < 1:
         parser.error('--runs and --threads are 1 or more')
-    args.parts = args.parts or sorted(PARTS)
+    args.parts = args.parts or PARTS
     return args
 
 
@@ -75,9 +74,7 @@ def load(part: str, device: str) -> list:
     # no part of the memory that our side takes
     for ours in ('models', 'datasets', 'exports'):
         importlib.import_module(f'mcjepa_mm.{ours}')
-    module = importlib.import_module(f'benchmarks.{PARTS[part]}')
-    name = 'cases' if part == PARTS[part] else f'{part}_cases'
-    return getattr(module, name)(device)
+    return importlib.import_module(f'benchmarks.{part}').cases(device)
 
 
 def print_memory_of(args: argparse.Namespace) -> None:
