@@ -76,8 +76,6 @@ def draw_feature_maps(
         BadSampleError: If an image is damaged; the pictures before it stay.
         FileNotFoundError: If there is no such checkpoint, image or folder.
         OSError: If a picture cannot be written.
-        ValueError: If the checkpoint holds no encoder of colour images,
-            there are no images, or size or strides are not possible.
 
     Example::
 

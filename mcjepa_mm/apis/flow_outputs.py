@@ -89,9 +89,6 @@ class FlowWriter:
         title (str): The video's name, without its suffix.
         max_flow (float, optional): See :class:`ColorScale`.
         fps (float, optional): Of the video. Defaults to None: 10.
-
-    Raises:
-        ValueError: For unknown formats; for 'occ' without occlusions.
     """
 
     def __init__(

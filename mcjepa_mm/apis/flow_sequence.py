@@ -26,7 +26,6 @@ def estimate_flow(
 
     Raises:
         BadSampleError: If the size changes within a clip.
-        ValueError: If there is no pair.
     """
     last: list[Frame] = []
     last_feats: tuple[Tensor, ...] = ()

@@ -34,7 +34,6 @@ class CamVid(BaseDataset):
 
     Raises:
         FileNotFoundError: If the list or a folder is missing.
-        ValueError: If the list is empty.
     """
 
     METAINFO = dict(

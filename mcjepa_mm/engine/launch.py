@@ -56,9 +56,6 @@ def load_config(
 
     Returns:
         Config: The config that a runner can be built from.
-
-    Raises:
-        ValueError: If an option sets what no runner reads.
     """
     cfg = read_config(path)
     if cfg_options:
@@ -91,10 +88,6 @@ def build_runner(cfg: Config) -> Runner:
 
     Returns:
         Runner: The runner, not started.
-
-    Raises:
-        ValueError: If ``runner_type`` is another kind of runner, such as
-            FlexibleRunner.
     """
     compat.apply_all()
     write_data_by_task(cfg)

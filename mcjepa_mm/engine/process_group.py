@@ -58,7 +58,6 @@ def launched_variables(
     Raises:
         RuntimeError: If a variable is missing, or slurm does not tell the
             names of its nodes.
-        ValueError: For an unknown launcher.
     """
     if launcher not in VARIABLES:
         raise ValueError(
@@ -96,8 +95,6 @@ def join_processes(cfg: Config) -> None:
 
     Raises:
         RuntimeError: If this process was not started by that launcher.
-        ValueError: For an unknown launcher, a timeout that is none, and on
-            a CPU for slurm's and for ``sync_bn``.
     """
     if cfg.launcher == 'none':
         return
@@ -138,9 +135,6 @@ def dist_timeout(cfg: Config) -> timedelta | None:
 
     Returns:
         timedelta | None: None where the config leaves it to torch.
-
-    Raises:
-        ValueError: If it is no number of seconds.
     """
     seconds = _settings(cfg).get('timeout')
     if seconds is None:

@@ -110,9 +110,6 @@ def run_trial(runner: Runner, steps: int = 3) -> Trial:
 
     Returns:
         Trial: What was found.
-
-    Raises:
-        ValueError: If the run has no step, or its loss is not finite.
     """
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):

@@ -95,8 +95,6 @@ def swap_backbone(
         FileNotFoundError: If config, checkpoint or the folder of ``out`` is
             not there.
         FileExistsError: If ``out`` exists.
-        ValueError: If the checkpoint holds no encoder of this package, or
-            both a checkpoint and an arch are given.
     """
     if checkpoint is not None and arch is not None:
         raise ValueError(

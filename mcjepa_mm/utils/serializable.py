@@ -31,10 +31,6 @@ def to_serializable(value: Any, name: str) -> Any:
 
     Returns:
         Any: The plain value.
-
-    Raises:
-        TypeError: If ``value`` itself, or an item of a list in it that no
-            dict surrounds, has no plain form.
     """
     if value is None or isinstance(value, torch.Tensor):
         return value

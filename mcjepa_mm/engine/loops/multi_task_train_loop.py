@@ -49,10 +49,6 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         schedule (MultiTaskHook): Which tasks are in a step.
         streams (dict[str, TaskStream]): The tasks' data, the main task's
             first. Without tasks it is that of 'train_dataloader'.
-
-    Raises:
-        ValueError: If the tasks are not those of the model's heads that have
-            weights, or the main task is none of them.
     """
 
     def __init__(self, runner: Runner, dataloader: dict, **kwargs) -> None:

@@ -12,9 +12,6 @@ def endpoint_error_map(pred: Tensor, gt: Tensor) -> Tensor:
 
     Returns:
         Tensor: (..., H, W), pixels.
-
-    Raises:
-        ValueError: If the shapes differ or the channels are not two.
     """
     if pred.shape != gt.shape or pred.ndim < 3 or pred.shape[-3] != 2:
         raise ValueError(
@@ -39,9 +36,6 @@ def endpoint_error(
     Returns:
         Tensor: Scalar, pixels; the mean is over all valid pixels together,
         not over samples. NaN when no pixel is valid.
-
-    Raises:
-        ValueError: If the shapes do not fit.
     """
     error = endpoint_error_map(pred, gt)
     if valid is None:
@@ -67,9 +61,6 @@ def flow_outliers(error: Tensor, speed: Tensor) -> Tensor:
 
     Returns:
         Tensor: Same shape, bool.
-
-    Raises:
-        ValueError: If the shapes differ.
     """
     if error.shape != speed.shape:
         raise ValueError(

@@ -64,9 +64,6 @@ def ridge_moments(
 
     Returns:
         RidgeMoments: See there.
-
-    Raises:
-        ValueError: If the shapes do not fit or a label is out of range.
     """
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(
@@ -111,9 +108,6 @@ def ridge_classifier(
     Returns:
         tuple[Tensor, Tensor]: Weights (D, C) and bias (C,), float64, of the
         features as they are: ``features @ weight + bias``.
-
-    Raises:
-        ValueError: If there is no sample, or the strength is not positive.
     """
     if not moments.count > 0 or not strength > 0:
         raise ValueError(

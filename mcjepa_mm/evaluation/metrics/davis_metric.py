@@ -77,12 +77,6 @@ class DAVISMetric(SequenceMetric):
                 optionally ``ori_shape``, the size that they must have.
             data_batch (Any): Not used.
             i (int): Not used.
-
-        Raises:
-            KeyError: If it lacks a mask.
-            ValueError: If a mask is of another size, nothing of the sequence
-                can be measured, or an object is predicted that is not in its
-                first frame.
         """
         gt = self.objects_of(
             sample,
@@ -130,7 +124,6 @@ class DAVISMetric(SequenceMetric):
 
         Raises:
             OSError: If a table cannot be written.
-            ValueError: If there is no sequence, or two have one name.
         """
         found: dict[str, dict] = {}
         for result in results:

@@ -57,9 +57,6 @@ class EmbeddingQuality(BaseMetric):
             data_samples (Sequence[dict]): Samples with ``embedding`` (D,)
                 and ``projection`` (P,); optional ``gt_label``, a tensor of
                 one index or a ``LabelData`` with ``label``.
-
-        Raises:
-            KeyError: If a sample lacks one of the vectors.
         """
         for sample in data_samples:
             for key in ('embedding', 'projection'):
@@ -88,10 +85,6 @@ class EmbeddingQuality(BaseMetric):
 
         Returns:
             dict: The figures named in the class's docstring.
-
-        Raises:
-            ValueError: If only some samples have labels, or there are not
-                more samples than neighbours.
         """
         projection = torch.stack([r['projection'] for r in results])
         embedding = torch.stack([r['embedding'] for r in results])

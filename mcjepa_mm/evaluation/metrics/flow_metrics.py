@@ -53,10 +53,6 @@ class PooledFlowMetric(BaseMetric):
                 ``gt_flow_fw``, each ``data`` (2, H, W); optional
                 ``gt_valid_fw``, ``gt_occ_fw`` (1 = occluded) and
                 ``gt_fg_fw`` (1 = object), each ``data`` (1, H, W).
-
-        Raises:
-            KeyError: If a sample lacks prediction or ground truth.
-            ValueError: If the sizes of a sample's fields differ.
         """
         for sample in data_samples:
             error, speed, masks = self._measure(sample)
@@ -76,9 +72,6 @@ class PooledFlowMetric(BaseMetric):
 
         Returns:
             dict[str, float]: The figures named in the class's docstring.
-
-        Raises:
-            ValueError: If there is no valid pixel.
         """
         names = dict.fromkeys(name for result in results for name in result)
         metrics = {}

@@ -66,11 +66,7 @@ class ObjectMaskWriter(SequenceMetric):
             i (int): Which of them is the frame's.
 
         Raises:
-            KeyError: If it lacks them.
             OSError: If a file cannot be written.
-            ValueError: If the mask is of another size, sequence or frame have
-                no name that a file may have, or there is no picture for a
-                video.
         """
         hint = 'the data set has to tell it of each frame'
         size = self.require(sample, 'ori_shape', hint)

@@ -46,11 +46,6 @@ class SequenceMetric(BaseMetric):
             data_samples (Sequence[dict]): Samples with ``sequence``,
                 ``frame_index``, ``num_frames`` and what
                 :meth:`process_frame` needs.
-
-        Raises:
-            KeyError: If a sample lacks one of them.
-            ValueError: If frames are left out or come in another order, or a
-                mask is not of its frame's size.
         """
         for i, sample in enumerate(data_samples):
             self._follow(sample)
@@ -66,9 +61,6 @@ class SequenceMetric(BaseMetric):
 
         Returns:
             dict: The figures by their names.
-
-        Raises:
-            ValueError: If the last sequence is not complete.
         """
         if self._next:
             raise ValueError(
@@ -89,9 +81,6 @@ class SequenceMetric(BaseMetric):
 
         Returns:
             Any: Its value.
-
-        Raises:
-            KeyError: If there is none.
         """
         if key not in sample:
             raise KeyError(
@@ -114,10 +103,6 @@ class SequenceMetric(BaseMetric):
 
         Returns:
             np.ndarray: (H, W) uint8.
-
-        Raises:
-            KeyError: If there are none.
-            ValueError: If they are of another size or kind.
         """
         objects = torch.as_tensor(self.require(sample, key, hint)['data'])
         size = tuple(objects.shape[1:] if size is None else size[:2])

@@ -56,9 +56,6 @@ def supervised_loss(
 
     Returns:
         dict[str, Tensor]: ``loss_flow``.
-
-    Raises:
-        ValueError: If there is no ground truth.
     """
     if not data_samples or any('gt_flow_fw' not in x for x in data_samples):
         raise ValueError(

@@ -33,9 +33,6 @@ def feature_distance(
 
     Returns:
         Tensor: Scalar.
-
-    Raises:
-        ValueError: If the shapes differ.
     """
     if feat.shape != other.shape:
         raise ValueError(
@@ -69,9 +66,6 @@ class FeatureRegressionLoss(nn.Module):
 
         Returns:
             Tensor: Scalar.
-
-        Raises:
-            ValueError: If there is no level.
         """
         if not levels:
             raise ValueError(

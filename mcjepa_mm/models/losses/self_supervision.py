@@ -37,9 +37,6 @@ def flow_distance(
 
     Returns:
         Tensor: Scalar, pixels; 0 where nothing is masked in.
-
-    Raises:
-        ValueError: If the shapes do not fit.
     """
     if flow.shape != target.shape:
         raise ValueError(
@@ -102,9 +99,6 @@ class SelfSupervisionLoss(nn.Module):
         Returns:
             tuple: Frames of the same shape, and the window: which rows and
             columns of ``inputs`` they show.
-
-        Raises:
-            ValueError: If the border leaves nothing of the frames.
         """
         size = tuple(inputs.shape[-2:])
         if 2 * self.border >= min(size):

@@ -54,10 +54,6 @@ def smoothness_loss(
 
     Returns:
         Tensor: Scalar.
-
-    Raises:
-        ValueError: If the order is unknown, the sizes differ or the flow is
-            too small for the order.
     """
     if order not in (1, 2):
         raise ValueError(f'the smoothness order must be 1 or 2, got {order}')

@@ -47,9 +47,6 @@ def variance_loss(
 
     Returns:
         Tensor: Scalar, the mean over D.
-
-    Raises:
-        ValueError: If there are fewer than 2 samples.
     """
     _check_samples(z)
     return _hinge(z.var(dim=0), gamma, eps)[0]
@@ -64,9 +61,6 @@ def covariance_loss(z: Tensor) -> Tensor:
 
     Returns:
         Tensor: Scalar.
-
-    Raises:
-        ValueError: If there are fewer than 2 samples.
     """
     return variance_covariance(z)[1]
 
@@ -91,9 +85,6 @@ def variance_covariance(
 
     Returns:
         tuple[Tensor]: Two scalars.
-
-    Raises:
-        ValueError: If there are fewer than 2 samples.
     """
     _check_samples(z)
     return _VarianceCovariance.apply(z, gamma, eps)
@@ -185,10 +176,6 @@ class VICRegLoss(nn.Module):
         Returns:
             dict[str, Tensor]: Scalars ``invariance``, ``variance`` and
             ``covariance``.
-
-        Raises:
-            ValueError: If the shapes differ, if the global batch holds fewer
-                than 2 images, or if the processes' batches differ in size.
         """
         if z1.shape != z2.shape:
             raise ValueError(

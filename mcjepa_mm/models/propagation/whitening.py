@@ -86,10 +86,6 @@ def whitening(cells: Tensor, shrinkage: float = 1e-3) -> Whitening:
 
     Returns:
         Whitening: In float64.
-
-    Raises:
-        ValueError: If there are fewer than 2 cells, all are alike or not
-            finite, or ``shrinkage`` is out of range.
     """
     return whitening_of_moments(Moments.of(cells), shrinkage)
 
@@ -150,7 +146,6 @@ def write_whitening(
 
     Raises:
         OSError: If it cannot be written.
-        ValueError: For another suffix.
     """
     tensors = {
         f'whitening.{level}.{name}': value
@@ -166,7 +161,6 @@ def read_whitening(path: str | os.PathLike) -> list[Whitening]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it holds anything else.
     """
     path = Path(path)
     if not path.is_file():
