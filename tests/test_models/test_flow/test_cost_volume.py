@@ -52,18 +52,6 @@ def test_equals_loops(shape, radius):
     )
 
 
-def test_hand_worked_displacement():
-    """A feature that moved two right and one down is found there."""
-    feat1 = torch.zeros(1, 2, 5, 6)
-    feat2 = torch.zeros(1, 2, 5, 6)
-    feat1[0, :, 1, 2] = torch.tensor([3.0, 1.0])
-    feat2[0, :, 2, 4] = torch.tensor([2.0, 4.0])
-    volume = cost_volume(feat1, feat2, radius=2)
-    channel = (1 + 2) * 5 + (2 + 2)
-    assert volume[0, channel, 1, 2] == (3 * 2 + 1 * 4) / 2
-    assert volume.count_nonzero() == 1
-
-
 @pytest.mark.parametrize(
     'shape, radius', [((2, 2, 3, 4), 1), ((1, 2, 2, 18), 2)]
 )

@@ -12,12 +12,8 @@ from torch import nn
 
 from mcjepa_mm.models.heads.vicreg_head import GlobalBatchNorm1d
 from mcjepa_mm.models.losses import (
-    FeatureRegressionLoss,
     FeatureVCLoss,
-    PhotometricLoss,
-    SelfSupervisionLoss,
     VICRegLoss,
-    flow_distance,
     gather_with_grad,
 )
 
@@ -41,46 +37,6 @@ def vicreg_step(dims: int, part: slice) -> dict:
     return backward(terms, shared)
 
 
-def feature_step(part: slice, gather: bool = True) -> dict:
-    views, shared = images()[0, part].movedim(1, -1), layer(4)
-    fine = shared(views).movedim(-1, 1)
-    coarse = torch.cat([fine, fine.square(), fine.exp()], 1)[..., :1, :1]
-    terms = FeatureVCLoss((0.5, 2.0), (1.0, 0.3), gather=gather)(
-        [fine, coarse]
-    )
-    return backward(terms, shared)
-
-
-def sampled_step(part: slice) -> dict:
-    """A few of the positions of pairs of maps, drawn by the random state."""
-    maps = images().movedim(0, 1)[part].flatten(0, 1)
-    shared = layer(4)
-    fine = shared(maps.movedim(1, -1)).movedim(-1, 1)
-    loss = FeatureVCLoss((0.5, 2.0), (1.0, 0.3), max_samples=30)
-    return backward(loss([fine, fine[..., :1]], num_views=2), shared)
-
-
-def masked_step(part: slice) -> dict:
-    """Every masked loss, of samples that see 1 to 0 of their pixels."""
-    generator = torch.Generator().manual_seed(1)
-    x, y, chance = torch.rand(
-        3, 6, 3, 12, 14, generator=generator, dtype=torch.float64
-    )
-    share = torch.linspace(1, 0, 6).view(6, 1, 1, 1)
-    mask = (chance[:, :1] < share).double()[part]
-    torch.manual_seed(2)
-    shared = nn.Conv2d(3, 3, 1).double()
-    z, y = shared(x[part]), y[part]
-    cut = (..., slice(4), slice(5))
-    levels = [(z, y, mask), (z[cut], y[cut], mask[cut])]
-    terms = dict(
-        photometric=PhotometricLoss(census=0.5)(z, y, mask),
-        feature=FeatureRegressionLoss()(levels),
-        flow=flow_distance(z[:, :2], y[:, :2], mask),
-    )
-    return backward(terms, shared)
-
-
 def batch_norm_step(part: slice, norm: nn.BatchNorm1d, scale: float) -> dict:
     """A sum over the samples, and what the layer remembers."""
     shared, norm = layer(5), norm.double()
@@ -92,11 +48,9 @@ def batch_norm_step(part: slice, norm: nn.BatchNorm1d, scale: float) -> dict:
     return dict(result, affine=affine, **dict(norm.named_buffers()))
 
 
-def student_frames(part: slice) -> list:
-    """The student's frames of some samples, and the window."""
-    frames = torch.arange(6.0).view(6, 1, 1, 1, 1).expand(6, 2, 3, 16, 16)
-    views, window = SelfSupervisionLoss(border=4).views(frames[part])
-    return [views, *window]
+def local_step(part: slice) -> dict:
+    """The term of maps with the statistics of one process."""
+    return FeatureVCLoss((1.0,), (1.0,), gather=False)([images()[0, part]])
 
 
 def backward(terms: dict, shared: nn.Module) -> dict:
@@ -119,26 +73,18 @@ def run(rank: int, folder: str) -> None:
     results = dict(
         vicreg_wide=vicreg_step(9, part),
         vicreg_narrow=vicreg_step(4, part),
-        feature=feature_step(part),
-        masked=masked_step(part),
         # one sample here, five there
         batch_norm=batch_norm_step(
             (slice(1), slice(1, None))[rank], GlobalBatchNorm1d(5), WORLD
         ),
     )
-    # The processes' own random states differ.
-    torch.manual_seed(rank)
-    results['sampled'] = sampled_step(slice(rank, None, WORLD))
     for result in results.values():
         # What DDP does with the gradients, and a logger with the losses.
         for value in result.values():
             if value.is_floating_point():
                 dist.all_reduce(value)
                 value /= WORLD
-    results['feature_local'] = feature_step(part, gather=False)
-
-    torch.manual_seed(rank)
-    results['student'] = student_frames(slice(rank, None, WORLD))
+    results['local'] = local_step(part)
     half = GlobalBatchNorm1d(3)
     with torch.autocast('cpu', dtype=torch.bfloat16):
         out = half(torch.full((1, 3), 300.0 + 2 * rank).bfloat16())

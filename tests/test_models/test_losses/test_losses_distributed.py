@@ -1,4 +1,7 @@
-"""Two processes equal one on the concatenated batch."""
+"""Two processes equal one on the concatenated batch.
+
+The losses of maps are compared in test_many_processes, in whole trainings.
+"""
 
 import sys
 from pathlib import Path
@@ -12,12 +15,6 @@ import losses_workers as workers
 
 ALL = slice(None)
 pytestmark = pytest.mark.slow
-
-
-def seeded(function, *args):
-    """As process 0 calls it."""
-    torch.manual_seed(0)
-    return function(*args)
 
 
 @pytest.fixture(scope='module')
@@ -35,9 +32,6 @@ def results(tmp_path_factory):
     [
         ('vicreg_wide', lambda: workers.vicreg_step(9, ALL)),
         ('vicreg_narrow', lambda: workers.vicreg_step(4, ALL)),
-        ('feature', lambda: workers.feature_step(ALL)),
-        ('sampled', lambda: seeded(workers.sampled_step, ALL)),
-        ('masked', lambda: workers.masked_step(ALL)),
         (
             'batch_norm',
             lambda: workers.batch_norm_step(ALL, nn.BatchNorm1d(5), 1),
@@ -57,9 +51,8 @@ def test_value_and_gradient_equal_one_process(results, name, expected):
 
 def test_without_gather_each_process_has_its_own_statistics(results):
     for rank, result in enumerate(results):
-        expected = workers.feature_step(slice(3 * rank, 3 * rank + 3))
-        for key, value in expected.items():
-            torch.testing.assert_close(result['feature_local'][key], value)
+        expected = workers.local_step(slice(3 * rank, 3 * rank + 3))
+        torch.testing.assert_close(result['local'], expected)
 
 
 def test_max_samples_is_shared_by_the_processes(results):
@@ -69,14 +62,6 @@ def test_max_samples_is_shared_by_the_processes(results):
         assert result['shared_budget'].item() == pytest.approx(
             2 - (4 / 3 + 1e-4) ** 0.5
         )
-
-
-def test_students_frames_equal_one_process(results):
-    views, *window = seeded(workers.student_frames, ALL)
-    for rank, result in enumerate(results):
-        own, *own_window = result['student']
-        assert torch.equal(own, views[rank :: workers.WORLD])
-        assert all(map(torch.equal, own_window, window))
 
 
 def test_batch_norm_of_half_precision_counts_in_float32(results):

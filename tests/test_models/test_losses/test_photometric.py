@@ -50,15 +50,6 @@ def test_ssim_equals_loops(window):
     np.testing.assert_allclose(out.numpy(), expected, atol=1e-12)
 
 
-def test_ssim_of_equal_and_of_flat_images():
-    x, _ = images()
-    assert ssim_distance(x, x).abs().max() < 1e-12
-    # Flat images have the luminance factor alone: here c1 / (1 + c1).
-    black, white = torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)
-    expected = (1 - 1e-4 / (1 + 1e-4)) / 2
-    assert ssim_distance(black, white).mean().item() == pytest.approx(expected)
-
-
 @pytest.mark.parametrize('window', [2, 15])
 def test_ssim_window_is_refused(window):
     x, y = images()
@@ -88,15 +79,6 @@ def test_gradcheck():
         lambda w: photometric_loss(x, w, mask, census=0.5, census_window=3),
         [y],
     )
-
-
-def test_nothing_visible_is_zero_with_zero_gradient():
-    x, y = images((1, 3, 9, 9))
-    y.requires_grad_()
-    loss = photometric_loss(x, y, torch.zeros(1, 1, 9, 9), census=1.0)
-    loss.backward()
-    assert loss.item() == 0
-    assert torch.equal(y.grad, torch.zeros_like(y))
 
 
 def test_occluded_colours_do_not_count():
@@ -132,17 +114,3 @@ def test_different_shapes_are_refused():
             torch.rand(1, 3, 4, 4),
             torch.ones(1, 1, 8, 8),
         )
-
-
-def test_bfloat16_autocast_stays_in_float32():
-    x, y = [image.bfloat16() for image in images((1, 3, 9, 9))]
-    y.requires_grad_()
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        loss = photometric_loss(x, y, torch.ones(1, 1, 9, 9), census=1.0)
-    loss.backward()
-    expected = photometric_loss(
-        x.double(), y.double(), torch.ones(1, 1, 9, 9), census=1.0
-    )
-    assert loss.dtype == torch.float32
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert y.grad.isfinite().all()

@@ -77,17 +77,6 @@ def test_gradcheck(n, dims):
     )
 
 
-def test_gram_equals_full_covariance_in_value_and_gradient():
-    z = views(6, 11)[0].requires_grad_()
-    centred = z - z.mean(0)
-    cov = centred.T @ centred / 5
-    full = (cov.square().sum() - cov.diagonal().square().sum()) / 11
-    out = covariance_loss(z)
-    assert out.item() == pytest.approx(full.item(), rel=1e-12)
-    grads = [torch.autograd.grad(loss, z)[0] for loss in (out, full)]
-    torch.testing.assert_close(*grads, rtol=1e-10, atol=1e-12)
-
-
 def test_gram_is_accurate_in_float32():
     z = views(32, 2048)[0]
     assert covariance_loss(z.float()).item() == pytest.approx(
@@ -111,22 +100,6 @@ def test_collapse_is_seen_and_has_a_finite_gradient():
     sum(terms.values()).backward()
     assert terms['variance'].item() == pytest.approx(25 * 0.99)
     assert z.grad.isfinite().all()
-
-
-@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
-def test_half_precision_is_computed_in_float32(dtype):
-    # Large enough for squared covariances to leave float16's range.
-    z1, z2 = [(10 * z).to(dtype).requires_grad_() for z in views(8, 64)]
-    loss = MODELS.build(dict(type='VICRegLoss'))
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        terms = loss(z1, z2)
-    expected = loss(z1.double(), z2.double())
-    sum(terms.values()).backward()
-    for name, term in terms.items():
-        assert term.dtype == torch.float32
-        assert term.item() == pytest.approx(expected[name].item(), rel=1e-5)
-    assert expected['covariance'] > torch.finfo(torch.float16).max
-    assert z1.grad.isfinite().all()
 
 
 def test_bad_input_is_refused():

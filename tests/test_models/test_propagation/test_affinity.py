@@ -32,15 +32,6 @@ def test_equals_the_plain_implementation(context, size, radius):
     torch.testing.assert_close(ours, plain, atol=1e-5, rtol=1e-5)
 
 
-def test_equals_it_in_float64(context):
-    query, keys, labels = context(4, dtype=torch.float64)
-    plain = plain_labels(query, keys, [x.double() for x in labels], 6, 5, 0.1)
-    ours = propagate_labels(
-        query.float(), [x.float() for x in keys], labels, radius=6
-    )
-    torch.testing.assert_close(ours.double(), plain, atol=2e-5, rtol=1e-5)
-
-
 def test_by_hand():
     """Two keys: a cell equal to the query's, and one at cos = 0.8."""
     query = torch.tensor([[[1.0, 0.0]]])
