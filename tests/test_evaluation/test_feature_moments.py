@@ -83,17 +83,6 @@ def test_position_share_equals_numpy(frames_per_clip):
     assert got == pytest.approx(expected, rel=1e-9)
 
 
-def test_few_images_do_not_make_a_position_code():
-    number, shares = 8, []
-    for seed in range(40):
-        x = maps(number, seed)
-        # as it would be found without the correction
-        assert x.mean(0).var() / x.var() > 0.5 / number
-        shares.append(moments_of(x, step=8).position_share())
-    assert shares.count(0.0) >= 10
-    assert np.mean(shares) < 0.1 / number
-
-
 def test_a_code_is_found_though_the_cells_of_an_image_are_alike():
     # Power of the code 1, of the image 8, of the noise 1: the share is 0.1.
     code = maps(1, seed=99, shape=(6, 4, 4))

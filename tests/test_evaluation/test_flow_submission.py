@@ -69,18 +69,6 @@ def test_kitti(tmp_path):
     assert np.abs(flow - flow_of(sample)).max() <= 1 / 128
 
 
-def test_a_second_run_overwrites(tmp_path):
-    path = 'testing/image_2/000000_10.png'
-    submit(tmp_path, 'kitti', predicted(path, 0))
-    (tmp_path / 'flow' / 'kept.txt').write_text('kept')
-    submit(tmp_path, 'kitti', predicted(path, 1))
-    assert files_in(tmp_path) == ['flow/000000_10.png', 'flow/kept.txt']
-    again = tmp_path / 'again'
-    submit(again, 'kitti', predicted(path, 1))
-    name = Path('flow', '000000_10.png')
-    assert (tmp_path / name).read_bytes() == (again / name).read_bytes()
-
-
 @pytest.mark.parametrize('value', [float('nan'), float('inf'), 600.0])
 def test_what_the_format_cannot_hold_names_the_sample(tmp_path, value):
     path = 'testing/image_2/000007_10.png'

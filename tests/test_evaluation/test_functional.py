@@ -8,7 +8,6 @@ from mcjepa_mm.evaluation.functional import (
     embedding_std,
     endpoint_error,
     endpoint_error_map,
-    knn_accuracy,
     rank_me,
     rms_correlation,
 )
@@ -32,75 +31,6 @@ def test_endpoint_error_refuses_shapes():
         endpoint_error(flow, flow[..., :4])
     with pytest.raises(ValueError, match='validity'):
         endpoint_error(flow, flow, torch.ones(1, 4, 5))
-
-
-def _knn_by_loops(features, labels, k, temperature):
-    right = 0
-    for i, query in enumerate(features):
-        votes = {}
-        order = []
-        for j, other in enumerate(features):
-            if i != j:
-                cos = (
-                    query
-                    @ other
-                    / math.sqrt((query @ query) * (other @ other))
-                )
-                order.append((cos, labels[j]))
-        for cos, label in sorted(order, reverse=True)[:k]:
-            votes[label] = votes.get(label, 0) + math.exp(cos / temperature)
-        right += max(votes, key=votes.get) == labels[i]
-    return right / len(features)
-
-
-@pytest.mark.parametrize('k, temperature', [(1, 0.07), (5, 0.07), (9, 1.0)])
-def test_knn_equals_loops(k, temperature):
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, 60)
-    features = rng.normal(size=(60, 5)) + 0.9 * np.eye(5)[labels]
-    features *= rng.uniform(0.1, 9, (60, 1))  # lengths must not matter
-    expected = _knn_by_loops(features, labels.tolist(), k, temperature)
-    assert 0.3 < expected < 0.95  # the case can tell right from wrong
-    got = knn_accuracy(
-        torch.tensor(features),
-        torch.tensor(labels),
-        k=k,
-        temperature=temperature,
-    )
-    assert got == pytest.approx(expected)
-
-
-def test_knn_leaves_the_query_out_in_every_chunk(monkeypatch):
-    # Every sample's nearest neighbour but itself has the other label.
-    import mcjepa_mm.models.knn as module
-
-    monkeypatch.setattr(module, '_CHUNK', 3)
-    angle = torch.arange(8) // 2 * 0.5 + torch.arange(8) % 2 * 0.01
-    features = torch.stack([angle.cos(), angle.sin()], dim=1)
-    labels = torch.arange(8) % 2
-    assert knn_accuracy(features, labels, k=1) == 0
-
-
-def test_knn_votes_are_weighted():
-    # One near neighbour of class 0 outvotes two far ones of class 1 only
-    # when the temperature is low.
-    features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [-0.1, 1.0]])
-    labels = torch.tensor([0, 0, 1, 1])
-    assert knn_accuracy(features, labels, k=3, temperature=0.07) == 1
-    assert knn_accuracy(features, labels, k=3, temperature=100.0) == 0
-
-
-@pytest.mark.parametrize(
-    'kwargs, match',
-    [
-        (dict(k=4), 'k is 4'),
-        (dict(k=0), 'k is 0'),
-        (dict(k=1, temperature=0.0), 'temperature'),
-    ],
-)
-def test_knn_refuses(kwargs, match):
-    with pytest.raises(ValueError, match=match):
-        knn_accuracy(torch.rand(4, 2), torch.zeros(4).long(), **kwargs)
 
 
 def test_embedding_std_by_hand():

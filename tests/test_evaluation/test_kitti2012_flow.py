@@ -33,25 +33,6 @@ def test_equals_loops_over_samples_of_different_sizes(random_sample):
     assert len(expected) == 10 and 10 < expected['Out_3px_all'] < 90
 
 
-def test_by_hand(make_sample):
-    # errors 4, 3, 2.5, 9 and 20 px, the first of them below 5 % of the flow;
-    # the fourth is occluded, the last is not valid
-    sample = make_sample(
-        gt_flow_fw=[[[100, 0, 0, 0, 0]], [[0, 0, 0, 0, 0]]],
-        pred_flow_fw=[[[104, 3, 0, 9, 20]], [[0, 0, 2.5, 0, 0]]],
-        gt_valid_fw=[[[1, 1, 1, 1, 0]]],
-        gt_occ_fw=[[[0, 0, 0, 1, 0]]],
-    )
-    figures = evaluate(sample)
-    assert figures['Out_2px_all'] == 100
-    assert figures['Out_3px_all'] == 50
-    assert figures['Out_3px_noc'] == pytest.approx(100 / 3)
-    assert figures['Out_4px_noc'] == 0 and figures['Out_5px_all'] == 25
-    assert figures['Avg_noc'] == pytest.approx(9.5 / 3)
-    sample.pred_flow_fw.data[:] = float('nan')
-    assert evaluate(sample)['Out_5px_all'] == 100
-
-
 def test_without_occlusions(random_sample):
     sample = random_sample(0, occlusion=False)
     assert all(name.endswith('_all') for name in evaluate(sample))

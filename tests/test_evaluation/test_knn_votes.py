@@ -48,21 +48,6 @@ def test_votes_equal_brute_force(k, temperature, chunks, monkeypatch):
     )
 
 
-def test_votes_by_hand():
-    # cosines with the query: 1, 0.6, 0.6, -1; the last one is not asked
-    bank = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.6, -0.8], [-1.0, 0.0]])
-    votes = knn_votes(
-        torch.tensor([[1.0, 0.0]]),
-        bank,
-        torch.tensor([2, 0, 0, 1]),
-        num_classes=3,
-        k=3,
-        temperature=0.4,
-    )
-    expected = [[2 * math.exp(-1), 0.0, 1.0]]
-    assert votes.tolist() == pytest.approx(np.array(expected))
-
-
 def test_a_low_temperature_neither_overflows_nor_vanishes():
     votes = knn_votes(
         torch.tensor([[-1.0, 0.0]]),
