@@ -13,8 +13,6 @@ from mcjepa_mm.datasets import (
     FramePairs,
     TooManyBadSamplesError,
 )
-from mcjepa_mm.engine.worker_signals import end_workers
-from mcjepa_mm.registry import DATASETS
 
 PACK = [dict(type='mcjepa_mm.PackViews')]
 
@@ -152,16 +150,6 @@ def test_limit_holds_over_all_processes_together():
         guard[9]
 
 
-def test_mmpretrain_dataset_with_a_truncated_jpeg(images, tmp_path):
-    guard = DATASETS.build(dict(type='BadSampleGuard', dataset=images))
-    samples = [guard[i] for i in range(len(guard))]
-    assert len(samples) == 8
-    assert guard.bad_files() == [str(tmp_path / 'some' / 'c.jpg')]
-    paths = [sample['data_samples'].img_path for sample in samples]
-    assert not any('c.jpg' in path for path in paths)
-    assert str(tmp_path) in guard.name
-
-
 def test_mmcvs_loader_is_guarded_too(images, tmp_path):
     images['pipeline'][0] = dict(type='LoadImageFromFile')
     (tmp_path / 'some' / 'c.jpg').unlink()
@@ -272,25 +260,6 @@ def test_damage_inside_a_video_among_others(tmp_path, write_video):
             guard[index]
 
 
-@pytest.mark.parametrize('num_workers', [0, 1])
-def test_without_a_guard_the_file_is_named_and_nothing_replaced(
-    tmp_path, write_image, truncate, num_workers
-):
-    for number in range(4):
-        write_image(tmp_path / f'{number}.png', number)
-    cut = truncate(tmp_path / '2.png')
-    loader = DataLoader(
-        FramePairs(str(tmp_path), pipeline=PACK),
-        batch_size=None,
-        num_workers=num_workers,
-    )
-    batches = iter(loader)
-    assert next(batches)['data_samples'].sample_idx == 0
-    with pytest.raises(BadSampleError, match=str(cut)):
-        next(batches)
-    end_workers(loader, batches)
-
-
 def test_unopenable_video_counts_towards_the_limit(
     tmp_path, write_video, truncate
 ):
@@ -300,29 +269,3 @@ def test_unopenable_video_counts_towards_the_limit(
     assert len(BadSampleGuard(config, max_bad=1).bad_files()) == 1
     with pytest.raises(TooManyBadSamplesError, match='cut.mp4'):
         BadSampleGuard(config, max_bad=0)
-
-
-def test_two_gaps_in_one_folder_have_names_of_their_own(tmp_path, write_image):
-    for number in range(4):
-        write_image(tmp_path / f'{number}.png', number)
-    next_ones, others = (
-        BadSampleGuard(FramePairs(str(tmp_path), frame_gap=gap, pipeline=PACK))
-        for gap in (1, 2)
-    )
-    assert next_ones.name == f'FramePairs({tmp_path})'
-    assert others.name == f'FramePairs({tmp_path}, frame_gap=2)'
-
-
-def test_the_frame_at_fault_is_named(tmp_path, write_image, truncate):
-    for number in range(3):
-        write_image(tmp_path / f'{number}.png', number)
-    truncate(tmp_path / '1.png')
-    for number in range(3):
-        write_image(tmp_path / 'other' / f'{number}.png', number)
-    guard = BadSampleGuard(FramePairs(str(tmp_path), pipeline=PACK))
-    order = np.random.default_rng(0).permutation(len(guard))
-    for index in order:
-        guard[int(index)]
-    assert guard.bad_samples() == [0, 1]
-    # It is the second of one pair and the first of the other.
-    assert guard.bad_files() == [str(tmp_path / '1.png')]

@@ -129,12 +129,6 @@ def test_folder_is_split_by_clip_and_ordered_by_number():
     assert [list(clip.frames) for clip in clips] == [[1, 2], [9, 10]]
 
 
-def test_folder_without_the_group_clip_is_one():
-    frame_name = compile_frame_name(r'(?P<number>\d+)\.png')
-    (clip,) = split_folder('x', ['2.png', '1.png', '1_mask.png'], frame_name)
-    assert list(clip.frames.values()) == ['1.png', '2.png']
-
-
 def test_two_frames_with_one_number():
     frame_name = compile_frame_name(r'(?P<number>\d+)\.(png|jpg)')
     with pytest.raises(ValueError, match='x/01.jpg and 1.png'):
@@ -168,13 +162,6 @@ def test_folders_in_natural_order_and_once(tmp_path):
     ]
     with pytest.raises(FileNotFoundError, match="'a1'"):
         match_folders(str(root), ['a9/*', 'a1'])
-
-
-def test_natural_key_orders_numbers_by_value():
-    names = ['b', 'a10x2', 'a9', 'A1', '10', '9', '010', 'a10']
-    assert sorted(names, key=natural_key) == [
-        *['9', '010', '10', 'A1', 'a9', 'a10', 'a10x2', 'b']
-    ]
 
 
 def test_natural_key_compares_text_with_text_and_numbers_with_numbers():

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -173,41 +172,3 @@ def test_repetition_counts(mixture):
         for sample in batch['data_samples']
     ]
     assert len(seen) == 3 * 4 + 2 * 3 and sorted(seen) == sorted(paths)
-
-
-def test_a_damaged_set_is_named_and_a_file_counts_once(mixture, truncate):
-    config, hd1k, _ = mixture
-    (bad,) = {pair[1] for pair in hd1k if pair[1].endswith('000001_0012.png')}
-    truncate(Path(bad))
-    dataset = DATASETS.build(config.dataset)
-    for index in range(len(dataset)):
-        dataset[index]
-    guards = [repeat.dataset for repeat in dataset.datasets]
-    assert [guard.bad_files() for guard in guards] == [[bad], []]
-    assert 'hd1k' in guards[0].name and 'flyingchairs' in guards[1].name
-    assert set(guards) <= set(BadSampleGuard.alive)
-
-
-@pytest.mark.parametrize('position, name', list(enumerate(LAYOUTS)))
-def test_an_absent_set_is_named(config, tmp_path, position, name):
-    part = config.dataset.datasets[position]
-    root = tmp_path / 'data' / name
-    folder = part.dataset.dataset.folders[0]
-    config.dataset.datasets = [part]
-    for reason in ('is no folder', f'has no folder {folder!r}'):
-        with pytest.raises(FileNotFoundError) as error:
-            DATASETS.build(config.dataset)
-        message = str(error.value)
-        assert message.startswith(f"'{root}' {reason}. Expected ")
-        assert 'docs/flow_data.md' in message and folder in message
-        assert 'remove this data set from the config' in message
-        root.mkdir(parents=True, exist_ok=True)
-
-
-def test_kitti_without_the_multiview_extension(config, tmp_path, write_image):
-    for split in ('training', 'testing'):
-        for number in (10, 11):
-            folder = tmp_path / 'data/kitti2015' / split / 'image_2'
-            write_image(folder / f'000000_{number}.png', number)
-    with pytest.raises(ValueError, match='4 images.*_multiview'):
-        DATASETS.build(config.dataset.datasets[4])

@@ -72,22 +72,6 @@ def test_gap_leaves_out_short_clips_and_names_them(root, number):
     ]
 
 
-def test_not_recursive_stays_in_the_folder(root, number):
-    dataset = FramePairs(str(root), pipeline=PACK, recursive=False)
-    assert [clip.path for clip in dataset.clips] == [str(root / 'film.avi')]
-
-
-def test_link_to_a_folder_above_does_not_loop(root):
-    (root / 'flat' / 'up').symlink_to(root)
-    (root / 'again').symlink_to(root / 'flat')
-    dataset = FramePairs(str(root))
-    paths = [clip.path for clip in dataset.clips]
-    # A folder that is linked a second time counts twice.
-    assert paths.count(str(root / 'again')) == 1
-    assert paths.count(str(root / 'flat')) == 1
-    assert len(paths) == 5
-
-
 def test_workers_read_what_the_main_process_reads(root):
     dataset = FramePairs(str(root), pipeline=PACK, max_open_videos=1)
     # Videos are open here before the workers start.
@@ -197,28 +181,6 @@ def test_clips_by_file_name_in_chosen_folders(benchmark, number):
     assert [p.rsplit('/')[-1] for p in meta.img_path] == [
         *['b_07.png', 'b_08.png']
     ]
-
-
-def test_gap_is_between_numbers(benchmark, number):
-    dataset = FramePairs(
-        benchmark,
-        pipeline=PACK,
-        frame_gap=3,
-        folders=['img'],
-        frame_name=CLIP_NUMBER,
-    )
-    assert pairs(dataset, number) == [(1, 4)]
-    assert dataset.short_files == [f'{benchmark}/img/b_07.png']
-
-
-def test_pattern_leaves_frames_out(benchmark, number):
-    dataset = FramePairs(
-        benchmark,
-        pipeline=PACK,
-        folders=['img'],
-        frame_name=r'(?P<clip>\w)_(?P<number>\d(?!5)\d)\.png',
-    )
-    assert pairs(dataset, number) == [(0, 1), (7, 8)]
 
 
 def test_folder_that_two_patterns_find_counts_once(benchmark):

@@ -66,12 +66,3 @@ def test_loaders_give_batches(repo, exported, name, layout):
         if not training and name.startswith('kitti2015'):
             expected |= {'gt_fg_fw'}
         assert masks == expected
-
-
-def test_configs_can_be_combined(repo, tmp_path):
-    names = dict.fromkeys(layout for _, layout in LOADERS)
-    folder = repo / 'configs/_base_/datasets'
-    bases = [str(folder / f'flow_{name}.py') for name in names]
-    (tmp_path / 'all.py').write_text(f'_base_ = {bases}\n')
-    config = Config.fromfile(tmp_path / 'all.py')
-    assert all(name in config for name, _ in LOADERS)

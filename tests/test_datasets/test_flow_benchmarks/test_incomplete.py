@@ -141,26 +141,6 @@ def test_the_split_is_that_of_the_pairs_that_are_there(copy):
     ]
 
 
-@pytest.mark.parametrize('clip', ['0000', '0001'])
-def test_frames_of_flyingthings_that_are_missing(copy, clip):
-    root = copy('flyingthings3d')
-    shutil.rmtree(root / 'frames_cleanpass' / 'TRAIN' / 'A' / clip)
-    dataset = build('FlyingThings3D', root, scene='left')
-    assert len(dataset) == 3
-    for i in range(3):
-        assert f'/A/{clip}/' not in dataset.get_data_info(i)['flow_fw_path']
-
-
-def test_frames_of_hd1k_that_are_missing(copy):
-    root = copy('hd1k')
-    for path in root.rglob('000000_0*.png'):
-        path.unlink()
-    (root / 'hd1k_flow_gt/flow_occ/000001_0000.png').unlink()
-    dataset = build('HD1K', root)
-    assert frames(dataset) == frames(dataset, 'flow_fw_path')
-    assert frames(dataset) == [f'000001_000{t}.png' for t in range(3)]
-
-
 @pytest.mark.parametrize('folder', ['test', 'testing/test', 'testing'])
 def test_sintel_test_split_is_found_where_it_may_be(copy, folder):
     root = copy('sintel')

@@ -46,19 +46,6 @@ def test_every_other_step_is_torchvisions(colours):
         assert torch.rand(1) == drawn
 
 
-def test_whole_jitter_is_near_torchvisions(colours):
-    jitter = dict(brightness=0.4, contrast=0.4, saturation=0.2, hue=0.5)
-    ours, theirs = ColorJitterFastHue(**jitter), ColorJitter(**jitter)
-    image = Image.fromarray(colours)
-    for seed in range(20):
-        torch.manual_seed(seed)
-        expected = np.asarray(theirs(image), float)
-        torch.manual_seed(seed)
-        found = np.asarray(ours(dict(img=image))['img'], float)
-        assert np.abs(found - expected).mean() < 3
-        assert np.abs(found - colours).mean() > 5
-
-
 def test_grey_has_no_hue():
     grey = np.tile(np.arange(256, dtype=np.uint8)[:, None, None], (1, 4, 3))
     turned = turn_hue(Image.fromarray(grey), 0.3)

@@ -72,17 +72,3 @@ def test_the_archive_of_2017_lists_names_and_numbers_parts(build, davis):
     np.testing.assert_array_equal(objects(dataset, 3), expected)
     with pytest.raises(FileNotFoundError, match='2016/train.txt'):
         build(davis, split='train')
-
-
-def test_folders_alone(build, davis):
-    assert names(build(davis, split=None)) == ['bear', 'cow', 'dog']
-    for part in ('JPEGImages', 'Annotations'):
-        for clip in (davis / part / '480p').iterdir():
-            clip.rename(davis / part / clip.name)
-        (davis / part / '480p').rmdir()
-    dataset = build(davis, split=None, resolution=None)
-    assert names(dataset) == ['bear', 'cow', 'dog']
-    with pytest.raises(FileNotFoundError, match='480p.*DAVIS20'):
-        build(davis, split=None)
-    with pytest.raises(ValueError, match='720p'):
-        build(davis, resolution='720p')

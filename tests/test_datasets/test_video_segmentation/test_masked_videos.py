@@ -4,7 +4,6 @@ import shutil
 
 import numpy as np
 import pytest
-from torch.utils.data import DataLoader
 
 from mcjepa_mm.datasets import BadSampleError, MaskedVideos
 from mcjepa_mm.datasets.video_segmentation.video_search import (
@@ -51,15 +50,6 @@ def shown(dataset, number):
     ]
 
 
-def test_some_frames_of_each_video(build, root, number):
-    dataset = build(data_root=str(root), step=2, max_frames=2)
-    assert dataset.sequences == [
-        *[range(2), range(2, 3), range(3, 5), range(5, 7)]
-    ]
-    # cat, cow, film and dog
-    assert shown(dataset, number) == [8, 10, 1, 0, 2, 0, 2]
-
-
 def test_videos_and_folders_are_found_in_order(build, root, number):
     dataset = build(data_root=str(root))
     assert dataset.sequences == [
@@ -98,16 +88,6 @@ def test_one_video_by_its_path(build, root, number):
     videos = dict(b=('cat', 'cat.png'), a=('dog.mp4', 'dog.png'))
     dataset = build(data_root=str(root), videos=videos)
     assert shown(dataset, number) == [8, 9, 10, 11, 0, 1, 2, 3, 4]
-
-
-def test_workers_read_what_the_main_process_reads(build, root):
-    dataset = build(data_root=str(root))
-    expected = [dataset[i]['inputs'] for i in range(len(dataset))]
-    loader = DataLoader(
-        dataset, batch_size=None, num_workers=2, multiprocessing_context='fork'
-    )
-    for sample, inputs in zip(loader, expected, strict=True):
-        assert (sample['inputs'] == inputs).all()
 
 
 def test_pairs_by_name_and_by_being_alone(tmp_path, write_image, mask):
@@ -181,15 +161,6 @@ def test_paths_that_do_not_exist(root):
         MaskedVideos(videos=dict(mine=(str(root / 'empty'), good[1])))
 
 
-def test_a_frame_that_is_missing(root):
-    (root / 'cat' / 'f9.png').unlink()
-    with pytest.raises(
-        FileNotFoundError,
-        match='f8.png .*f10.png',
-    ):
-        MaskedVideos(str(root))
-
-
 @pytest.mark.parametrize(
     'names, order',
     [
@@ -222,20 +193,6 @@ def test_two_frames_of_one_number(root, name, match):
     shutil.copy(root / 'cow/frames/a.jpg', root / 'cow/frames/a.png')
     with pytest.raises(ValueError, match=r"\['a'\]"):
         MaskedVideos(videos=dict(x=(root / 'cow/frames', root / 'dog.png')))
-
-
-def test_mask_of_another_size_than_the_video(root, write_mask):
-    write_mask(root / 'dog.png', MASK[:-1])
-    with pytest.raises(
-        BadSampleError, match='dog.png.* 71 x 96 .*dog.mp4.* 72 x 96'
-    ):
-        MaskedVideos(str(root))
-
-
-def test_first_mask_without_an_object(root, write_mask):
-    write_mask(root / 'dog.png', 0 * MASK)
-    with pytest.raises(BadSampleError, match='dog.png'):
-        MaskedVideos(str(root))
 
 
 def test_videos_that_are_damaged(build, root, write_video, truncate, mask):
