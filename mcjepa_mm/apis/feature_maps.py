@@ -69,9 +69,6 @@ def draw_feature_maps(
             there is one.
         show_progress (bool): Whether to draw a progress bar.
 
-    Returns:
-        list[Path]: The pictures.
-
     Raises:
         BadSampleError: If an image is damaged; the pictures before it stay.
         FileNotFoundError: If there is no such checkpoint, image or folder.

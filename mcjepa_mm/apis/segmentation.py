@@ -127,9 +127,6 @@ def draw_segmentations(
         device: See :class:`Segmentor`.
         show_progress (bool): Whether to draw a progress bar.
 
-    Returns:
-        list[Path]: The overlays.
-
     Raises:
         BadSampleError: If an image is damaged; the pictures before it stay.
         FileNotFoundError: If there is no such config, checkpoint or image.

@@ -220,9 +220,6 @@ def propagate_masks(
         show_progress (bool): Whether to draw a progress bar.
         **options: See :class:`VOSInferencer`.
 
-    Returns:
-        list[Path]: The masks.
-
     Raises:
         BadSampleError, FileNotFoundError, ValueError: See
             :func:`open_masked_video` and :class:`VOSInferencer`: nothing is

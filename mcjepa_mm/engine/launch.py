@@ -53,9 +53,6 @@ def load_config(
         cfg_options (list[str], optional): ``key=value`` settings as typed,
             the last word over the file.
         launcher (str): ``'none'``, ``'pytorch'`` or ``'slurm'``.
-
-    Returns:
-        Config: The config that a runner can be built from.
     """
     cfg = read_config(path)
     if cfg_options:
@@ -85,9 +82,6 @@ def build_runner(cfg: Config) -> Runner:
 
     Args:
         cfg (Config): As :func:`load_config` returns it.
-
-    Returns:
-        Runner: The runner, not started.
     """
     compat.apply_all()
     write_data_by_task(cfg)

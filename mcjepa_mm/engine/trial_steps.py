@@ -107,9 +107,6 @@ def run_trial(runner: Runner, steps: int = 3) -> Trial:
         runner (Runner): Not started.
         steps (int): How many, the first one included, which warms up. Where
             tasks take turns, each comes as often. Defaults to 3.
-
-    Returns:
-        Trial: What was found.
     """
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):

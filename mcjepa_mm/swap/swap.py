@@ -87,9 +87,6 @@ def swap_backbone(
         out (str | PathLike, optional): The file to write. Defaults to the
             config's name with ``_mcjepa`` in the current folder.
 
-    Returns:
-        SwapReport: What was written.
-
     Raises:
         SwapError: If the config cannot be swapped.
         FileNotFoundError: If config, checkpoint or the folder of ``out`` is

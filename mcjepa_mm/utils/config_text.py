@@ -17,9 +17,6 @@ def format_config(text: str) -> str:
     Args:
         text (str): Python: assignments, without comments.
 
-    Returns:
-        str: Python of the same meaning.
-
     Raises:
         SyntaxError: If it is not Python.
     """

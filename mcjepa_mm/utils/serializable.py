@@ -28,9 +28,6 @@ def to_serializable(value: Any, name: str) -> Any:
     Args:
         value (Any): What is to be saved.
         name (str): What to call it in a warning.
-
-    Returns:
-        Any: The plain value.
     """
     if value is None or isinstance(value, torch.Tensor):
         return value

@@ -81,9 +81,6 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         """Train, from where a stopped run left off.
 
         The dataloaders' workers end with it, also if it is broken off.
-
-        Returns:
-            nn.Module: The trained model.
         """
         try:
             self._run()
@@ -133,13 +130,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         return batch if self._by_task else batch[_MAIN]
 
     def run_iter(self, idx: int, data_batch: Any) -> None:
-        """Iterate over one batch.
-
-        Args:
-            idx (int): Its number in the epoch.
-            data_batch (Any): The batch, ``{task: batch}`` if data are by
-                task.
-        """
+        """Iterate over one batch."""
         seed_step(self.runner.seed, get_rank(), self._iter)
         super().run_iter(idx, data_batch)
 

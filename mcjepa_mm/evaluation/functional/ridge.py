@@ -61,9 +61,6 @@ def ridge_moments(
         num_classes (int): Number of classes C.
         weights (Tensor, optional): (N,), how much a sample counts. Defaults
             to None, 1.
-
-    Returns:
-        RidgeMoments: See there.
     """
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(

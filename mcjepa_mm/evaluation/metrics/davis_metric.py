@@ -116,12 +116,6 @@ class DAVISMetric(SequenceMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the objects, print and write the tables.
 
-        Args:
-            results (list[dict]): What :meth:`process_frame` stored.
-
-        Returns:
-            dict[str, float]: The figures named in the class's docstring.
-
         Raises:
             OSError: If a table cannot be written.
         """

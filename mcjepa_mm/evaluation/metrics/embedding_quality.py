@@ -78,14 +78,7 @@ class EmbeddingQuality(BaseMetric):
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict]) -> dict:
-        """Measure all embeddings together.
-
-        Args:
-            results (list[dict]): What :meth:`process` stored.
-
-        Returns:
-            dict: The figures named in the class's docstring.
-        """
+        """Measure all embeddings together."""
         projection = torch.stack([r['projection'] for r in results])
         embedding = torch.stack([r['embedding'] for r in results])
         metrics = dict(

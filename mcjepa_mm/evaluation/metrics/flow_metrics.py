@@ -65,14 +65,7 @@ class PooledFlowMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Pool the sums of all samples.
-
-        Args:
-            results (list[dict]): What :meth:`process` stored.
-
-        Returns:
-            dict[str, float]: The figures named in the class's docstring.
-        """
+        """Pool the sums of all samples."""
         names = dict.fromkeys(name for result in results for name in result)
         metrics = {}
         for name in names:

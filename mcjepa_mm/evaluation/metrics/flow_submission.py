@@ -105,14 +105,7 @@ class FlowSubmission(BaseMetric):
             self.results.append(name)
 
     def compute_metrics(self, results: list[str]) -> dict[str, int]:
-        """Count the files.
-
-        Args:
-            results (list[str]): Their names, one per sample.
-
-        Returns:
-            dict[str, int]: ``files``.
-        """
+        """Count the files."""
         names = set(results)
         if len(names) < len(results):
             raise ValueError(

@@ -106,9 +106,6 @@ class ObjectMaskWriter(SequenceMetric):
         Args:
             results (list[dict]): Name and number of files of each sequence;
                 one that came twice, as samplers pad, counts once.
-
-        Returns:
-            dict[str, int]: ``files``.
         """
         files = {result['sequence']: result['files'] for result in results}
         return dict(files=sum(files.values()))

@@ -58,9 +58,6 @@ class SequenceMetric(BaseMetric):
             size (int): Not used. It is there to cut off the results of
                 samples that came twice; of a sequence that did, subclasses
                 know by its name.
-
-        Returns:
-            dict: The figures by their names.
         """
         if self._next:
             raise ValueError(
@@ -72,16 +69,7 @@ class SequenceMetric(BaseMetric):
         return super().evaluate(sys.maxsize)
 
     def require(self, sample: dict, key: str, hint: str) -> Any:
-        """Return a sample's value of a key.
-
-        Args:
-            sample (dict): See :meth:`process`.
-            key (str): The key.
-            hint (str): What to do where there is none.
-
-        Returns:
-            Any: Its value.
-        """
+        """Return a sample's value of a key."""
         if key not in sample:
             raise KeyError(
                 f'{self.where(sample)}: {type(self).__name__} needs {key}, '

@@ -89,9 +89,6 @@ def census_loss(
         warped (Tensor): (N, 3, H, W) in [0, 1], frame t + 1 warped to t.
         mask (Tensor): (N, 1, H, W), 1 where visible.
         window (int): Side of the window in pixels, odd. Defaults to 7.
-
-    Returns:
-        Tensor: Scalar.
     """
     error = (census_distance(image, warped, window=window) + 0.01) ** 0.4
     r = window // 2
@@ -192,9 +189,6 @@ def photometric_loss(
         census (float): Weight of :func:`census_loss`, which is the one term
             that ignores additive changes of light. Defaults to 0.
         census_window (int): Side of the census window. Defaults to 7.
-
-    Returns:
-        Tensor: Scalar.
     """
     if image.shape != warped.shape:
         raise ValueError(

@@ -155,9 +155,6 @@ class SelfSupervisionLoss(nn.Module):
             teacher (Tensor): (M, 2, H, W), of the whole frames, pixels.
             teacher_visible (Tensor): (M, 1, H, W).
             window (tuple[Tensor]): What the views show of the frames.
-
-        Returns:
-            Tensor: Scalar.
         """
         size = flow.shape[-2:]
         target = resize_flow(teacher[(..., *window)], size)

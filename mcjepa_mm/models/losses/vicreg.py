@@ -27,9 +27,6 @@ def invariance_loss(z1: Tensor, z2: Tensor) -> Tensor:
     Args:
         z1 (Tensor): (N, D).
         z2 (Tensor): (N, D).
-
-    Returns:
-        Tensor: Scalar.
     """
     return F.mse_loss(z1, z2)
 
@@ -58,9 +55,6 @@ def covariance_loss(z: Tensor) -> Tensor:
 
     Args:
         z (Tensor): (N, D), N samples; the covariance has 1 / (N - 1).
-
-    Returns:
-        Tensor: Scalar.
     """
     return variance_covariance(z)[1]
 
@@ -82,9 +76,6 @@ def variance_covariance(
         z (Tensor): (N, D), N samples.
         gamma (float): See :func:`variance`. Defaults to 1.
         eps (float): See :func:`variance`. Defaults to 1e-4.
-
-    Returns:
-        tuple[Tensor]: Two scalars.
     """
     _check_samples(z)
     return _VarianceCovariance.apply(z, gamma, eps)

@@ -28,9 +28,6 @@ class Whitening(NamedTuple):
 
         Args:
             x (Tensor): (N, C, H, W).
-
-        Returns:
-            Tensor: The same shape and dtype.
         """
         centred = x.movedim(1, -1) - self.mean.to(x)
         return (centred @ self.matrix.to(x)).movedim(-1, 1)
