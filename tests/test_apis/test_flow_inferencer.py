@@ -62,19 +62,6 @@ def encoded(model):
     hook.remove()
 
 
-def test_a_pair_equals_the_models_own_prediction(inferencer, model, frames):
-    (sample,) = inferencer(frames[:2], show_progress=False)
-    assert isinstance(sample, FlowDataSample)
-    torch.testing.assert_close(
-        sample.pred_flow_fw.data, by_test_step(model, *frames[:2])
-    )
-    assert 'pred_flow_bw' not in sample
-    assert sample.ori_shape == sample.img_shape == (64, 96)
-    # not by chance: the order of frames and of channels matters
-    turned = by_test_step(model, *(x[..., ::-1] for x in frames[:2]))
-    assert (turned - sample.pred_flow_fw.data).abs().max() > 1e-3
-
-
 def test_the_encoder_sees_what_it_was_trained_on(inferencer, model, frames):
     seen = []
     hook = model.backbone.register_forward_pre_hook(

@@ -6,7 +6,7 @@ from mmengine.structures import PixelData
 from mmflow.structures import FlowDataSample
 
 from mcjepa_mm.apis.flow_inputs import Frame
-from mcjepa_mm.apis.flow_outputs import ColorScale, FlowWriter, round_up
+from mcjepa_mm.apis.flow_outputs import ColorScale, FlowWriter
 from mcjepa_mm.datasets.flow_files import read_flow
 from mcjepa_mm.visualization import flow_to_rgb
 
@@ -114,15 +114,6 @@ def test_a_failure_leaves_no_video_and_a_stop_leaves_what_there_is(
     assert len(read_video(tmp_path / 'stopped' / 'walk.mp4')[0]) == 1
 
 
-def test_a_failure_keeps_the_video_of_an_earlier_run(tmp_path, frame, sample):
-    (tmp_path / 'walk.mp4').write_text('earlier')
-    with pytest.raises(RuntimeError):
-        with FlowWriter(tmp_path, ('video',), title='walk') as writer:
-            writer.write(frame, sample)
-            raise RuntimeError
-    assert (tmp_path / 'walk.mp4').read_text() == 'earlier'
-
-
 def test_files_of_a_consumer_that_stops(inferencer, video, tmp_path):
     samples = inferencer.iterate(
         video, out_dir=tmp_path, save=('flo', 'video')
@@ -137,34 +128,6 @@ def test_files_of_a_consumer_that_stops(inferencer, video, tmp_path):
     ]
     pictures, fps = read_video(tmp_path / 'walk_flow.mp4')
     assert len(pictures) == 2 and fps == 12.5
-
-
-def test_files_are_what_is_returned(inferencer, folder, tmp_path):
-    found = inferencer(
-        folder, batch_size=4, out_dir=tmp_path, show_progress=False
-    )
-    assert sorted(x.name for x in tmp_path.iterdir()) == ['color', 'flo']
-    for sample in found:
-        flow, _ = read_flow(tmp_path / 'flo' / f'{sample.frame_name}.flo')
-        np.testing.assert_array_equal(flow, sample.pred_flow_fw.data)
-
-
-@pytest.mark.parametrize(
-    'length, expected',
-    [
-        (0, 1),
-        (0.3, 1),
-        (1, 1),
-        (1.01, 1.5),
-        (4, 4),
-        (4.01, 6),
-        (8.5, 10),
-        (50, 60),
-        (101, 150),
-    ],
-)
-def test_round_up(length, expected):
-    assert round_up(length) == expected
 
 
 def flow(length):

@@ -129,18 +129,6 @@ def test_known_weights_give_a_known_class_map(pixels, tmp_path):
     assert (overlay[:300, 100:500] == (0, 1, 1)).all()
 
 
-def test_an_image_is_upright_as_its_exif_tag_says(pixels, tmp_path):
-    image = np.zeros((40, 60, 3), np.uint8)
-    image[:8, :, 0] = 240  # at the top, to be turned to the right
-    exif = Image.Exif()
-    exif[0x112] = 6
-    Image.fromarray(image).save(tmp_path / 'a.jpg', exif=exif, quality=100)
-    draw_segmentations(*pixels, tmp_path / 'a.jpg', tmp_path, device='cpu')
-    mask = np.asarray(Image.open(tmp_path / 'mask' / 'a.png'))
-    assert mask.shape == (60, 40)
-    assert (mask[:, :30] == 0).all() and (mask[:, 33:] == 1).all()
-
-
 def test_a_swapped_config_predicts_as_mmseg_does(toy, tmp_path):
     from mmseg.apis import inference_model
 

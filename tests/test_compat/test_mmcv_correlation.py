@@ -68,17 +68,6 @@ def test_equals_loops(options):
     )
 
 
-def test_hand_worked():
-    """A feature that moved two right and one down; the sum of channels."""
-    feat1, feat2 = torch.zeros(2, 1, 2, 5, 6)
-    feat1[0, :, 1, 2] = torch.tensor([3.0, 1.0])
-    feat2[0, :, 2, 4] = torch.tensor([2.0, 4.0])
-    volume = build(max_displacement=2)(feat1, feat2)
-    assert volume.shape == (1, 5, 5, 5, 6)
-    assert volume[0, 2 + 1, 2 + 2, 1, 2] == 3 * 2 + 1 * 4
-    assert volume.count_nonzero() == 1
-
-
 @pytest.mark.parametrize('options', OPTIONS, ids=str)
 def test_gradcheck(options):
     torch.manual_seed(0)

@@ -20,16 +20,6 @@ def tool(run, repo, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('words', [[], ['none']])
-def test_test_without_a_checkpoint_says_so(tool, words):
-    done = tool('test.py', CONFIG, *words)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout + done.stderr
-    assert 'count: 4' in said
-    assert said.count('No checkpoint is given') == 1
-
-
-@pytest.mark.slow
 def test_train_resume_and_test(tool, tmp_path):
     done = tool('train.py', CONFIG, '--launcher', 'none')
     assert done.returncode == 0, done.stderr

@@ -95,20 +95,15 @@ OTHER = 'of another model: heads.motion.weight differs'
 # what the warning says of it.
 FAULTS = {
     'empty': (lambda p, c: b'', UNREADABLE),
-    'a byte': (lambda p, c: p.read_bytes()[:1], UNREADABLE),
-    'a header': (lambda p, c: p.read_bytes()[:100], UNREADABLE),
     'half': (lambda p, c: p.read_bytes()[:9000], UNREADABLE),
-    'all but a byte': (lambda p, c: p.read_bytes()[:-1], UNREADABLE),
     'zeroed': (lambda p, c: bytes(p.stat().st_size), UNREADABLE),
     'flipped': (lambda p, c: flipped_weight(p), CHECKSUM),
     'marked': (lambda p, c: marked_as_folder(p), 'is marked as a folder'),
-    'text': (lambda p, c: b'no checkpoint\n', UNREADABLE),
     'list': (lambda p, c: [1, 2], FOREIGN),
     'published': (
         lambda p, c: without(c, 'optimizer', 'message_hub'),
         FOREIGN,
     ),
-    'without optimizer': (lambda p, c: without(c, 'optimizer'), FOREIGN),
     'other shape': (lambda p, c: other_model(c), OTHER),
     'other names': (
         lambda p, c: dict(c, state_dict={'heads.motion.weight': 1}),

@@ -36,12 +36,3 @@ def test_only_what_differs_is_written():
     old = dict(type='A', x=dict(p=1, q=2), y=5)
     new = dict(type='A', x=dict(p=1, q=3), y=5)
     assert difference(old, new) == dict(x=dict(q=3))
-
-
-def test_notes_stand_at_the_top():
-    text = write_config('base.py', {}, ['word ' * 40])
-    lines = text.splitlines()
-    assert max(map(len, lines)) <= 79
-    assert ' '.join(lines).count('word') == 40
-    assert lines[-1] == "_base_ = 'base.py'"
-    assert all(line.startswith('#') for line in lines[:-1])

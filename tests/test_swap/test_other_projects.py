@@ -32,16 +32,6 @@ def test_classifier_that_pools_by_itself(swap):
     assert 'pooled by itself' in report.notes[0]
 
 
-def test_classifier_whose_config_says_that_it_has_no_neck(swap, tmp_path):
-    base = tmp_path / 'base.py'
-    base.write_text(
-        "_base_ = 'mmpretrain::convnext/convnext-tiny_32xb128_in1k.py'\n"
-        'model = dict(neck=None)\n'
-    )
-    cfg, _ = swap(base)
-    assert cfg.model.neck == dict(type='GlobalAveragePooling')
-
-
 @pytest.mark.slow
 def test_classifier_with_windows(swap):
     """Swin's windows of 7 want maps of at least 7."""

@@ -43,13 +43,6 @@ def test_outlines_inside_and_outside():
     assert drawn[-1, 600].tolist() == [52, 30, 104]
 
 
-def test_opacity_from_none_to_all():
-    inside = slice(110, 190)
-    for opacity, color in ((0, (40, 60, 80)), (1, (128, 0, 0))):
-        drawn = draw_objects(IMAGE, OBJECTS, opacity)
-        assert (drawn[inside, inside] == color).all()
-
-
 def test_no_object_and_one_pixel():
     image, objects = IMAGE[:9, :9], np.zeros((9, 9), np.uint8)
     assert (draw_objects(image, objects) == image).all()

@@ -32,20 +32,6 @@ def test_every_cell_lies_on_its_pixels():
         assert (level[:, edge:] == (0, 128, 128)).all()
 
 
-def test_layout():
-    maps = [halves(4, 49, 50, 20), halves(8, 7, 7, 6)]
-    one = draw_pyramid_sheet(IMAGE, dict(a=maps), [4, 32])
-    # margins; titles, row title, tiles with frames, captions; one note
-    assert one.shape == (16 + 24 + 24 + 198 + 24 + 32, 8 + 3 * PITCH, 3)
-    two = draw_pyramid_sheet(
-        IMAGE, dict(a=maps, b=maps[::-1]), [4, 4], heading='h', notes=['n']
-    )
-    more = 24 + (24 + 198 + 24) + 24  # heading, row, note
-    assert two.shape == (one.shape[0] + more, *one.shape[1:])
-    first, second = TOP + 24, TOP + 24 + 246
-    assert (tile(two, 1, first) == tile(two, 2, second)).all()
-
-
 def test_colours_that_are_given_are_used():
     maps = [halves(4, 49, 50, 20)]
     colors = fit_colors(
@@ -56,16 +42,6 @@ def test_colours_that_are_given_are_used():
     )
     # a third of the way from 0 to 3
     assert (tile(sheet, 1)[:, :80] == (85, 128, 128)).all()
-
-
-def test_captions_are_within_their_tiles():
-    maps = [np.random.default_rng(0).normal(size=(160, 4, 4))]
-    small = IMAGE[:128, :128]  # drawn 256 px wide
-    sheet = draw_pyramid_sheet(small, dict(a=maps), [32])
-    line = sheet[TOP + 257 : TOP + 257 + 24]
-    ink = np.flatnonzero((line < 100).all(axis=(2)).any(axis=0))
-    caption = ink[ink >= LEFT + 258]
-    assert caption.size and caption.max() < LEFT + 266 + 256
 
 
 def test_refuses():

@@ -24,17 +24,6 @@ def test_every_pixel_has_its_colour_over_the_image():
     assert (drawn[300:, :600] == (30, 45, 60 + 25)).all()
 
 
-def test_opacity_from_none_to_all():
-    large = np.full((400, 500, 3), (40, 60, 80), np.uint8)
-    labels = np.full((400, 500), 2)
-    for opacity, colour in ((0, (40, 60, 80)), (1, PALETTE[2])):
-        drawn = draw_segmentation(
-            large, labels, CLASSES, PALETTE, opacity=opacity
-        )
-        assert drawn.shape == (400, 708, 3)
-        assert (drawn[:, :500] == colour).all()
-
-
 def test_names_are_in_the_picture_where_wanted():
     plain, named = (
         draw_segmentation(IMAGE, LABELS, CLASSES, PALETTE, names=names)
