@@ -156,23 +156,6 @@ def test_frames_come_one_by_one(clip, config, tmp_path):
     np.testing.assert_array_equal(frame.objects, stripes(0))
 
 
-def test_a_damaged_frame_leaves_whole_files_only(clip, config, tmp_path):
-    shutil.copytree(clip / 'walk', tmp_path / 'walk')
-    assert cv2.imwrite(
-        str(tmp_path / 'walk' / '00002.png'), np.zeros((32, 64, 3), np.uint8)
-    )
-    with pytest.raises(BadSampleError, match='32 x 64 .* 64 x 128'):
-        propagate_masks(
-            *(tmp_path / 'walk', clip / 'first.png', tmp_path / 'out'),
-            config=config,
-            device='cpu',
-        )
-    assert files(tmp_path / 'out') == [
-        'masks/walk/00000.png',
-        'masks/walk/00001.png',
-    ]
-
-
 def test_a_cut_recording_is_followed_as_far_as_it_goes(clip, config, tmp_path):
     content = (clip / 'walk.avi').read_bytes()
     # chunks of frames have this name, which the header lists before them
@@ -271,19 +254,6 @@ def test_whitening_by_the_first_frame_or_by_pictures(
         assert a.matrix.isfinite().all() and a.matrix.dtype == torch.float64
     with pytest.raises(ValueError, match='images'):
         fitted.fit_whitening([])
-
-
-def test_a_video_may_be_cut_short(clip, config, tmp_path):
-    written = propagate_masks(
-        *(clip / 'walk', clip / 'first.png', tmp_path),
-        config=config,
-        device='cpu',
-        max_frames=2,
-        fps=5,
-    )
-    assert [x.name for x in written] == ['00000.png', '00001.png']
-    frames, fps = read_video(tmp_path / 'overlays' / 'walk.mp4')
-    assert (len(frames), fps) == (2, 5)
 
 
 @pytest.mark.parametrize('kind, change', [('size', 32), ('empty', 0)])

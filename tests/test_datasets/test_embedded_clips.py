@@ -4,7 +4,7 @@ import torch
 from mmengine.dataset import default_collate
 from mmengine.structures import BaseDataElement
 
-from mcjepa_mm.datasets import EmbeddedClips, EmbeddedPairs
+from mcjepa_mm.datasets import EmbeddedClips, EmbeddedImages, EmbeddedPairs
 from mcjepa_mm.datasets.embedded_world import masked_scene
 from mcjepa_mm.datasets.embedded_world.export import SceneSet
 from mcjepa_mm.registry import DATASETS
@@ -48,13 +48,15 @@ def test_splits_kinds_and_seeds_share_no_clip():
             words = dict(split=split, seed=seed, size=(32, 32))
             clips = EmbeddedClips(2, num_frames=3, **words)
             pairs = EmbeddedPairs(2, with_gt=False, **words)
+            images = EmbeddedImages(2, **words)
             scene_set = SceneSet(2, 3, (32, 32), seed).world(split)
             for i in range(2):
                 seen.add(clips[i]['inputs'][0].numpy().tobytes())
                 seen.add(pairs[i]['inputs'][0].numpy().tobytes())
-                frame = masked_scene(scene_set, i).scene.frame(0)
-                seen.add(frame.transpose(2, 0, 1).tobytes())
-    assert len(seen) == 3 * 2 * 3 * 2
+                still = images.world.scene(i)
+                for scene in (masked_scene(scene_set, i).scene, still):
+                    seen.add(scene.frame(0).transpose(2, 0, 1).tobytes())
+    assert len(seen) == 3 * 2 * 4 * 2
 
 
 def test_what_makes_no_clip():

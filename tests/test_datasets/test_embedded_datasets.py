@@ -94,23 +94,6 @@ def test_image_has_the_form_that_mmpretrain_loads():
     assert len(dataset.metainfo['classes']) == 5
 
 
-def test_splits_kinds_and_seeds_share_no_scene():
-    seen = set()
-    for split in ('train', 'val', 'test'):
-        for seed in (0, 1):
-            pairs = EmbeddedPairs(3, split=split, seed=seed, size=(16, 16))
-            images = EmbeddedImages(3, split=split, seed=seed, size=(16, 16))
-            seen |= {pairs[i]['inputs'][0].numpy().tobytes() for i in range(3)}
-            # The same form, so that equal scenes would be equal bytes.
-            seen |= {
-                images.world.scene(i).frame(0).transpose(2, 0, 1).tobytes()
-                for i in range(3)
-            }
-    assert len(seen) == 3 * 2 * 2 * 3
-    with pytest.raises(ValueError, match='held-out'):
-        EmbeddedPairs(3, split='held-out')
-
-
 def test_cached_pictures_are_the_same_and_stay_clean():
     cached = EmbeddedImages(4, size=(16, 16), cache=True)
     first = cached[2]['img'].copy()

@@ -49,21 +49,6 @@ def test_sound_jpeg_is_what_pillow_makes_of_it(encode, mode, size, options):
         np.testing.assert_array_equal(np.asarray(image), expected)
 
 
-def test_first_of_a_telephones_pictures(encode):
-    # the large one and the small one beside it, as Pillow's format MPO
-    content, large = encode('JPEG')
-    _, small = encode('JPEG', size=(8, 9))
-    both = io.BytesIO()
-    large.save(both, 'MPO', save_all=True, append_images=[small])
-    image = load_jpeg(both.getvalue())
-    np.testing.assert_array_equal(
-        np.asarray(image), np.asarray(Image.open(both))
-    )
-    half = both.getvalue()[: len(content) // 2]
-    with pytest.raises(ValueError, match='truncated'):
-        load_jpeg(half)
-
-
 @pytest.mark.parametrize('value', [0, 128, 255])
 @pytest.mark.parametrize('optimize', [False, True])
 def test_plain_picture_is_sound(value, optimize):

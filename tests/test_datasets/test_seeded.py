@@ -57,11 +57,6 @@ def test_workers_and_batches_do_not_change_a_sample():
     assert len({x[1] for x in alone} | {x[2] for x in alone}) == 24
 
 
-def test_from_the_middle_of_a_pass():
-    assert samples(begin=5) == samples()[5:]
-    assert samples(workers=1, batch_size=2, begin=4) == samples()[4:]
-
-
 def test_passes_streams_and_seeds_differ():
     kinds = [
         samples(),

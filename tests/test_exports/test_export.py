@@ -39,7 +39,8 @@ def encoder_file(tmp_path):
 def flow_file(tmp_path):
     """A small estimator that moves pixels, as a training leaves it."""
     config = Config.fromfile(CONFIG)
-    config.model.head.decoder.radius = 1
+    # two levels: the recursion, in half of the time
+    config.model.head.decoder.update(radius=1, finest=4)
     torch.manual_seed(0)
     model = MODELS.build(config.model).eval()
     path = tmp_path / 'flow.pth'

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from mcjepa_mm.exports import publish
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
@@ -77,21 +76,6 @@ def test_torch_hub_checks_the_hash(encoder, save, tmp_path):
     path.write_bytes(data)
     with pytest.raises(RuntimeError, match='invalid hash'):
         hub(path.as_uri(), model_dir=tmp_path / 'new', check_hash=True)
-
-
-def test_mmengine_loads_it(encoder, save, tmp_path):
-    model = encoder()
-    path = publish(save(model), tmp_path / 'small')
-    assert path.name.startswith('small-')
-    init_cfg = dict(
-        type='Pretrained', checkpoint=str(path), prefix='backbone.'
-    )
-    settings = read_backbone(path).settings
-    loaded = MCJEPAConvNeXt(**settings, init_cfg=init_cfg)
-    loaded.init_weights()
-    assert_same(loaded.state_dict(), model.state_dict())
-    content = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
-    assert content['meta']['settings'] == settings
 
 
 def test_safetensors(encoder, save, tmp_path):

@@ -3,7 +3,7 @@
 import cv2
 import pytest
 import torch
-from benchmarks._loading import as_worker, pictures
+from benchmarks._loading import as_worker
 
 import mcjepa_mm  # noqa: F401  (patches imports)
 
@@ -18,13 +18,6 @@ def test_a_worker_has_one_thread_and_gives_the_others_back():
     assert (torch.get_num_threads(), cv2.getNumThreads()) == threads
 
 
-def test_pictures_are_noisy_frames():
-    first, second = pictures(2, (48, 64))
-    assert first.shape == (48, 64, 3) and first.dtype == 'uint8'
-    difference = first.astype(float) - second
-    assert difference.std() > 6 * 2**0.5
-
-
 @pytest.mark.slow
 def test_all_views_are_made():
     from benchmarks.content_views import cases
@@ -34,19 +27,6 @@ def test_all_views_are_made():
     assert case.samples == 2 and case.tolerance is None
     for make in case.sides.values():
         assert make()() is None
-
-
-@pytest.mark.slow
-def test_all_readers_give_pairs():
-    from benchmarks.frame_pairs import cases
-
-    frames = {'.mp4': 30, '.jpg': 4, '.png': 4}
-    found = cases('cpu', frames=frames, size=(72, 96))
-    assert [len(case.sides) for case in found] == [3, 2, 2]
-    assert [case.samples for case in found] == [12, 3, 3]
-    for case in found:
-        for make in case.sides.values():
-            assert make()() is None
 
 
 @pytest.mark.slow

@@ -54,15 +54,3 @@ def test_a_folder_and_a_pair(command, command_here, folder, tmp_path):
     done = command_here('flow_demo', CONFIG, 'toy.pth', *pair, '--out', 'pair')
     assert done.returncode == 0, done.stderr
     assert files(tmp_path / 'pair') == ['color/1.png', 'flo/1.flo']
-
-
-@pytest.mark.slow
-def test_what_precedes_a_damaged_frame_is_written(
-    command_here, folder, tmp_path
-):
-    (folder / '2.png').write_bytes(b'')
-    words = (folder, '--out', 'out', '--save', 'flo')
-    done = command_here('flow_demo', CONFIG, 'toy.pth', *words)
-    assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert '2.png' in done.stderr.splitlines()[-1]
-    assert files(tmp_path / 'out') == ['flo/0.flo']

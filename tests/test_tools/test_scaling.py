@@ -11,21 +11,6 @@ import scaling  # noqa: E402
 CONFIG = str(scaling.CONFIG)
 
 
-def test_each_line_begins_at_the_base_and_grows_in_one_way():
-    assert scaling.points([8, 16], [64, 128], [1, 4]) == dict(
-        batch=[(8, 64, 1), (16, 64, 1)],
-        resolution=[(8, 64, 1), (8, 128, 1)],
-        processes=[(8, 64, 1), (8, 64, 4)],
-    )
-
-
-@pytest.mark.parametrize(
-    'point, expected', [((16, 64, 1), 1), ((8, 128, 1), 0.25), ((8, 64, 4), 4)]
-)
-def test_linear_growth(point, expected):
-    assert scaling.linear(point, (8, 64, 1)) == expected
-
-
 def test_batches_of_the_tasks_keep_the_proportion_of_the_config():
     # the default job has 32 images and 4 pairs
     assert scaling.view_shapes(CONFIG, 16, 64) == dict(

@@ -37,15 +37,3 @@ def test_a_folder_and_options(command, images, tmp_path):
     assert sorted(str(x.relative_to(tmp_path / 'out')) for x in files) == [
         *('mask/0.png', 'mask/1.png', 'overlay/0.png', 'overlay/1.png')
     ]
-
-
-@pytest.mark.slow
-def test_a_checkpoint_of_another_model_is_one_line(
-    command_here, images, tmp_path
-):
-    torch.save(dict(a=torch.zeros(1)), tmp_path / 'other.pth')
-    words = (CONFIG, 'other.pth', 'in', '--out', 'out')
-    done = command_here('segmentation_demo', *words)
-    assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert 'other.pth' in done.stderr.splitlines()[-1]
-    assert not (tmp_path / 'out').exists()

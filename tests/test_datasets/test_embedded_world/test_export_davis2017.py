@@ -3,16 +3,6 @@
 import numpy as np
 from PIL import Image
 
-from mcjepa_mm.datasets.embedded_world.export import LAYOUTS
-
-
-def test_lists_name_the_folders(exported):
-    base = exported('davis2017')[0] / 'DAVIS'
-    for split in ('train', 'val'):
-        names = (base / f'ImageSets/2017/{split}.txt').read_text()
-        assert names == f'world_{split}_1\nworld_{split}_2\n'
-    assert LAYOUTS['davis2017'].num_frames == 12
-
 
 def test_masks_have_the_palette_of_pascal(exported):
     base = exported('davis2017')[0] / 'DAVIS'

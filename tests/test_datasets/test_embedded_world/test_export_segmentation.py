@@ -123,32 +123,6 @@ def test_voc_lists_are_apart(exported):
     assert len({*names['trainaug'], *names['val']}) == 24
 
 
-def test_voc_labels_have_its_palette(exported):
-    root, _ = exported('voc2012_aug')
-    folder = root / 'VOCdevkit/VOC2012/SegmentationClass'
-    from mmseg.datasets import PascalVOCDataset
-
-    palette = PascalVOCDataset.METAINFO['palette']
-    with Image.open(folder / '2012_000001.png') as image:
-        assert image.mode == 'P'
-        labels, colours = np.array(image), np.array(image.convert('RGB'))
-    for label in np.unique(labels):
-        colour = (224, 224, 192) if label == 255 else palette[label]
-        assert (colours[labels == label] == colour).all()
-
-
-def test_ade_reads_outlines_as_unlabelled_and_background_as_a_class(exported):
-    root, stage = exported('ade20k')
-    folder = root / 'ADEChallengeData2016/annotations/validation'
-    labels = np.array(Image.open(folder / 'ADE_val_00000001.png'))
-    scene = stage.world('val').scene(0)
-    void = touches_another(scene.instance_mask(0))
-    np.testing.assert_array_equal(labels == 0, void)
-    np.testing.assert_array_equal(
-        labels[~void], scene.class_mask(0)[~void] + 1
-    )
-
-
 def test_cityscapes_label_ids_are_those_of_the_train_ids(exported):
     root, _ = exported('cityscapes')
     # as cityscapesScripts' helpers/labels.py has them

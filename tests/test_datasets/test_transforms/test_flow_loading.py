@@ -64,14 +64,6 @@ def load(paths, **kwargs):
     return LoadFlowAnnotations(**kwargs)(LoadFlowPair()(dict(paths)))
 
 
-def test_frames_are_bgr(pair):
-    dense, _, held = pair
-    results = LoadFlowPair()(dict(dense))
-    for name in ('img1', 'img2'):
-        np.testing.assert_array_equal(results[name], held[name])
-    assert results['img_shape'] == results['ori_shape'] == SIZE
-
-
 def test_dense_flow_with_sintels_masks(pair):
     dense, _, held = pair
     results = load(dense)

@@ -72,15 +72,6 @@ def test_all_sizes_against_fractions():
         assert resize(results)['img_shape'] == expected
 
 
-def test_resize_is_bilinear_by_hand():
-    row = np.array([0, 100, 200, 40], np.uint8)
-    image = np.repeat(np.tile(row, (2, 1))[..., None], 3, 2)
-    # twice as large: a quarter and three quarters of the neighbours
-    out = ResizeShortSide(4, 1)(dict(img=image))['img']
-    assert out.shape == (4, 8, 3)
-    assert out[1, :, 0].tolist() == [0, 25, 75, 125, 175, 160, 80, 40]
-
-
 @pytest.mark.parametrize('words', [dict(short_side=0), dict(multiple=0)])
 def test_resize_needs_positive_numbers(words):
     with pytest.raises(ValueError, match='positive'):
@@ -137,15 +128,6 @@ def test_masks_are_loaded_where_there_are_some(tmp_path, write_mask):
                     mask_path=path,
                 )
             )
-
-
-def test_only_the_first_mask_must_have_an_object(tmp_path, write_mask):
-    path = str(write_mask(tmp_path / 'm.png', np.zeros((2, 2))))
-    words = dict(img_path='f.jpg', ori_shape=(2, 2), mask_path=path)
-    mask = LoadObjectMask()(dict(words, frame_index=1))['gt_objects']
-    assert not mask.any()
-    with pytest.raises(BadSampleError, match='m.png'):
-        LoadObjectMask()(dict(words, frame_index=0))
 
 
 def test_pack_makes_a_sample():
