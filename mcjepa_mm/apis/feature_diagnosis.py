@@ -118,6 +118,9 @@ def diagnose(
     Raises:
         BadSampleError: If a picture is damaged.
         FileNotFoundError: If there is no such checkpoint or folder.
+        ValueError: If the checkpoint holds no encoder of colour images,
+            there are too few pictures, the size is not possible, or features
+            are not finite.
 
     Example::
 

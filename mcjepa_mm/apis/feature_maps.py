@@ -69,10 +69,15 @@ def draw_feature_maps(
             there is one.
         show_progress (bool): Whether to draw a progress bar.
 
+    Returns:
+        list[Path]: The pictures.
+
     Raises:
         BadSampleError: If an image is damaged; the pictures before it stay.
         FileNotFoundError: If there is no such checkpoint, image or folder.
         OSError: If a picture cannot be written.
+        ValueError: If the checkpoint holds no encoder of colour images,
+            there are no images, or size or strides are not possible.
 
     Example::
 

@@ -144,6 +144,9 @@ class FlowInferencer:
             BadSampleError: If a frame or video is damaged, or frames that
                 follow each other have different sizes.
             FileNotFoundError: If a path or camera does not exist.
+            TypeError: If ``batch_size`` is none, such as a second frame.
+            ValueError: If there is no pair, or for arguments that do not go
+                together.
         """
         if not isinstance(batch_size, int):
             raise TypeError(

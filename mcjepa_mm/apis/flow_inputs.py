@@ -66,6 +66,8 @@ def open_stream(inputs: int | Picture | Sequence) -> FrameStream:
     Raises:
         BadSampleError: If a video cannot be opened.
         FileNotFoundError: If a path or a camera does not exist.
+        ValueError: If there is no pair of frames.
+        TypeError: If it is nothing of that kind.
     """
     if isinstance(inputs, int):
         return _from_camera(inputs)

@@ -41,6 +41,8 @@ def get_flow_model(
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
+        ValueError: If the checkpoint does not fill the model.
+        TypeError: If the model cannot encode and estimate by itself.
     """
     if not isinstance(model, torch.nn.Module):
         if not isinstance(model, Config):

@@ -89,6 +89,9 @@ class FlowWriter:
         title (str): The video's name, without its suffix.
         max_flow (float, optional): See :class:`ColorScale`.
         fps (float, optional): Of the video. Defaults to None: 10.
+
+    Raises:
+        ValueError: For unknown formats; for 'occ' without occlusions.
     """
 
     def __init__(

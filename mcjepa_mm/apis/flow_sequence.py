@@ -26,6 +26,7 @@ def estimate_flow(
 
     Raises:
         BadSampleError: If the size changes within a clip.
+        ValueError: If there is no pair.
     """
     last: list[Frame] = []
     last_feats: tuple[Tensor, ...] = ()

@@ -23,6 +23,7 @@ def list_images(
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
+        ValueError: If a folder holds no images, or nothing is given.
     """
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]

@@ -47,6 +47,8 @@ class Segmentor:
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
+        ValueError: If the config is not that of a segmentor, the checkpoint
+            does not fill the model, or class names do not fit it.
 
     Example::
 
@@ -127,10 +129,15 @@ def draw_segmentations(
         device: See :class:`Segmentor`.
         show_progress (bool): Whether to draw a progress bar.
 
+    Returns:
+        list[Path]: The overlays.
+
     Raises:
         BadSampleError: If an image is damaged; the pictures before it stay.
         FileNotFoundError: If there is no such config, checkpoint or image.
         OSError: If a picture cannot be written.
+        ValueError: If config and checkpoint do not go together, there are no
+            images, or opacity is not from 0 to 1.
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f'opacity must be from 0 to 1, got {opacity}')

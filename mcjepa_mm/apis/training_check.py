@@ -47,6 +47,8 @@ def check_training(cfg: Config, steps: int = 3) -> str:
         str: Lines of at most 88 columns, unless a file's name is longer.
 
     Raises:
+        ValueError: If ``steps`` is less than 2, or if the run has no step or
+            would end in an error later.
         OSError: If the work dir cannot be written.
         Exception: Whatever else would end the training in these steps. What
             was logged before it is printed.

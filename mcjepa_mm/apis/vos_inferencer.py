@@ -74,6 +74,8 @@ class VOSInferencer:
 
     Raises:
         FileNotFoundError: If there is no such config or checkpoint.
+        ValueError: If they do not go together, or for an option that is out
+            of range.
 
     Example::
 
@@ -152,6 +154,7 @@ class VOSInferencer:
         Raises:
             BadSampleError, FileNotFoundError: If a picture cannot be read.
             OSError: If the file cannot be written.
+            ValueError: If there are no pictures.
         """
         resize = self._prepare.transforms[0]
         found = fit_whitening(self.model, images, resize)
@@ -220,6 +223,9 @@ def propagate_masks(
         show_progress (bool): Whether to draw a progress bar.
         **options: See :class:`VOSInferencer`.
 
+    Returns:
+        list[Path]: The masks.
+
     Raises:
         BadSampleError, FileNotFoundError, ValueError: See
             :func:`open_masked_video` and :class:`VOSInferencer`: nothing is
@@ -263,6 +269,8 @@ def open_masked_video(
             object, or numbers that are no object's.
         FileNotFoundError: If the video, the mask or a frame of a folder is
             missing.
+        ValueError: If the video is a picture, or the mask is in the folder
+            of the frames.
     """
     path = Path(os.path.abspath(os.path.expanduser(video)))
     first = Path(os.path.abspath(os.path.expanduser(mask)))

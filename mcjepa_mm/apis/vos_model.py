@@ -63,6 +63,10 @@ def get_propagation_model(
     Raises:
         FileNotFoundError: If there is no such checkpoint or file of
             statistics.
+        ValueError: If there is neither checkpoint nor config, the checkpoint
+            holds no encoder of colour images or does not fill the config's
+            model, the config's model is another one, or an option is out of
+            range.
     """
     if stride is not None and stride < 1:
         raise ValueError(f'stride must be at least 1 px, got {stride}')

@@ -44,7 +44,11 @@ def apply_all() -> None:
 
 
 def report() -> str:
-    """Say of each patch whether it is needed here, and what applies it."""
+    """Say of each patch whether it is needed here, and what applies it.
+
+    Returns:
+        str: A table with a row per patch: name, needed here, applied by.
+    """
     rows = [('patch', 'needed here', 'applied by')]
     for name, patch in PATCHES.items():
         needed = 'yes' if patch.needed() else 'no'

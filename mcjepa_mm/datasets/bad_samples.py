@@ -105,6 +105,7 @@ class BadSampleGuard(Dataset):
     Raises:
         FileNotFoundError: If a folder or file of the data set is missing.
         TooManyBadSamplesError: Above the limit.
+        ValueError: If ``max_bad`` is negative or the data set is empty.
     """
 
     #: Guards that live in this process, for the summary after training.

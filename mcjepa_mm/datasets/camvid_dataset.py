@@ -34,6 +34,7 @@ class CamVid(BaseDataset):
 
     Raises:
         FileNotFoundError: If the list or a folder is missing.
+        ValueError: If the list is empty.
     """
 
     METAINFO = dict(

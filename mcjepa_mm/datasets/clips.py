@@ -87,7 +87,11 @@ def is_animation(path: str) -> bool:
 
 
 def compile_frame_name(pattern: str) -> re.Pattern:
-    """The regular expression of a frame's file name, checked."""
+    """The regular expression of a frame's file name, checked.
+
+    Raises:
+        ValueError: If it is none, or has no group ``number``.
+    """
     hint = (
         "a regular expression of the whole file name with the group 'number' "
         "and, where a folder holds several clips, 'clip', as in "
@@ -207,7 +211,12 @@ def find_images(folder: str, *, recursive: bool) -> list[str]:
 def split_folder(
     folder: str, names: Sequence[str], frame_name: re.Pattern
 ) -> list[Clip]:
-    """The clips of a folder whose file names say clip and frame number."""
+    """The clips of a folder whose file names say clip and frame number.
+
+    Raises:
+        ValueError: If a number is none, or if two frames of a clip have the
+            same.
+    """
     clips: dict[str, dict[int, str]] = {}
     for name in names:
         match = frame_name.fullmatch(name)

@@ -50,6 +50,10 @@ class EmbeddedPairs(Dataset):
             ``img``, two (H, W, 3) uint8, RGB.
         **world: Further arguments of
             :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
+
+    Raises:
+        ValueError: For an unknown split, a window larger than the frames or
+            offsets without one, or as EmbeddedWorld does.
     """
 
     def __init__(
@@ -156,6 +160,9 @@ class EmbeddedImages(Dataset):
             in each dataloader worker: later epochs cost no drawing.
         **world: Further arguments of
             :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
+
+    Raises:
+        ValueError: For an unknown split, or as EmbeddedWorld does.
     """
 
     def __init__(
@@ -228,6 +235,10 @@ class EmbeddedClips(Dataset):
             first and the last one out.
         **world: Further arguments of
             :class:`~mcjepa_mm.datasets.embedded_world.EmbeddedWorld`.
+
+    Raises:
+        ValueError: For an unknown split, too few frames, a world without
+            objects, or as EmbeddedWorld does.
     """
 
     def __init__(

@@ -34,6 +34,7 @@ class LabelledPairs(Archive, BaseDataset):
 
     Raises:
         FileNotFoundError: If a folder of the layout is missing.
+        ValueError: If there is no pair in it.
     """
 
     def __init__(self, data_root: str, **kwargs) -> None:

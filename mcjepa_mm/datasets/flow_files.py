@@ -83,6 +83,11 @@ def write_flow(
             it to 1/64 pixel, the others to float32.
         valid (np.ndarray, optional): (H, W), non-zero where the flow is
             known; elsewhere ``flow`` may hold anything. None: everywhere.
+
+    Raises:
+        ValueError: If the shapes do not fit, or the format cannot hold the
+            flow: NaN or infinite where valid, 1e9 and more in .flo, outside
+            [-512, 512) in KITTI's .png, invalid pixels in .pfm.
     """
     path = Path(path)
     flow = np.asarray(flow)

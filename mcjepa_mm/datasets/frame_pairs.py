@@ -91,6 +91,8 @@ class FramePairs(Dataset):
 
     Raises:
         FileNotFoundError: If ``data_root`` or one of ``folders`` is missing.
+        ValueError: If it holds no pair, or frames below ``min_size``, or if
+            ``frame_name`` cannot be used.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class FramePairs(Dataset):
         Raises:
             BadSampleError: If a frame cannot be decoded, or if the two have
                 different sizes.
+            ValueError: If the frames are smaller than ``min_size``.
         """
         results = self.get_data_info(index)
         paths, numbers = results['img_path'], results['frame_indices']

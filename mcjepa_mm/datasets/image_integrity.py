@@ -37,6 +37,10 @@ def check_png(content: bytes) -> None:
     """Refuse a damaged PNG; other formats pass.
 
     Every part of a PNG has a checksum. Bytes behind the end are allowed.
+
+    Raises:
+        ValueError: If a part is missing or does not fit its checksum, or if
+            the picture cannot be as large as its header says.
     """
     if not is_png(content):
         return
@@ -94,6 +98,8 @@ def load_jpeg(content: bytes) -> Image.Image:
 
     Raises:
         OSError: If it has no header of a JPEG.
+        ValueError: If the file is truncated or damaged, or if the picture
+            cannot be as large as its header says.
     """
     begin, frame, tables = _find_scan(content)
     image = Image.open(io.BytesIO(content))

@@ -27,6 +27,7 @@ class UnlabelledImages(BaseDataset):
 
     Raises:
         FileNotFoundError: If ``data_root`` is missing.
+        ValueError: If there is no image below it.
     """
 
     METAINFO = dict(dataset_type='unlabelled_images', task_name='content')

@@ -35,6 +35,11 @@ def set_job_length(
         epoch_length (int, optional): Iterations of each of its epochs: the
             first ones of the data set, at most as many as there are.
         iters (int, optional): Of a job that is counted in iterations.
+
+    Raises:
+        ValueError: If a number is not positive, or does not go with what the
+            config counts; if it has a schedule in iterations that does not
+            say how long an epoch was.
     """
     given = dict(epochs=epochs, epoch_length=epoch_length, iters=iters)
     for name, value in given.items():

@@ -53,6 +53,12 @@ def load_config(
         cfg_options (list[str], optional): ``key=value`` settings as typed,
             the last word over the file.
         launcher (str): ``'none'``, ``'pytorch'`` or ``'slurm'``.
+
+    Returns:
+        Config: The config that a runner can be built from.
+
+    Raises:
+        ValueError: If an option sets what no runner reads.
     """
     cfg = read_config(path)
     if cfg_options:
@@ -82,6 +88,13 @@ def build_runner(cfg: Config) -> Runner:
 
     Args:
         cfg (Config): As :func:`load_config` returns it.
+
+    Returns:
+        Runner: The runner, not started.
+
+    Raises:
+        ValueError: If ``runner_type`` is another kind of runner, such as
+            FlexibleRunner.
     """
     compat.apply_all()
     write_data_by_task(cfg)

@@ -58,6 +58,7 @@ def launched_variables(
     Raises:
         RuntimeError: If a variable is missing, or slurm does not tell the
             names of its nodes.
+        ValueError: For an unknown launcher.
     """
     if launcher not in VARIABLES:
         raise ValueError(
@@ -95,6 +96,8 @@ def join_processes(cfg: Config) -> None:
 
     Raises:
         RuntimeError: If this process was not started by that launcher.
+        ValueError: For an unknown launcher, a timeout that is none, and on
+            a CPU for slurm's and for ``sync_bn``.
     """
     if cfg.launcher == 'none':
         return
@@ -135,6 +138,9 @@ def dist_timeout(cfg: Config) -> timedelta | None:
 
     Returns:
         timedelta | None: None where the config leaves it to torch.
+
+    Raises:
+        ValueError: If it is no number of seconds.
     """
     seconds = _settings(cfg).get('timeout')
     if seconds is None:

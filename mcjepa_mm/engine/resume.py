@@ -30,6 +30,10 @@ class ResumeHook(Hook):
             default the newest of the work dir, of the checkpoint hook's
             ``out_dir`` and of the folder that ``last_checkpoint`` names.
             Without any checkpoint the training starts from scratch.
+
+    Raises:
+        ValueError: Before training, on every process, if there are
+            checkpoints and none can be resumed.
     """
 
     def __init__(self, path: str | None = None) -> None:

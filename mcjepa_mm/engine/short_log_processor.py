@@ -24,7 +24,16 @@ class ShortLogProcessor(LogProcessor):
     def get_log_after_iter(
         self, runner: Runner, batch_idx: int, mode: str
     ) -> tuple[dict, str]:
-        """Return all values for the backends, and the log line."""
+        """Return all values for the backends, and the log line.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Number of the batch.
+            mode (str): 'train', 'val' or 'test'.
+
+        Returns:
+            tuple[dict, str]: Values by name, and the line.
+        """
         tag, text = super().get_log_after_iter(runner, batch_idx, mode)
         if mode != 'train':
             return tag, text

@@ -53,7 +53,11 @@ class ShortLogRunner(Runner):
         return super().wrap_model(wrapper, model)
 
     def get_hooks_info(self) -> str:
-        """Return the hooks' names; write the order of calls to a file."""
+        """Return the hooks' names; write the order of calls to a file.
+
+        Returns:
+            str: In the order of their priority.
+        """
         path = self._write('hooks.txt', super().get_hooks_info())
         names = ', '.join(type(hook).__name__ for hook in self.hooks)
         return f'{names}; their order of calls is in {path}'

@@ -33,6 +33,11 @@ class TaskStream:
         runner (Runner): Whose seed it has.
         key (str, optional): By which its position is saved and its random
             numbers are drawn. Defaults to ``name``.
+
+    Raises:
+        TypeError: If ``dataloader`` is not a config, or has a
+            ``batch_sampler``: its batches could not be counted in samples.
+        ValueError: If its data set gives no batch.
     """
 
     def __init__(

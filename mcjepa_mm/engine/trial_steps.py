@@ -107,6 +107,12 @@ def run_trial(runner: Runner, steps: int = 3) -> Trial:
         runner (Runner): Not started.
         steps (int): How many, the first one included, which warms up. Where
             tasks take turns, each comes as often. Defaults to 3.
+
+    Returns:
+        Trial: What was found.
+
+    Raises:
+        ValueError: If the run has no step, or its loss is not finite.
     """
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):

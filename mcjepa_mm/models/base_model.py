@@ -54,6 +54,9 @@ class ModeModel(BaseModel):
             inputs: What the data preprocessor makes of a batch's images.
             data_samples (optional): Likewise, of its data samples.
             mode (str): 'loss', 'predict' or 'tensor'.
+
+        Returns:
+            What the method of that name does.
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)

@@ -41,6 +41,10 @@ def knn_votes(
         Tensor: (Q, C) float32, the sum of the votes for each class. They are
         scaled so that the nearest neighbour's vote is 1, which neither
         overflows nor vanishes.
+
+    Raises:
+        ValueError: If shapes do not fit, or k or temperature is out of
+            range.
     """
     _check(bank, bank_labels)
     if queries.ndim != 2 or queries.shape[1] != bank.shape[1]:
@@ -83,6 +87,9 @@ def centred_knn_votes(
 
     Returns:
         Tensor: (Q, C) float32, see :func:`knn_votes`.
+
+    Raises:
+        ValueError: As :func:`knn_votes`.
     """
     _check(bank, bank_labels)
     mean = bank.double().mean(dim=0)
@@ -110,6 +117,10 @@ def knn_accuracy(
 
     Returns:
         float: Share of the samples classified rightly, 0 to 1.
+
+    Raises:
+        ValueError: If shapes do not fit, or k or temperature is out of
+            range.
     """
     _check(features, labels)
     features = F.normalize(features.float(), dim=1)

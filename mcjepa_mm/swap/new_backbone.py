@@ -38,6 +38,8 @@ class NewBackbone:
 
         Raises:
             FileNotFoundError: If there is no such file.
+            ValueError: If it holds no MCJEPAConvNeXt, or is a
+                ``.safetensors`` file, which mmengine cannot load.
         """
         path = Path(path).absolute()
         if path.suffix == '.safetensors':

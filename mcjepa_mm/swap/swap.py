@@ -87,11 +87,16 @@ def swap_backbone(
         out (str | PathLike, optional): The file to write. Defaults to the
             config's name with ``_mcjepa`` in the current folder.
 
+    Returns:
+        SwapReport: What was written.
+
     Raises:
         SwapError: If the config cannot be swapped.
         FileNotFoundError: If config, checkpoint or the folder of ``out`` is
             not there.
         FileExistsError: If ``out`` exists.
+        ValueError: If the checkpoint holds no encoder of this package, or
+            both a checkpoint and an arch are given.
     """
     if checkpoint is not None and arch is not None:
         raise ValueError(

@@ -17,6 +17,9 @@ def format_config(text: str) -> str:
     Args:
         text (str): Python: assignments, without comments.
 
+    Returns:
+        str: Python of the same meaning.
+
     Raises:
         SyntaxError: If it is not Python.
     """

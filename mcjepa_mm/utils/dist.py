@@ -37,5 +37,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
     Args:
         model (nn.Module): Wrapped or not.
+
+    Returns:
+        nn.Module: The model itself.
     """
     return model.module if is_model_wrapper(model) else model

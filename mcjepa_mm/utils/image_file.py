@@ -23,6 +23,8 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
 
     Raises:
         OSError: If it cannot be written.
+        ValueError: If the array is no such picture, or OpenCV does not know
+            the suffix or cannot encode this picture with it.
     """
     path = Path(path)
     if (
@@ -70,6 +72,7 @@ def write_label_map(
 
     Raises:
         OSError: If it cannot be written.
+        ValueError: If labels or palette are not of that kind.
     """
     path = Path(path)
     palette = np.asarray(palette)

@@ -22,6 +22,9 @@ def safe_load(
         path (str | PathLike): A file that exists.
         map_location (optional): As in ``torch.load``. Defaults to 'cpu'.
 
+    Returns:
+        Any: Tensors, numbers, strings and containers of them.
+
     Raises:
         ValueError: If it cannot be read, or holds anything else.
     """

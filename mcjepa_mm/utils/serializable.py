@@ -28,6 +28,13 @@ def to_serializable(value: Any, name: str) -> Any:
     Args:
         value (Any): What is to be saved.
         name (str): What to call it in a warning.
+
+    Returns:
+        Any: The plain value.
+
+    Raises:
+        TypeError: If ``value`` itself, or an item of a list in it that no
+            dict surrounds, has no plain form.
     """
     if value is None or isinstance(value, torch.Tensor):
         return value

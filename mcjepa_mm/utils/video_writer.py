@@ -41,6 +41,8 @@ class VideoWriter:
 
     Raises:
         OSError: If the video cannot be written.
+        ValueError: If ``fps`` is no rate, if pictures differ in size, or if
+            the name is too long.
     """
 
     def __init__(self, path: Path, fps: float) -> None:

@@ -54,6 +54,9 @@ def fit_colors(points: np.ndarray) -> FeatureColors:
 
     Args:
         points (np.ndarray): (N, C), float64; see :func:`features_of`.
+
+    Raises:
+        ValueError: If a value is not finite.
     """
     if not np.isfinite(points).all():
         raise ValueError('features hold NaN or infinity')
@@ -83,6 +86,9 @@ def features_to_rgb(feat: np.ndarray) -> np.ndarray:
         np.ndarray: (H, W, 3) uint8, RGB = first, second, third component,
         stretched as :func:`fit_colors` says; a component without variance is
         mid-grey.
+
+    Raises:
+        ValueError: If the shape is not (C, H, W) or a value is not finite.
     """
     return fit_colors(features_of(feat))(feat)
 

@@ -26,6 +26,10 @@ def flow_to_rgb(flow: np.ndarray, max_flow: float | None = None) -> np.ndarray:
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: If the shape is not (2, H, W) or ``max_flow`` is not
+            above 0.
     """
     import mmcv
 

@@ -24,6 +24,10 @@ def draw_objects(
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: If the sizes differ, an array is of another kind, or
+            opacity is not from 0 to 1.
     """
     import cv2
 

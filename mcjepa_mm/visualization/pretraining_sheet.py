@@ -193,6 +193,10 @@ def draw_pretraining_sheet(
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: If there are no samples, a sample is not a pair, or the
+            level does not exist.
     """
     if not samples:
         raise ValueError('expected at least one sample to draw, got none')

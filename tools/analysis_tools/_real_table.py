@@ -153,6 +153,10 @@ def difference_table(
 
     Returns:
         str: A row for each figure that both have.
+
+    Raises:
+        ValueError: If there is no such arm, or two were measured on other
+            clips, pictures or pairs.
     """
     figures = {
         name: [figures_of(record) for record in seeds.values()]
@@ -198,6 +202,9 @@ def paired_difference(
     Returns:
         tuple: The difference and the interval's ends, by percentiles; None
         of fewer than 3 units, whose resamples say nothing.
+
+    Raises:
+        ValueError: If they were measured on different units.
     """
     units = first[0].units
     for figure in (*first, *second):

@@ -33,6 +33,11 @@ class FixedLengthSampler(Sampler):
             each sample of a batch in each worker.
         seed (int, optional): Seed of the order. By default the processes
             agree on a random one.
+
+    Raises:
+        TypeError: With ``pairs_per_seek`` above 1, if the samples are no
+            pairs of frames.
+        ValueError: If a number is not positive, or there is no sample.
     """
 
     def __init__(
@@ -136,7 +141,11 @@ def order_by_places(
 
 
 def frame_span(dataset: Dataset) -> int:
-    """Frames from the first to the last of a sample, the most of all parts."""
+    """Frames from the first to the last of a sample, the most of all parts.
+
+    Raises:
+        TypeError: If the samples are no pairs of frames.
+    """
     spans = []
     for part in getattr(dataset, 'datasets', [dataset]):
         find: Callable = getattr(part, 'get_data_info', lambda index: {})

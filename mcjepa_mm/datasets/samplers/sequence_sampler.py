@@ -25,6 +25,9 @@ class SequenceSampler(Sampler):
             of the data set.
         seed (int, optional): Seed of these orders. By default the processes
             agree on a random one.
+
+    Raises:
+        TypeError: If the data set does not tell its sequences.
     """
 
     def __init__(

@@ -116,6 +116,10 @@ class PackFlow(BaseTransform):
     Returns ``inputs``, (2, 3, H, W) uint8, and ``data_samples``, a
     FlowDataSample of PixelData: ``gt_flow_*`` (2, H, W), ``gt_valid_*``,
     ``gt_occ_fw`` and ``gt_fg_fw`` (1, H, W), float32.
+
+    Raises:
+        ValueError: If the ground truth's parts are not of one size, or the
+            frame was cropped or mirrored and ``gt_fg_fw`` was not.
     """
 
     def __init__(self) -> None:

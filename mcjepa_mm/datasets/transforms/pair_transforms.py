@@ -48,6 +48,9 @@ class RandomCropPair(BaseTransform):
         max_offset (int): Pixels, in each direction, that the two windows may
             be apart, see :func:`~mcjepa_mm.datasets.crops.draw_corners`.
             Defaults to 0: the same window.
+
+    Raises:
+        ValueError: If a frame is smaller than the window.
     """
 
     def __init__(

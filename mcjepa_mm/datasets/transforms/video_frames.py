@@ -105,6 +105,10 @@ class ResizeShortSide(BaseTransform):
     Args:
         short_side (int): Pixels. Defaults to 480.
         multiple (int): What the longer side is a multiple of. Defaults to 64.
+
+    Raises:
+        ValueError: If an argument is not positive, or no pixel is left of the
+            longer side.
     """
 
     def __init__(self, short_side: int = 480, multiple: int = 64) -> None:

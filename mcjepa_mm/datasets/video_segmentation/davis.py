@@ -32,6 +32,8 @@ class DAVIS2017(Archive, VideoSegmentation):
         BadSampleError: As :class:`VideoSegmentation`.
         FileNotFoundError: As :class:`VideoSegmentation`, or if a folder of
             the layout or the split's list is missing.
+        ValueError: If the list or the folder has no sequence, or not one that
+            is asked for.
     """
 
     METAINFO = dict(dataset_type='davis2017', task_name='video_segmentation')

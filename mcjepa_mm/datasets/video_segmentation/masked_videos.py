@@ -45,6 +45,8 @@ class MaskedVideos(VideoSegmentation):
             opened or decoded.
         FileNotFoundError: As :class:`VideoSegmentation`, or if a video or a
             mask is missing.
+        ValueError: If there is neither ``data_root`` nor ``videos``, or
+            nothing is found.
     """
 
     METAINFO = dict(

@@ -30,6 +30,8 @@ def find_masked_videos(root: str) -> dict[str, tuple[str, str]]:
 
     Raises:
         FileNotFoundError: If ``root`` is no folder, or a video has no mask.
+        ValueError: If there is no video, or it is not certain which mask or
+            which video is meant.
     """
     if not os.path.isdir(root):
         raise FileNotFoundError(f'{root} is no folder. {EXPECTED}')

@@ -92,6 +92,8 @@ class VideoSegmentation(BaseDataset):
         BadSampleError: If a first frame or its mask cannot be used.
         FileNotFoundError: If a frame is missing, or the mask of a first one,
             or of any other if others have one.
+        ValueError: If there is no sequence or no frame, two sequences have
+            one name, or ``step`` or ``max_frames`` is not positive.
     """
 
     #: What every entry has beside the above, for the transforms.

@@ -20,6 +20,10 @@ class BatchConsistencyHook(Hook):
     So before each step the processes compare what they have, in one small
     message through the CPU. What differs is named and all of them stop. In a
     single process nothing is done.
+
+    Raises:
+        ValueError: On every process, if epochs or passes differ in length,
+            or batches in their tasks or sizes.
     """
 
     # after hooks that may change the batch

@@ -57,6 +57,11 @@ class CollapseMonitorHook(Hook):
             that it can be, min(samples - 1, dimensions). Defaults to 0.08.
         max_constant (float): Warn when the share of the constant is above
             this. Defaults to 0.9.
+
+    Raises:
+        ValueError: If a number is out of its range.
+        AttributeError: Before training, if the model has not a module that
+            ``modules`` names.
     """
 
     def __init__(

@@ -97,7 +97,11 @@ class FeatureBankHook(Hook):
 def _in_order(
     index: Tensor, labels: Tensor, features: Tensor, total: int
 ) -> tuple[Tensor, Tensor]:
-    """Gather features (total, D) and labels (total,), ordered by sample."""
+    """Gather features (total, D) and labels (total,), ordered by sample.
+
+    Raises:
+        ValueError: If a sample of the data set is missing.
+    """
     # Shares may differ in length, and only equal ones can be gathered.
     longest = max(int(x) for x in all_gather(torch.tensor(len(index))))
     rows = longest - len(index)

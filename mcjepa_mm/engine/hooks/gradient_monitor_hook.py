@@ -42,6 +42,11 @@ class GradientMonitorHook(Hook):
     Args:
         interval (int): Iterations from one measurement to the next. Defaults
             to 50.
+
+    Raises:
+        ValueError: If the interval is below 1.
+        TypeError: Before training, if the model has no ``backbone`` and
+            ``heads``, or nothing of the backbone is trained.
     """
 
     # when the other hooks have filled the batch and set weights

@@ -34,6 +34,9 @@ class IdleTaskHook(Hook):
             to 50.
         max_occluded (float): Share of pixels that may be left out. Defaults
             to 0.95.
+
+    Raises:
+        ValueError: If ``interval`` is not positive.
     """
 
     # after the hooks that read the losses

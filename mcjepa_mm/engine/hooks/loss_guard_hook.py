@@ -46,6 +46,9 @@ class LossGuardHook(Hook):
             ``tolerated_steps``, those of the whole run. Defaults to 0.
 
     Raises:
+        ValueError: If ``tolerate`` is negative.
+        TypeError: Before training, if the run has not one optimiser in an
+            mmengine ``OptimWrapper``, or its model is no ``ModeModel``.
         FloatingPointError: On every process, when the run has to stop.
     """
 

@@ -35,6 +35,10 @@ class MultiTaskHook(Hook):
         strategy (str): 'combined', 'alternate_batches' or
             'alternate_epochs'. Defaults to 'combined'.
         by_epoch (bool): Whether ``begin`` counts epochs. Defaults to True.
+
+    Raises:
+        ValueError: For an unknown strategy.
+        TypeError: Before training, if the loop is another one.
     """
 
     def __init__(

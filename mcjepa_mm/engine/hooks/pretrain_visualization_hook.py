@@ -37,6 +37,10 @@ class PretrainVisualizationHook(Hook):
             True.
         occlusion (bool, optional): Whether the predicted occlusion is drawn.
             Defaults to None: if the true one is known.
+
+    Raises:
+        ValueError: If ``interval`` or ``num_samples`` is below 1, or, when
+            the training begins, no data set is found.
     """
 
     priority = 'LOW'

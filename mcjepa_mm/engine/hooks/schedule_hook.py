@@ -26,6 +26,9 @@ class ScheduleHook(Hook):
             the model was configured with.
         by_epoch (bool): Whether ``begin`` and ``length`` count epochs (also
             fractions of them) or iterations. Defaults to True.
+
+    Raises:
+        AttributeError: Before training, if the model has no such number.
     """
 
     def __init__(

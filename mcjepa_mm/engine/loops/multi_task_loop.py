@@ -165,6 +165,10 @@ class MultiTaskValLoop(_ByTask, ValLoop):
         evaluator (dict): Evaluators, or metric configs, by task, likewise.
         fp16 (bool): Whether to predict under autocast. Defaults to False.
 
+    Raises:
+        TypeError: If ``dataloader`` or ``evaluator`` is not a dict by task.
+        ValueError: If the two do not name the same tasks.
+
     Example:
         >>> pairs = dict(type='mcjepa_mm.EmbeddedPairs', length=64)
         >>> images = dict(type='mcjepa_mm.EmbeddedImages', length=1000)

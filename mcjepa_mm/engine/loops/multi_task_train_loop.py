@@ -49,6 +49,10 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         schedule (MultiTaskHook): Which tasks are in a step.
         streams (dict[str, TaskStream]): The tasks' data, the main task's
             first. Without tasks it is that of 'train_dataloader'.
+
+    Raises:
+        ValueError: If the tasks are not those of the model's heads that have
+            weights, or the main task is none of them.
     """
 
     def __init__(self, runner: Runner, dataloader: dict, **kwargs) -> None:
@@ -81,6 +85,9 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         """Train, from where a stopped run left off.
 
         The dataloaders' workers end with it, also if it is broken off.
+
+        Returns:
+            nn.Module: The trained model.
         """
         try:
             self._run()
@@ -130,7 +137,13 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         return batch if self._by_task else batch[_MAIN]
 
     def run_iter(self, idx: int, data_batch: Any) -> None:
-        """Iterate over one batch."""
+        """Iterate over one batch.
+
+        Args:
+            idx (int): Its number in the epoch.
+            data_batch (Any): The batch, ``{task: batch}`` if data are by
+                task.
+        """
         seed_step(self.runner.seed, get_rank(), self._iter)
         super().run_iter(idx, data_batch)
 

@@ -25,6 +25,10 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         paramwise_cfg (dict): ``layer_decay_rate`` (float), and whatever
             mmengine's constructor understands: with ``flat_decay_mult=0``
             norms, biases and layer scales have no weight decay.
+
+    Raises:
+        KeyError: Without a ``layer_decay_rate``.
+        TypeError: If the model's backbone has no ``get_layer_depth``.
     """
 
     def __init__(

@@ -31,6 +31,10 @@ class MixedPrecisionOptimWrapper(OptimWrapper):
             stays, or the arguments of ``torch.amp.GradScaler``. Defaults to
             'dynamic'.
         **kwargs: mmengine's ``accumulative_counts`` and ``clip_grad``.
+
+    Raises:
+        ValueError: For another dtype, or a loss scale that is not one or has
+            no use.
     """
 
     def __init__(

@@ -43,6 +43,7 @@ def list_class_folders(
 
     Raises:
         FileNotFoundError: If ``root`` is no folder.
+        ValueError: If it holds fewer than two classes.
     """
     root = Path(root)
     if not root.is_dir():

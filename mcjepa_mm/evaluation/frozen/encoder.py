@@ -31,6 +31,7 @@ class FrozenEncoder:
 
         Raises:
             FileNotFoundError: If there is no such file.
+            ValueError: If it holds no encoder of colour images.
         """
         return cls(read_backbone(path, in_channels=3).build(path))
 

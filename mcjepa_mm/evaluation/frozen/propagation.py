@@ -55,6 +55,11 @@ def measure_propagation(
     Returns:
         dict: By name of the readout, of :data:`READOUTS`, and of the clip
         ``JF``, ``J`` and ``F``, in per cent.
+
+    Raises:
+        ValueError: If a clip has fewer than three such frames, or a first
+            frame that cannot be whitened, see
+            :func:`~mcjepa_mm.models.propagation.whitening`.
     """
     scores: dict[str, dict] = {name: {} for name in READOUTS}
     for indices in dataset.sequences:

@@ -116,6 +116,9 @@ def held_out(count: int) -> np.ndarray:
 
     A stretch has 8 pictures, fewer where the list is short: single ones
     would have their neighbours in the film fitted.
+
+    Raises:
+        ValueError: If there are fewer than 5 pictures.
     """
     if count < 5:
         raise ValueError(

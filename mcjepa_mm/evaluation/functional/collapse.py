@@ -23,6 +23,9 @@ def embedding_std(z: Tensor) -> float:
 
     Returns:
         float: In the embedding's own unit.
+
+    Raises:
+        ValueError: If ``z`` is not (N, D) with N >= 2.
     """
     _check_embedding(z)
     return z.double().std(dim=0).mean().item()
@@ -40,6 +43,9 @@ def constant_share(z: Tensor) -> float:
 
     Returns:
         float: 0 to 1; 1 if all embeddings are 0.
+
+    Raises:
+        ValueError: If ``z`` is not (N, D) with N >= 2.
     """
     _check_embedding(z)
     z = z.double()
@@ -66,6 +72,9 @@ def rank_me(z: Tensor, eps: float = 1e-7, *, centred: bool = False) -> float:
 
     Returns:
         float: About 1 to min(N, D).
+
+    Raises:
+        ValueError: If ``z`` is not (N, D) with N >= 2.
     """
     _check_embedding(z)
     z = z.double()
@@ -112,6 +121,9 @@ def rms_correlation(z: Tensor) -> float:
 
     Returns:
         float: 0 to 1.
+
+    Raises:
+        ValueError: If ``z`` is not (N, D) with N >= 2.
     """
     _check_embedding(z)
     z = z.double() - z.double().mean(dim=0)

@@ -20,6 +20,9 @@ def region_similarity(pred: np.ndarray, gt: np.ndarray) -> float:
 
     Returns:
         float: 0 to 1; 1 if both masks are empty.
+
+    Raises:
+        ValueError: If they are not two masks of one size.
     """
     check_masks(pred, gt)
     union = int((pred | gt).sum())
@@ -59,6 +62,9 @@ def boundary_measure(pred: np.ndarray, gt: np.ndarray) -> float:
 
     Returns:
         float: 0 to 1; 1 if neither mask has a boundary, 0 if one has none.
+
+    Raises:
+        ValueError: If they are not two masks of one size.
     """
     check_masks(pred, gt)
     reach = math.ceil(_TOLERANCE * math.hypot(*pred.shape))
@@ -131,6 +137,9 @@ def object_scores(
     Returns:
         np.ndarray: (2, num_objects) float64: region similarity and boundary
         measure, 0 to 1, of object 1, 2, ...
+
+    Raises:
+        ValueError: If the sizes differ.
     """
     scores = np.empty((2, num_objects))
     for i in range(num_objects):
@@ -158,6 +167,9 @@ def sequence_statistics(
 
     Returns:
         dict[str, float]: ``mean``, ``recall`` and ``decay``.
+
+    Raises:
+        ValueError: If there is no value.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not values.size:

@@ -40,6 +40,10 @@ class FeatureMoments:
         Args:
             feats (Tensor): (N * K, C, H, W), those of a clip one after the
                 other.
+
+        Raises:
+            ValueError: If the shape does not fit, here or to what was added
+                before, or a value is not finite.
         """
         if (
             feats.dim() != 4

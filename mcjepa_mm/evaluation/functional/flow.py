@@ -12,6 +12,9 @@ def endpoint_error_map(pred: Tensor, gt: Tensor) -> Tensor:
 
     Returns:
         Tensor: (..., H, W), pixels.
+
+    Raises:
+        ValueError: If the shapes differ or the channels are not two.
     """
     if pred.shape != gt.shape or pred.ndim < 3 or pred.shape[-3] != 2:
         raise ValueError(
@@ -36,6 +39,9 @@ def endpoint_error(
     Returns:
         Tensor: Scalar, pixels; the mean is over all valid pixels together,
         not over samples. NaN when no pixel is valid.
+
+    Raises:
+        ValueError: If the shapes do not fit.
     """
     error = endpoint_error_map(pred, gt)
     if valid is None:
@@ -61,6 +67,9 @@ def flow_outliers(error: Tensor, speed: Tensor) -> Tensor:
 
     Returns:
         Tensor: Same shape, bool.
+
+    Raises:
+        ValueError: If the shapes differ.
     """
     if error.shape != speed.shape:
         raise ValueError(

@@ -19,6 +19,9 @@ def class_areas(
     Returns:
         np.ndarray: (3, C) int64: right ones, predicted ones, true ones. Those
         of several pictures add up.
+
+    Raises:
+        ValueError: If the sizes differ or a label is out of range.
     """
     if pred.shape != gt.shape:
         raise ValueError(

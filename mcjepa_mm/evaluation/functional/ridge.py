@@ -61,6 +61,12 @@ def ridge_moments(
         num_classes (int): Number of classes C.
         weights (Tensor, optional): (N,), how much a sample counts. Defaults
             to None, 1.
+
+    Returns:
+        RidgeMoments: See there.
+
+    Raises:
+        ValueError: If the shapes do not fit or a label is out of range.
     """
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(
@@ -105,6 +111,9 @@ def ridge_classifier(
     Returns:
         tuple[Tensor, Tensor]: Weights (D, C) and bias (C,), float64, of the
         features as they are: ``features @ weight + bias``.
+
+    Raises:
+        ValueError: If there is no sample, or the strength is not positive.
     """
     if not moments.count > 0 or not strength > 0:
         raise ValueError(

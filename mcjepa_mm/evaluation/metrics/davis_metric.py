@@ -77,6 +77,12 @@ class DAVISMetric(SequenceMetric):
                 optionally ``ori_shape``, the size that they must have.
             data_batch (Any): Not used.
             i (int): Not used.
+
+        Raises:
+            KeyError: If it lacks a mask.
+            ValueError: If a mask is of another size, nothing of the sequence
+                can be measured, or an object is predicted that is not in its
+                first frame.
         """
         gt = self.objects_of(
             sample,
@@ -116,8 +122,15 @@ class DAVISMetric(SequenceMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the objects, print and write the tables.
 
+        Args:
+            results (list[dict]): What :meth:`process_frame` stored.
+
+        Returns:
+            dict[str, float]: The figures named in the class's docstring.
+
         Raises:
             OSError: If a table cannot be written.
+            ValueError: If there is no sequence, or two have one name.
         """
         found: dict[str, dict] = {}
         for result in results:

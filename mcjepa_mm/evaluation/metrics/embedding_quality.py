@@ -57,6 +57,9 @@ class EmbeddingQuality(BaseMetric):
             data_samples (Sequence[dict]): Samples with ``embedding`` (D,)
                 and ``projection`` (P,); optional ``gt_label``, a tensor of
                 one index or a ``LabelData`` with ``label``.
+
+        Raises:
+            KeyError: If a sample lacks one of the vectors.
         """
         for sample in data_samples:
             for key in ('embedding', 'projection'):
@@ -78,7 +81,18 @@ class EmbeddingQuality(BaseMetric):
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict]) -> dict:
-        """Measure all embeddings together."""
+        """Measure all embeddings together.
+
+        Args:
+            results (list[dict]): What :meth:`process` stored.
+
+        Returns:
+            dict: The figures named in the class's docstring.
+
+        Raises:
+            ValueError: If only some samples have labels, or there are not
+                more samples than neighbours.
+        """
         projection = torch.stack([r['projection'] for r in results])
         embedding = torch.stack([r['embedding'] for r in results])
         metrics = dict(

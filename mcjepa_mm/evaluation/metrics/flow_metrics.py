@@ -53,6 +53,10 @@ class PooledFlowMetric(BaseMetric):
                 ``gt_flow_fw``, each ``data`` (2, H, W); optional
                 ``gt_valid_fw``, ``gt_occ_fw`` (1 = occluded) and
                 ``gt_fg_fw`` (1 = object), each ``data`` (1, H, W).
+
+        Raises:
+            KeyError: If a sample lacks prediction or ground truth.
+            ValueError: If the sizes of a sample's fields differ.
         """
         for sample in data_samples:
             error, speed, masks = self._measure(sample)
@@ -65,7 +69,17 @@ class PooledFlowMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Pool the sums of all samples."""
+        """Pool the sums of all samples.
+
+        Args:
+            results (list[dict]): What :meth:`process` stored.
+
+        Returns:
+            dict[str, float]: The figures named in the class's docstring.
+
+        Raises:
+            ValueError: If there is no valid pixel.
+        """
         names = dict.fromkeys(name for result in results for name in result)
         metrics = {}
         for name in names:

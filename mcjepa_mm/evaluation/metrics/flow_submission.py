@@ -47,6 +47,9 @@ class FlowSubmission(BaseMetric):
         layout (str): 'sintel' or 'kitti'.
         collect_device (str): See :class:`mmengine.evaluator.BaseMetric`.
         prefix (str, optional): See :class:`mmengine.evaluator.BaseMetric`.
+
+    Raises:
+        ValueError: If the layout is not known.
     """
 
     # the loop already prefixes the task's name
@@ -75,6 +78,12 @@ class FlowSubmission(BaseMetric):
             data_samples (Sequence[dict]): Samples with ``pred_flow_fw``,
                 ``data`` (2, H, W), ``img1_path``, and ``ori_shape``, the size
                 that the file has to have.
+
+        Raises:
+            KeyError: If a sample lacks one of them.
+            ValueError: If the flow is NaN, infinite or more than the format
+                holds, or of another size than the image, or the image is not
+                named as in the benchmark's test set.
         """
         for sample in data_samples:
             for key in ('pred_flow_fw', 'img1_path', 'ori_shape'):
@@ -105,7 +114,17 @@ class FlowSubmission(BaseMetric):
             self.results.append(name)
 
     def compute_metrics(self, results: list[str]) -> dict[str, int]:
-        """Count the files."""
+        """Count the files.
+
+        Args:
+            results (list[str]): Their names, one per sample.
+
+        Returns:
+            dict[str, int]: ``files``.
+
+        Raises:
+            ValueError: If samples shared a file.
+        """
         names = set(results)
         if len(names) < len(results):
             raise ValueError(

@@ -66,7 +66,11 @@ class ObjectMaskWriter(SequenceMetric):
             i (int): Which of them is the frame's.
 
         Raises:
+            KeyError: If it lacks them.
             OSError: If a file cannot be written.
+            ValueError: If the mask is of another size, sequence or frame have
+                no name that a file may have, or there is no picture for a
+                video.
         """
         hint = 'the data set has to tell it of each frame'
         size = self.require(sample, 'ori_shape', hint)
@@ -106,6 +110,9 @@ class ObjectMaskWriter(SequenceMetric):
         Args:
             results (list[dict]): Name and number of files of each sequence;
                 one that came twice, as samplers pad, counts once.
+
+        Returns:
+            dict[str, int]: ``files``.
         """
         files = {result['sequence']: result['files'] for result in results}
         return dict(files=sum(files.values()))

@@ -46,6 +46,11 @@ class SequenceMetric(BaseMetric):
             data_samples (Sequence[dict]): Samples with ``sequence``,
                 ``frame_index``, ``num_frames`` and what
                 :meth:`process_frame` needs.
+
+        Raises:
+            KeyError: If a sample lacks one of them.
+            ValueError: If frames are left out or come in another order, or a
+                mask is not of its frame's size.
         """
         for i, sample in enumerate(data_samples):
             self._follow(sample)
@@ -58,6 +63,12 @@ class SequenceMetric(BaseMetric):
             size (int): Not used. It is there to cut off the results of
                 samples that came twice; of a sequence that did, subclasses
                 know by its name.
+
+        Returns:
+            dict: The figures by their names.
+
+        Raises:
+            ValueError: If the last sequence is not complete.
         """
         if self._next:
             raise ValueError(
@@ -69,7 +80,19 @@ class SequenceMetric(BaseMetric):
         return super().evaluate(sys.maxsize)
 
     def require(self, sample: dict, key: str, hint: str) -> Any:
-        """Return a sample's value of a key."""
+        """Return a sample's value of a key.
+
+        Args:
+            sample (dict): See :meth:`process`.
+            key (str): The key.
+            hint (str): What to do where there is none.
+
+        Returns:
+            Any: Its value.
+
+        Raises:
+            KeyError: If there is none.
+        """
         if key not in sample:
             raise KeyError(
                 f'{self.where(sample)}: {type(self).__name__} needs {key}, '
@@ -91,6 +114,10 @@ class SequenceMetric(BaseMetric):
 
         Returns:
             np.ndarray: (H, W) uint8.
+
+        Raises:
+            KeyError: If there are none.
+            ValueError: If they are of another size or kind.
         """
         objects = torch.as_tensor(self.require(sample, key, hint)['data'])
         size = tuple(objects.shape[1:] if size is None else size[:2])

@@ -50,6 +50,9 @@ class BackboneCheckpoint:
             path (str | PathLike): Where they come from, for the error.
             **settings: Arguments of :class:`MCJEPAConvNeXt` that the weights
                 do not decide, such as ``strides``.
+
+        Raises:
+            ValueError: If the encoder is not whole.
         """
         with torch.random.fork_rng(devices=[]):  # what is drawn is replaced
             encoder = MCJEPAConvNeXt(**self.settings, **settings)
@@ -78,6 +81,8 @@ def read_backbone(
 
     Raises:
         FileNotFoundError, ImportError: As :func:`read_checkpoint`.
+        ValueError: If it is no checkpoint, or holds no MCJEPAConvNeXt, or
+            one of images with other channels.
     """
     keys, meta = read_checkpoint(path)
     for prefix in PREFIXES:
@@ -116,6 +121,9 @@ def backbone_settings(
 
     Returns:
         dict: See :attr:`BackboneCheckpoint.settings`.
+
+    Raises:
+        ValueError: If a stage has no block.
     """
     depths, channels = [0] * 4, [0] * 4
     for key, value in state_dict.items():

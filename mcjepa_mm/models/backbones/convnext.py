@@ -89,6 +89,11 @@ class MCJEPAConvNeXt(BaseModule):
         out_channels (tuple[int]): Channels of each returned level.
         out_strides (tuple[int]): Stride of each returned level.
 
+    Raises:
+        ValueError: Unknown arch, out_indices, strides or frozen_stages; an
+            image smaller than the largest stride; a checkpoint without one
+            key that fits.
+
     Example:
         >>> model = MCJEPAConvNeXt(arch='atto')
         >>> [tuple(x.shape) for x in model(torch.zeros(1, 3, 128, 128))]

@@ -46,6 +46,9 @@ def build_norm(norm_cfg: dict, channels: int) -> nn.Module:
         norm_cfg (dict): ``type`` is one of ``NORM_LAYERS``; every other key
             is handed to the layer.
         channels (int): Number of channels C of its input (N, C, H, W).
+
+    Raises:
+        ValueError: For an unknown type.
     """
     cfg = dict(norm_cfg)
     name = cfg.pop('type')

@@ -39,6 +39,9 @@ def cost_volume(feat1: Tensor, feat2: Tensor, radius: int = 4) -> Tensor:
     Returns:
         Tensor: (N, (2r + 1)^2, H, W); the channel of displacement
         (dx, dy) is ``(dy + r) * (2 * r + 1) + dx + r``.
+
+    Raises:
+        ValueError: If the two shapes differ or are not four-dimensional.
     """
     return joined_cost_volume(feat1, feat2, (), radius)
 
@@ -72,6 +75,10 @@ def joined_cost_volume(
     Returns:
         Tensor: (N, (2r + 1)^2 + sum of K, H, W), channels-last. It cannot be
         written to in place, nor be differentiated twice.
+
+    Raises:
+        ValueError: If the shapes of the two features differ or are not
+            four-dimensional.
     """
     if feat1.dim() != 4 or feat1.shape != feat2.shape:
         raise ValueError(

@@ -178,6 +178,9 @@ class FlowDecoder(BaseModule):
             compute them again there. Defaults to False.
         init_cfg (dict, optional): mmengine's initialisation. Defaults to
             Kaiming's for the leaky ReLU, and zero-mean, small last layers.
+
+    Raises:
+        ValueError: If the arguments or the features do not fit together.
     """
 
     def __init__(

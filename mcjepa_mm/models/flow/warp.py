@@ -57,6 +57,9 @@ def warp(source: Tensor, flow: Tensor, padding_mode: str = 'border') -> Tensor:
 
     Returns:
         Tensor: (N, C, H, W), aligned with frame t, in the source's dtype.
+
+    Raises:
+        ValueError: If the sizes do not fit.
     """
     n, _, h, w = source.shape
     if flow.shape != (n, 2, h, w):

@@ -90,6 +90,10 @@ class FlowEncoderBackbone(BaseModule):
 
         Returns:
             tuple[Tensor]: (N, C_l, H_l, W_l) of each of ``level_names``.
+
+        Raises:
+            TypeError: If the encoder does not return a dict.
+            ValueError: If it does not return all levels.
         """
         levels = self.encoder(x)
         name = type(self.encoder).__name__

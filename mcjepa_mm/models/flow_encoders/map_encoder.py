@@ -28,6 +28,9 @@ class MapEncoder(BaseModule):
         init_cfg (dict, optional): mmengine's initialisation. It is applied
             before the backbone's own, see :class:`PyramidEncoder`.
 
+    Raises:
+        ValueError: If the map has unknown channels.
+
     Example:
         >>> import torch
         >>> encoder = MapEncoder(
@@ -82,6 +85,9 @@ class MapEncoder(BaseModule):
 
         Returns:
             Tensor: (N, out_channels, H / 8, W / 8).
+
+        Raises:
+            ValueError: If the map is of another stride.
         """
         feat = self.backbone(x)[self.level]
         if any(

@@ -63,6 +63,9 @@ class PyramidEncoder(BaseModule):
 
         Returns:
             dict[str, Tensor]: (N, C_l, H_l, W_l) by the level's name.
+
+        Raises:
+            ValueError: If the backbone has not one map a name.
         """
         maps = self.backbone(x)
         if len(maps) != len(self.level_names):

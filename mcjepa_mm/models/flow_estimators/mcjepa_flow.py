@@ -48,6 +48,10 @@ class MCJEPAFlow(ModeModel):
         data_preprocessor (dict, optional): Usually mmflow's
             ``FlowDataPreprocessor``, with the pretraining's mean and std.
         init_cfg (dict | list[dict], optional): mmengine's initialisation.
+
+    Raises:
+        ValueError: If ``test_cfg`` has other keys or a scale that is not
+            positive.
     """
 
     def __init__(

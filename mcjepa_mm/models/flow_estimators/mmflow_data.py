@@ -53,6 +53,12 @@ def supervised_loss(
         size (tuple[int, int]): Height and width of the frames.
         data_samples (Sequence[BaseDataElement]): ``gt_flow_fw``, (2, H, W),
             and maybe ``gt_valid_fw``, (1, H, W).
+
+    Returns:
+        dict[str, Tensor]: ``loss_flow``.
+
+    Raises:
+        ValueError: If there is no ground truth.
     """
     if not data_samples or any('gt_flow_fw' not in x for x in data_samples):
         raise ValueError(

@@ -44,6 +44,9 @@ def check_shapes(tensors: Sequence[Tensor]) -> None:
     The shapes go through a collective of their own: processes that disagree
     then agree about it and all of them raise. It is one of the CPU, so that
     no GPU is waited for.
+
+    Raises:
+        ValueError: On every process, if a shape differs between processes.
     """
     world = get_world_size()
     if world == 1:
@@ -89,6 +92,9 @@ def gather_with_grad(tensors: Sequence[Tensor]) -> list[Tensor]:
 
     Returns:
         list[Tensor]: (W * n_i, ...), in the order of the processes.
+
+    Raises:
+        ValueError: On every process, see :func:`check_shapes`.
     """
     check_shapes(tensors)
     return [x.flatten(0, 1) for x in gather_packed(tensors)]

@@ -30,6 +30,12 @@ def feature_distance(
         other (Tensor): (N, C, H, W), warped onto the grid of ``feat``.
         mask (Tensor): (N, 1, H, W), 1 where visible.
         mask_sum (Tensor, optional): See :func:`masked_mean`.
+
+    Returns:
+        Tensor: Scalar.
+
+    Raises:
+        ValueError: If the shapes differ.
     """
     if feat.shape != other.shape:
         raise ValueError(
@@ -60,6 +66,12 @@ class FeatureRegressionLoss(nn.Module):
             levels (Sequence[tuple]): Per level, the feature of frame t
                 (N, C, H, W), the feature of frame t + 1 warped to t, and the
                 mask (N, 1, H, W), 1 where visible.
+
+        Returns:
+            Tensor: Scalar.
+
+        Raises:
+            ValueError: If there is no level.
         """
         if not levels:
             raise ValueError(

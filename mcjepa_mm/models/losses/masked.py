@@ -49,6 +49,9 @@ def masked_mean(
 
     Returns:
         Tensor: Scalar, float32 or float64.
+
+    Raises:
+        ValueError: If the mask is not (N, 1, H, W).
     """
     expected = (error.shape[0], 1, *error.shape[2:])
     if mask.shape != expected:

@@ -42,6 +42,10 @@ def census_distance(x: Tensor, y: Tensor, *, window: int = 7) -> Tensor:
     Returns:
         Tensor: (N, 1, H - window + 1, W - window + 1): the pixels whose whole
         window is inside the image.
+
+    Raises:
+        ValueError: If the images are not RGB, or the window is even, below 3
+            or larger than the image.
     """
     height, width = x.shape[-2:]
     if x.shape[1] != 3 or x.shape != y.shape:
@@ -89,6 +93,12 @@ def census_loss(
         warped (Tensor): (N, 3, H, W) in [0, 1], frame t + 1 warped to t.
         mask (Tensor): (N, 1, H, W), 1 where visible.
         window (int): Side of the window in pixels, odd. Defaults to 7.
+
+    Returns:
+        Tensor: Scalar.
+
+    Raises:
+        ValueError: As :func:`census_distance` and :func:`masked_mean`.
     """
     error = (census_distance(image, warped, window=window) + 0.01) ** 0.4
     r = window // 2
@@ -139,6 +149,10 @@ def ssim_distance(
 
     Returns:
         Tensor: (N, C, H, W) in [0, 1], 0 where the windows are equal.
+
+    Raises:
+        ValueError: If the window is even or larger than the borders can
+            reflect.
     """
     radius = window // 2
     if window % 2 != 1 or radius >= min(x.shape[-2:]):
@@ -189,6 +203,13 @@ def photometric_loss(
         census (float): Weight of :func:`census_loss`, which is the one term
             that ignores additive changes of light. Defaults to 0.
         census_window (int): Side of the census window. Defaults to 7.
+
+    Returns:
+        Tensor: Scalar.
+
+    Raises:
+        ValueError: If the shapes differ, or as the mask and the windows
+            demand.
     """
     if image.shape != warped.shape:
         raise ValueError(

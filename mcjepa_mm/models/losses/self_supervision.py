@@ -37,6 +37,9 @@ def flow_distance(
 
     Returns:
         Tensor: Scalar, pixels; 0 where nothing is masked in.
+
+    Raises:
+        ValueError: If the shapes do not fit.
     """
     if flow.shape != target.shape:
         raise ValueError(
@@ -99,6 +102,9 @@ class SelfSupervisionLoss(nn.Module):
         Returns:
             tuple: Frames of the same shape, and the window: which rows and
             columns of ``inputs`` they show.
+
+        Raises:
+            ValueError: If the border leaves nothing of the frames.
         """
         size = tuple(inputs.shape[-2:])
         if 2 * self.border >= min(size):
@@ -155,6 +161,9 @@ class SelfSupervisionLoss(nn.Module):
             teacher (Tensor): (M, 2, H, W), of the whole frames, pixels.
             teacher_visible (Tensor): (M, 1, H, W).
             window (tuple[Tensor]): What the views show of the frames.
+
+        Returns:
+            Tensor: Scalar.
         """
         size = flow.shape[-2:]
         target = resize_flow(teacher[(..., *window)], size)

@@ -51,6 +51,13 @@ def smoothness_loss(
             10.
         normalize (bool): Divide the flow by min(H, W) first, as ARFlow does;
             the paper's weight of 75 only fits then (I). Defaults to True.
+
+    Returns:
+        Tensor: Scalar.
+
+    Raises:
+        ValueError: If the order is unknown, the sizes differ or the flow is
+            too small for the order.
     """
     if order not in (1, 2):
         raise ValueError(f'the smoothness order must be 1 or 2, got {order}')

@@ -72,6 +72,10 @@ class FeatureVCLoss(nn.Module):
             and not over each one's own. The paper does not say (?); True is
             VICReg's rule. Defaults to True.
         loss_weight (float): Weight of the whole, for ramps. Defaults to 1.
+
+    Raises:
+        ValueError: If the two sequences differ in length, all weights are 0,
+            or ``max_samples`` is below 2.
     """
 
     def __init__(
@@ -125,6 +129,10 @@ class FeatureVCLoss(nn.Module):
         Returns:
             dict[str, Tensor]: Scalars ``variance`` and ``covariance``, and
             ``mean`` if it has a weight.
+
+        Raises:
+            ValueError: If there is not one weight per level, or a level has
+                fewer than 2 samples.
         """
         if len(feats) != len(self.variance):
             raise ValueError(

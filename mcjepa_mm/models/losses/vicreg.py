@@ -27,6 +27,9 @@ def invariance_loss(z1: Tensor, z2: Tensor) -> Tensor:
     Args:
         z1 (Tensor): (N, D).
         z2 (Tensor): (N, D).
+
+    Returns:
+        Tensor: Scalar.
     """
     return F.mse_loss(z1, z2)
 
@@ -44,6 +47,9 @@ def variance_loss(
 
     Returns:
         Tensor: Scalar, the mean over D.
+
+    Raises:
+        ValueError: If there are fewer than 2 samples.
     """
     _check_samples(z)
     return _hinge(z.var(dim=0), gamma, eps)[0]
@@ -55,6 +61,12 @@ def covariance_loss(z: Tensor) -> Tensor:
 
     Args:
         z (Tensor): (N, D), N samples; the covariance has 1 / (N - 1).
+
+    Returns:
+        Tensor: Scalar.
+
+    Raises:
+        ValueError: If there are fewer than 2 samples.
     """
     return variance_covariance(z)[1]
 
@@ -76,6 +88,12 @@ def variance_covariance(
         z (Tensor): (N, D), N samples.
         gamma (float): See :func:`variance`. Defaults to 1.
         eps (float): See :func:`variance`. Defaults to 1e-4.
+
+    Returns:
+        tuple[Tensor]: Two scalars.
+
+    Raises:
+        ValueError: If there are fewer than 2 samples.
     """
     _check_samples(z)
     return _VarianceCovariance.apply(z, gamma, eps)
@@ -167,6 +185,10 @@ class VICRegLoss(nn.Module):
         Returns:
             dict[str, Tensor]: Scalars ``invariance``, ``variance`` and
             ``covariance``.
+
+        Raises:
+            ValueError: If the shapes differ, if the global batch holds fewer
+                than 2 images, or if the processes' batches differ in size.
         """
         if z1.shape != z2.shape:
             raise ValueError(

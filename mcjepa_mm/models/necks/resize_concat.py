@@ -51,6 +51,9 @@ class ResizeConcat(BaseModule):
 
         Returns:
             tuple[Tensor]: One map, (N, out_channels, H_0, W_0).
+
+        Raises:
+            ValueError: If the levels have other channels than announced.
         """
         channels = tuple(x.shape[1] for x in feats)
         if channels != self.in_channels:

@@ -40,6 +40,10 @@ def compile_modules(
             torch 2.13 fails to generate code for that of MCJEPAConvNeXt.
         **options: ``backend``, ``mode`` and ``options`` of
             ``torch.compile``.
+
+    Raises:
+        ValueError: If ``modules`` is no list of names, or one of them is not
+            that of a module that is called.
     """
     # A head is not called itself: its work is in `loss` and `predict`.
     called = {

@@ -41,6 +41,9 @@ class ViewsDataPreprocessor(BaseDataPreprocessor):
 
         Returns:
             dict: ``inputs`` (N, V, 3, H, W), float, and ``data_samples``.
+
+        Raises:
+            ValueError: If views differ in size, or have not this form.
         """
         views = data['inputs']
         samples = data.get('data_samples')
@@ -79,6 +82,9 @@ class MultiTaskDataPreprocessor(BaseDataPreprocessor):
 
     Args:
         tasks (dict[str, dict]): Config of the preprocessor of every task.
+
+    Raises:
+        KeyError: If a batch belongs to a task without a preprocessor.
     """
 
     def __init__(self, tasks: dict[str, dict]) -> None:

@@ -43,6 +43,10 @@ class MultiTaskPretrainer(ModeModel):
             :func:`~mcjepa_mm.models.pretrainers.compiled.compile_modules`.
             Defaults to None: nothing is compiled.
         init_cfg (dict, optional): mmengine's initialisation.
+
+    Raises:
+        ValueError: If there is no head, one does not fit the encoder or the
+            preprocessor, or ``compile`` names a module that is not there.
     """
 
     def __init__(

@@ -44,6 +44,9 @@ def propagate_labels(
 
     Returns:
         Tensor: (H, W, M) float32, shares that add up to 1.
+
+    Raises:
+        ValueError: If ``max_memory`` is too small for a single cell.
     """
     size = query.shape[:2]
     side = tile_side(
@@ -87,6 +90,9 @@ def tile_side(
         radius (int, optional): See :func:`propagate_labels`.
         itemsize (int): Bytes of a feature's number.
         max_memory (int): MiB.
+
+    Raises:
+        ValueError: If not even a tile of one cell does.
     """
     for side in range(_LARGEST_TILE, 0, -1):
         window = 1

@@ -34,6 +34,11 @@ def feature_grid(
 
     Returns:
         Tensor: (N, H / stride, W / stride, C), channels of length 1.
+
+    Raises:
+        TypeError: If the backbone does not return maps.
+        ValueError: If there is no such level or none of this stride, or
+            ``whitening`` is that of other levels.
     """
     chosen = [
         x.float()
@@ -68,6 +73,9 @@ def chosen_maps(
 
     Returns:
         list[Tensor]: (N, C_l, H_l, W_l) each.
+
+    Raises:
+        TypeError, ValueError: See :func:`feature_grid`.
     """
     if stride < 1:
         raise ValueError(f'stride must be at least 1, got {stride}')

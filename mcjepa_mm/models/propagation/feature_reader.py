@@ -79,6 +79,8 @@ class FeatureReader:
         Raises:
             RuntimeError: If the first frame's statistics are asked for and
                 there was no first frame.
+            TypeError, ValueError: See :func:`feature_grid` and
+                :func:`~.whitening.whitening`.
         """
         if not self.by_first_frame:
             return self.grid(maps, image_size)
@@ -116,6 +118,10 @@ class FeatureReader:
 
         Returns:
             list[Whitening]: Of each level.
+
+        Raises:
+            ValueError: If there is no batch, or as
+                :func:`~.whitening.whitening`.
         """
         total: list[Moments] = []
         for batch in moments:

@@ -54,6 +54,8 @@ class LabelPropagation(ModeModel):
 
     Raises:
         FileNotFoundError: If there is no file of statistics ``whiten``.
+        ValueError: If a checkpoint leaves a part of the backbone as it was,
+            or an option is out of range.
     """
 
     def __init__(
@@ -119,6 +121,9 @@ class LabelPropagation(ModeModel):
         Returns:
             list[Whitening]: Of each level, for
             :func:`~mcjepa_mm.models.propagation.write_whitening`.
+
+        Raises:
+            ValueError: If there are no images, or fewer than 2 cells.
         """
         return self.reader.fit(
             self.reader.moments(self._encode(images), images.shape[2:])
@@ -162,6 +167,9 @@ class LabelPropagation(ModeModel):
             list[BaseDataElement]: The same, with PixelData (1, H, W) uint8 on
             the CPU. The first frame's is what was given, without the 255 of
             pixels that are undecided.
+
+        Raises:
+            ValueError: If a frame is not the one that follows.
         """
         video = self._video
         for sample in data_samples:

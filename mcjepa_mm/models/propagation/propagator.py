@@ -27,6 +27,9 @@ class LabelPropagator:
         topk (int): Cells that vote. Defaults to 5.
         temperature (float): Of their votes. Defaults to 0.1.
         max_memory (int): MiB of temporary tensors. Defaults to 256.
+
+    Raises:
+        ValueError: For a number that is out of range.
     """
 
     def __init__(
@@ -105,6 +108,8 @@ class LabelPropagator:
 
         Raises:
             RuntimeError: Before :meth:`start`.
+            ValueError: If the frame's features differ in shape from the first
+                one's.
         """
         if self._first is None:
             raise RuntimeError('there is no first frame: call start() before')

@@ -28,6 +28,9 @@ class Whitening(NamedTuple):
 
         Args:
             x (Tensor): (N, C, H, W).
+
+        Returns:
+            Tensor: The same shape and dtype.
         """
         centred = x.movedim(1, -1) - self.mean.to(x)
         return (centred @ self.matrix.to(x)).movedim(-1, 1)
@@ -83,6 +86,10 @@ def whitening(cells: Tensor, shrinkage: float = 1e-3) -> Whitening:
 
     Returns:
         Whitening: In float64.
+
+    Raises:
+        ValueError: If there are fewer than 2 cells, all are alike or not
+            finite, or ``shrinkage`` is out of range.
     """
     return whitening_of_moments(Moments.of(cells), shrinkage)
 
@@ -143,6 +150,7 @@ def write_whitening(
 
     Raises:
         OSError: If it cannot be written.
+        ValueError: For another suffix.
     """
     tensors = {
         f'whitening.{level}.{name}': value
@@ -158,6 +166,7 @@ def read_whitening(path: str | os.PathLike) -> list[Whitening]:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ValueError: If it holds anything else.
     """
     path = Path(path)
     if not path.is_file():
