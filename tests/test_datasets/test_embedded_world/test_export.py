@@ -1,8 +1,10 @@
 """Files, names and folders of the exported layouts, and what is in them."""
 
+import numpy as np
 import pytest
 
 from mcjepa_mm.datasets.embedded_world.export import LAYOUTS, Layout, export
+from mcjepa_mm.datasets.flow_files import read_flow
 from mcjepa_mm.datasets.transforms import read_image
 
 
