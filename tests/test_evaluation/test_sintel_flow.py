@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from mmengine.evaluator import Evaluator
@@ -13,39 +11,6 @@ def evaluate(*samples, metric=SintelFlowMetric):
     for sample in samples:
         evaluator.process([sample])
     return evaluator.evaluate(len(samples))
-
-
-def by_loops(samples):
-    errors = {}
-    for sample in samples:
-        gt = sample.gt_flow_fw.data.double().numpy()
-        pred = sample.pred_flow_fw.data.double().numpy()
-        for y, x in np.ndindex(gt.shape[1:]):
-            if not sample.gt_valid_fw.data[0, y, x]:
-                continue
-            groups = ['EPE']
-            hidden = bool(sample.gt_occ_fw.data[0, y, x])
-            groups.append(f'EPE_{"un" * hidden}matched')
-            speed = np.hypot(*gt[:, y, x])
-            if speed < 10:
-                groups.append('EPE_s0-10')
-            elif speed <= 40:
-                groups.append('EPE_s10-40')
-            else:
-                groups.append('EPE_s40+')
-            for group in groups:
-                error = np.hypot(*(pred - gt)[:, y, x])
-                errors.setdefault(group, []).append(error)
-    return {name: np.mean(values) for name, values in errors.items()}
-
-
-def test_equals_loops_over_samples_of_different_sizes(random_sample):
-    samples = [random_sample(0), random_sample(1, (3, 4)), random_sample(2)]
-    samples[0].gt_flow_fw.data[:, samples[0].gt_valid_fw.data[0] == 0] = 1e9
-    metrics = evaluate(*samples)
-    assert metrics == pytest.approx(by_loops(samples))
-    assert len(metrics) == 6
-    json.dumps(metrics)  # plain numbers
 
 
 def test_by_hand(make_sample):
@@ -87,12 +52,6 @@ def test_equals_mmflow_on_one_batch(random_sample):
     ours.process(samples)
     expected = theirs.evaluate(3)['EPE']
     assert ours.evaluate(3)['EPE'] == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_nan_in_the_prediction_is_seen(random_sample):
-    sample = random_sample(0)
-    sample.pred_flow_fw.data[:] = float('nan')
-    assert np.isnan(evaluate(sample)['EPE'])
 
 
 def test_refuses(random_sample, make_sample):

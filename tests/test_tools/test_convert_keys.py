@@ -35,10 +35,3 @@ def test_there_and_from_a_published_one(command, command_here, tmp_path):
     assert 'another stem' in other_stem and '12 tensors' in other_stem
     assert left_out.endswith('no place for them: stem, head (8 tensors)')
     assert written.startswith('b.pth: ') and written.endswith("arch='atto'")
-
-    done = command_here(
-        'convert_keys', 'timm.pth', '--to', 'mmpretrain', '--out', 'c.pth'
-    )
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / 'c.pth').exists()

@@ -54,15 +54,3 @@ def test_a_folder_and_options(command, clip):
     assert capture.get(cv2.CAP_PROP_FPS) == 5
     frame = capture.read()[1]
     assert frame.shape == (64, 96, 3) and np.ptp(frame) > 0
-
-
-@pytest.mark.slow
-def test_a_config_by_its_name(command_here, clip):
-    name = 'label-propagation_mcjepa-convnext-micro_embedded-davis.py'
-    done = command_here(
-        'vos_demo',
-        *('clip', 'first.png', '--config', name, '--out', 'out'),
-        *('--short-side', 64, '--frames', 1),
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == 'out: objects of 1 frames'
