@@ -83,16 +83,6 @@ def test_gradient_equals_autograd_at_the_tile_borders(width, radius):
         torch.testing.assert_close(x, y)
 
 
-def test_memory_format_does_not_matter():
-    torch.manual_seed(0)
-    a, b = torch.randn(2, 2, 8, 6, 20)
-    last = torch.channels_last
-    torch.testing.assert_close(
-        cost_volume(a.to(memory_format=last), b.to(memory_format=last)),
-        cost_volume(a, b),
-    )
-
-
 def test_bfloat16_and_autocast():
     torch.manual_seed(0)
     a, b = torch.randn(2, 2, 64, 6, 20)

@@ -114,13 +114,6 @@ def test_first_mask_is_returned_without_its_undecided_pixels(clip):
     np.testing.assert_array_equal(mask, expected)
 
 
-def test_levels_and_stride(clip):
-    model = build(levels=(1, 3), stride=4)
-    feat = model(model.data_preprocessor(clip()[0])['inputs'])
-    assert feat.shape == (1, 16, 24, 20 + 80)
-    assert follow(model, clip()).any()
-
-
 def test_bfloat16_keeps_features_in_16_bits(clip):
     exact, half = follow(build(), clip()), build(dtype='bfloat16')
     feat = half(half.data_preprocessor(clip()[0])['inputs'])
