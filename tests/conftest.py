@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.registry import DefaultScope
 
 REPO = Path(__file__).resolve().parents[1]
@@ -76,21 +77,26 @@ def free_port() -> str:
 
 @pytest.fixture
 def two_processes():
-    """Function of a script and a folder: run it as two processes.
+    """Function of a script and a folder: its ``share``, in two processes.
 
-    They get their rank and the folder as words, and have to end well. Not
-    spawned: a spawned process cannot import a test by its name.
+    They have to end well; it returns what each one returned. Not spawned: a
+    spawned process cannot import a test by its name.
     """
 
     def run(script, folder):
         env = dict(os.environ, PYTHONPATH=str(REPO), OMP_NUM_THREADS='1')
+        toy = REPO / 'tests' / 'toys' / 'one_of_two.py'
         shares = [
             subprocess.Popen(
-                [sys.executable, script, str(rank), str(folder)], env=env
+                [sys.executable, toy, script, str(rank), folder], env=env
             )
             for rank in range(2)
         ]
         assert [share.wait() for share in shares] == [0, 0]
+        return [
+            torch.load(folder / f'share_{rank}.pt', weights_only=False)
+            for rank in range(2)
+        ]
 
     return run
 

@@ -1,16 +1,14 @@
 """Damaged files of every kind, through the loaders of the configs."""
 
 import json
-import sys
 from pathlib import Path
 
 import cv2
 import pytest
+from mutated_files import intact, mutations, picture
 
 TOYS = Path(__file__).parents[1] / 'toys'
-sys.path.insert(0, str(TOYS))
 
-from mutated_files import intact, mutations, picture  # noqa: E402
 
 # what a kind is called in the layouts that it is put in
 LAYOUTS = dict(

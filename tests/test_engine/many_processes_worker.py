@@ -125,15 +125,12 @@ def config(rank, folder, processes, strategy):
                 heads=dict(
                     content=dict(
                         type='VICRegHead',
-                        in_channels=CHANNELS[-1],
                         expander_channels=(16, 16, 8),
                     ),
                     motion=dict(
                         type='FlowHead',
                         decoder=dict(
                             type='FlowDecoder',
-                            in_channels=CHANNELS,
-                            strides=(2, 4, 8, 16, 32, 64),
                             radius=1,
                             hidden=(6,),
                             # so large that some pixels leave the frame
@@ -151,7 +148,6 @@ def config(rank, folder, processes, strategy):
                         ),
                         occlusion='range_map',
                         occlusion_weight=0.7,
-                        **NORM,
                     ),
                 ),
                 data_preprocessor=dict(

@@ -1,16 +1,12 @@
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from toy_pretraining import evaluation, training
 
 from mcjepa_mm.registry import HOOKS
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from toy_pretraining import evaluation, training
 
 
 @HOOKS.register_module()

@@ -1,16 +1,12 @@
 import re
-import sys
-from pathlib import Path
 
 import cv2
 import pytest
 import torch
 from mmengine.runner import Runner
+from toy_pretraining import evaluation, training
 
 from mcjepa_mm.engine import PretrainVisualizationHook
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from toy_pretraining import evaluation, training
 
 
 def run(work_dir, *hooks, **kwargs):

@@ -1,6 +1,7 @@
 """What launchers say, and processes that are joined without a GPU."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -171,10 +172,15 @@ def share(rank, folder):
 
 
 @pytest.mark.slow
-def test_a_process_does_not_wait_for_ever(two_processes, free_port, tmp_path):
+def test_a_process_does_not_wait_for_ever(free_port, repo, tmp_path):
     os.mkfifo(tmp_path / 'done')
     (tmp_path / 'port').write_text(free_port)
-    two_processes(__file__, tmp_path)
+    env = dict(os.environ, PYTHONPATH=str(repo), OMP_NUM_THREADS='1')
+    shares = [
+        subprocess.Popen([sys.executable, __file__, rank, tmp_path], env=env)
+        for rank in '01'
+    ]
+    assert [share.wait() for share in shares] == [0, 0]
 
 
 if __name__ == '__main__':

@@ -1,14 +1,8 @@
 """What a resumed loop does first."""
 
-import sys
-from pathlib import Path
-
 import pytest
-from mmengine.hooks import Hook
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-
 from loss_record import BrokenOffError
+from mmengine.hooks import Hook
 from toy_job import At, job
 from toy_pretraining import evaluation
 

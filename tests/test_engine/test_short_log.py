@@ -1,12 +1,10 @@
 """What a run says before it trains, and in a line of the training."""
 
-import sys
 from pathlib import Path
 
 from mcjepa_mm.engine.launch import build_runner, load_config
 
 REPO = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPO / 'tests' / 'toys'))
 
 
 def test_the_log_of_the_default_job(tmp_path):

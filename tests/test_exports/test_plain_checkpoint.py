@@ -2,22 +2,18 @@
 
 import builtins
 import json
-import sys
 from collections import Counter, OrderedDict
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
+from pickled_call import Call
 from torch.utils._pytree import tree_flatten
 
 from mcjepa_mm.exports import plain_checkpoint
 from mcjepa_mm.utils import serializable
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from pickled_call import Call
 
 
 @pytest.fixture

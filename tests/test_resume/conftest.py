@@ -1,6 +1,5 @@
 """Trainings that are broken off and resumed."""
 
-import sys
 from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 
 TOYS = Path(__file__).resolve().parents[1] / 'toys'
-sys.path.insert(0, str(TOYS))  # configs import them too
 
 numbers = count()  # mmengine wants a new name for each run of a process
 

@@ -17,9 +17,8 @@ SHORT = TOYS / 'short_pretraining.py'
 
 
 @pytest.fixture
-def check(command_here, tmp_path, monkeypatch):
+def check(command_here, tmp_path):
     """Run the script in this process, in a folder of its own."""
-    monkeypatch.syspath_prepend(str(TOYS))
     handler = signal.getsignal(signal.SIGTERM)
     cwd = tmp_path / 'cwd'
     cwd.mkdir()

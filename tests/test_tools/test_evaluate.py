@@ -7,12 +7,11 @@ from pathlib import Path
 import cv2
 import pytest
 from mmengine.config import Config
+from toy_pretraining import evaluation, training
 
 from mcjepa_mm.engine.launch import build_runner
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tests' / 'toys'))
-from toy_pretraining import evaluation, training  # noqa: E402
 
 
 @pytest.fixture(scope='module')

@@ -5,17 +5,13 @@ import io
 import os
 import pickle
 import subprocess
-import sys
 import tarfile
-from pathlib import Path
 
 import pytest
 import torch
+from pickled_call import Call
 
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from pickled_call import Call
 
 ARCH = dict(depths=(1, 1, 1, 1), channels=(8, 16, 24, 32))
 

@@ -1,15 +1,10 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from toy_pretraining import ToyPairs, ToyPretrainer
 
 from mcjepa_mm.visualization import draw_pretraining_sheet
 from mcjepa_mm.visualization.pretraining_sheet import warp_to_first
-
-sys.path.insert(0, str(Path(__file__).parents[1] / 'toys'))
-from toy_pretraining import ToyPairs, ToyPretrainer
 
 
 def samples(length=2, **kwargs):

@@ -1,6 +1,6 @@
 """The smallest real pretrainer and data sets that fit the interfaces.
 
-Tests put this folder on ``sys.path``; configs reach it by custom_imports.
+pytest has this folder on its path; configs reach it by custom_imports.
 """
 
 import numpy as np

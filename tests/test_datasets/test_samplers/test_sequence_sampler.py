@@ -1,10 +1,5 @@
 """Whole sequences to a process, also where there are more processes."""
 
-import json
-import os
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +7,6 @@ from mmengine.dataset import pseudo_collate
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
-from torch import distributed as dist
 from torch.utils.data import Dataset
 
 from mcjepa_mm.datasets import SequenceSampler
@@ -122,16 +116,8 @@ class Collect(BaseMetric):
         return dict(read=results)
 
 
-def measure(rank, folder):
+def share(rank, folder):
     """What one of two processes reads of some data sets, by a test loop."""
-    os.environ.update(LOCAL_RANK=str(rank), RANK=str(rank), WORLD_SIZE='2')
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo',
-        init_method=f'file://{folder}/rendezvous',
-        rank=rank,
-        world_size=2,
-    )
     results = []
     for lengths in ((2, 5, 3, 1), (4,)):
         metric = Collect()
@@ -157,16 +143,12 @@ def measure(rank, folder):
         )
         metrics = runner.test()
         results.append([getattr(metric, 'own', []), metrics['read']])
-    Path(folder, f'{rank}.json').write_text(json.dumps(results))
-    dist.destroy_process_group()
+    return results
 
 
 @pytest.mark.slow
 def test_two_processes_read_every_frame_once(tmp_path, two_processes):
-    two_processes(__file__, tmp_path)
-    shares = [
-        json.loads((tmp_path / f'{rank}.json').read_text()) for rank in (0, 1)
-    ]
+    shares = two_processes(__file__, tmp_path)
     (first, read), (second, also) = (share[0] for share in shares)
     # 5 and 1 frames against 3 and 2
     assert first == [2, 3, 4, 5, 6, 10] and second == [0, 1, 7, 8, 9]
@@ -175,7 +157,3 @@ def test_two_processes_read_every_frame_once(tmp_path, two_processes):
     (first, read), (second, also) = (share[1] for share in shares)
     assert first == [0, 1, 2, 3] and second == []
     assert read == also == [0, 1, 2, 3]
-
-
-if __name__ == '__main__':
-    measure(int(sys.argv[1]), sys.argv[2])

@@ -1,15 +1,12 @@
 import json
-import sys
 from pathlib import Path
 
+import bad_sample_training
 import pytest
 
 from mcjepa_mm.datasets import BadSampleGuard
 
 TOYS = Path(__file__).parents[2] / 'toys'
-sys.path.insert(0, str(TOYS))
-
-import bad_sample_training  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

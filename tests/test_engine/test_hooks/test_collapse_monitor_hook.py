@@ -2,8 +2,6 @@
 
 import itertools
 import os
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -307,14 +305,7 @@ def test_what_is_wrong_is_refused(tmp_path):
         build(tmp_path, model, 1).train()
 
 
-def train_share(rank, folder):
-    os.environ['LOCAL_RANK'] = str(rank)
-    torch.distributed.init_process_group(
-        'gloo',
-        init_method=f'file://{folder / "rendezvous"}',
-        rank=rank,
-        world_size=2,
-    )
+def share(rank, folder):
     runner = build(
         folder / str(rank),
         Model(Views([spread(rows=8, seed=rank)] * 2)),
@@ -327,18 +318,11 @@ def train_share(rank, folder):
         ),
     )
     runner.train()
-    if rank == 0:
-        torch.save(figures(runner, 'content'), folder / 'figures.pth')
-    torch.distributed.destroy_process_group()
+    return figures(runner, 'content') if rank == 0 else None
 
 
 @pytest.mark.slow
 def test_the_samples_of_all_processes_count(two_processes, tmp_path):
-    two_processes(__file__, tmp_path)
     z = torch.cat([spread(rows=8, seed=rank) for rank in range(2)])
-    series = torch.load(tmp_path / 'figures.pth')
+    series = two_processes(__file__, tmp_path)[0]
     assert [x for (x,) in series] == pytest.approx(expected(z), rel=1e-5)
-
-
-if __name__ == '__main__':
-    train_share(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,16 +1,11 @@
 """Workers end with the run that started them."""
 
 import multiprocessing
-import sys
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
-from mmengine.hooks import Hook
-
-sys.path.insert(0, str(Path(__file__).parents[2] / 'toys'))
-
 from loss_record import BrokenOffError
+from mmengine.hooks import Hook
 from toy_job import At, job
 from toy_pretraining import evaluation, loader
 

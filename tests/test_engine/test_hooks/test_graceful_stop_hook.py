@@ -4,19 +4,15 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from mmengine.hooks import Hook
-
-sys.path.insert(0, str(Path(__file__).parents[2] / 'toys'))
 from loss_record import (
     assert_equal_state,
     newest,
     read_losses,
 )
+from mmengine.hooks import Hook
 from toy_job import At, OnSave, job, log
 from toy_pretraining import evaluation
 

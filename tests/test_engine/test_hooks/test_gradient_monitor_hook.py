@@ -1,40 +1,21 @@
 """Gradients by task and level: what they are, and that nothing else is."""
 
 import copy
-import itertools
-import os
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel, BaseModule
 from mmengine.runner import Runner
 from torch import nn
-from torch.utils.data import Dataset
+from two_tasks import ENCODER, config, noise
 
 from mcjepa_mm.engine.hooks import GradientMonitorHook
-from mcjepa_mm.registry import DATASETS, MODELS
+from mcjepa_mm.registry import MODELS
 from mcjepa_mm.utils.dist import unwrapped
 from mcjepa_mm.utils.random_state import preserved_random_state
 
 LEVELS = [f'level{i}' for i in range(6)]
-NORM = dict(mean=(0.0, 0.0, 0.0), std=(255.0, 255.0, 255.0))
-NUMBERS = itertools.count()
-
-
-@DATASETS.register_module()
-class NoisePairs(Dataset):
-    def __len__(self):
-        return 8
-
-    def __getitem__(self, index):
-        generator = torch.Generator().manual_seed(index)
-        size = (2, 3, 64, 64)
-        views = torch.randint(0, 256, size, generator=generator)
-        return dict(inputs=views.byte())
 
 
 @MODELS.register_module()
@@ -52,45 +33,6 @@ class ConvPyramid(BaseModule):
         return x, self.convs[1](x)
 
 
-DATALOADER = dict(
-    dataset=dict(type='mcjepa_mm.NoisePairs'),
-    batch_size=2,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-)
-ENCODER = dict(
-    type='MCJEPAConvNeXt',
-    arch=dict(depths=(1, 1, 1, 1), channels=(8, 8, 16, 16)),
-    drop_path_rate=0.4,
-    layer_scale_init_value=1.0,
-)
-HEADS = dict(
-    content=dict(
-        type='VICRegHead',
-        in_channels=16,
-        expander_channels=(8, 8),
-        loss_weight=0.5,
-    ),
-    motion=dict(
-        type='FlowHead',
-        decoder=dict(
-            type='mcjepa_mm.FlowDecoder',
-            in_channels=(4, 4, 8, 8, 16, 16),
-            strides=(2, 4, 8, 16, 32, 64),
-            finest=2,
-            radius=1,
-            hidden=(4,),
-        ),
-        losses=dict(
-            rec=dict(type='mcjepa_mm.PhotometricLoss'),
-            reg=dict(type='mcjepa_mm.FeatureRegressionLoss'),
-        ),
-        occlusion_weight=0.0,
-        **NORM,
-    ),
-)
-
-
 def build(
     tmp_path,
     tasks=('content', 'motion'),
@@ -100,55 +42,27 @@ def build(
     backbone=ENCODER,
     wrapper=None,
     epochs=1,
+    launcher='none',
     **task_hook,
 ):
     """A runner of four steps an epoch; no monitor if the interval is 0."""
     monitor = dict(type='GradientMonitorHook', interval=interval)
-    runner = Runner.from_cfg(
-        Config(
-            dict(
-                default_scope='mcjepa_mm',
-                work_dir=str(tmp_path),
-                experiment_name=f'{tmp_path.name} {next(NUMBERS)}',
-                launcher=task_hook.pop('launcher', 'none'),
-                model_wrapper_cfg=dict(
-                    type='MMDistributedDataParallel', device_ids=None
-                ),
-                model=dict(
-                    type='MultiTaskPretrainer',
-                    backbone=backbone,
-                    heads={task: HEADS[task] for task in tasks},
-                    data_preprocessor=dict(
-                        type='MultiTaskDataPreprocessor',
-                        tasks={
-                            task: dict(type='ViewsDataPreprocessor', **NORM)
-                            for task in tasks
-                        },
-                    ),
-                ),
-                train_dataloader=dict.fromkeys(tasks, DATALOADER),
-                train_cfg=dict(type='MultiTaskTrainLoop', max_epochs=epochs),
-                optim_wrapper=dict(
-                    optimizer=dict(type='AdamW', lr=1e-3), **(wrapper or {})
-                ),
-                default_hooks=dict(
-                    checkpoint=None,
-                    collapse=dict(
-                        type='CollapseMonitorHook', interval=1, min_samples=2
-                    ),
-                ),
-                custom_hooks=[
-                    dict(
-                        type='MultiTaskHook',
-                        main_task=tasks[0],
-                        **task_hook,
-                    ),
-                    *([monitor] if interval else []),
-                ],
-                randomness=dict(seed=0),
-            )
-        )
+    collapse = dict(type='CollapseMonitorHook', interval=1, min_samples=2)
+    cfg = config(
+        tmp_path,
+        {task: noise() for task in tasks},
+        epochs,
+        backbone=backbone,
+        hooks=[monitor] if interval else [],
+        **task_hook,
     )
+    cfg.default_hooks = dict(checkpoint=None, collapse=collapse)
+    cfg.optim_wrapper.update(wrapper or {})
+    cfg.launcher = launcher
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel', device_ids=None
+    )
+    runner = Runner.from_cfg(cfg)
     for hook in hooks:
         runner.register_hook(hook)
     return runner
@@ -379,36 +293,19 @@ def test_what_is_wrong_is_refused(tmp_path):
         GradientMonitorHook().before_train(runner)
 
 
-def train_share(rank, folder):
-    os.environ['LOCAL_RANK'] = str(rank)
-    torch.distributed.init_process_group(
-        'gloo',
-        init_method=f'file://{folder / "rendezvous"}',
-        rank=rank,
-        world_size=2,
-    )
+def share(rank, folder):
     taken = StepGradients()
     runner = build(
         folder / str(rank), ['content'], hooks=[taken], launcher='pytorch'
     )
     runner.train()
-    if rank == 0:
-        content = dict(got=figures(runner), taken=taken.norms)
-        torch.save(content, folder / 'figures.pth')
-    torch.distributed.destroy_process_group()
+    return figures(runner), taken.norms
 
 
 @pytest.mark.slow
 def test_the_mean_over_the_processes(two_processes, tmp_path):
-    two_processes(__file__, tmp_path)
-    content = torch.load(tmp_path / 'figures.pth')
+    got, taken = two_processes(__file__, tmp_path)[0]
     for level in LEVELS:
-        expected = [step[level] for step in content['taken']]
+        expected = [step[level] for step in taken]
         assert len(expected) == 2
-        assert content['got'][f'content/{level}'] == pytest.approx(
-            expected, rel=1e-4
-        )
-
-
-if __name__ == '__main__':
-    train_share(int(sys.argv[1]), Path(sys.argv[2]))
+        assert got[f'content/{level}'] == pytest.approx(expected, rel=1e-4)

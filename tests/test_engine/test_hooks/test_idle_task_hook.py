@@ -1,6 +1,5 @@
 """What a run says of tasks and terms from which nothing is learnt."""
 
-import sys
 from itertools import count
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from mcjepa_mm.engine.hooks import IdleTaskHook
 from mcjepa_mm.engine.launch import build_runner, load_config
 
 TOYS = Path(__file__).parents[2] / 'toys'
-sys.path.insert(0, str(TOYS))
 numbers = count()  # mmengine wants a new name for each run of a process
 
 

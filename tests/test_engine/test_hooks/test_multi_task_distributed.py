@@ -1,38 +1,22 @@
 """Two processes through the moment at which a task begins."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from torch import distributed as dist
+from mmengine.runner import Runner
+from two_tasks import config, noise
 
 STEPS, BEGIN = 4, 2
 
 
-def train(rank, folder):
-    """Train on one of two processes; write the weights after every step."""
-    import test_multi_task_hook as toys  # beside this script
-    from mmengine.runner import Runner
-
-    torch.set_num_threads(1)
-    os.environ['LOCAL_RANK'] = str(rank)
-    dist.init_process_group(
-        'gloo',
-        init_method=f'file://{folder / "rendezvous"}',
-        rank=rank,
-        world_size=2,
-    )
-    cfg = toys.config(
+def share(rank, folder):
+    """Train on one of two processes; return the weights after every step."""
+    cfg = config(
         folder / 'work',
-        dict(motion=dict(**toys.toy_task(length=8), begin=BEGIN)),
+        dict(content=noise(4 * STEPS), motion=noise()),
+        epochs=1,
+        begin=dict(motion=BEGIN),
         by_epoch=False,
     )
-    content = toys.toy_task(length=4 * STEPS)['dataloader']
-    cfg.train_dataloader.content = content
-    cfg.train_cfg.max_epochs = 1
     cfg.launcher = 'pytorch'
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel',
@@ -51,20 +35,12 @@ def train(rank, folder):
 
     runner.model.train_step = train_step
     runner.train()
-    torch.save(history, folder / f'history_{rank}.pth')
-    dist.destroy_process_group()
+    return history
 
 
 @pytest.mark.slow
-def test_a_later_task_neither_moves_nor_hangs(tmp_path):
-    processes = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)])
-        for rank in (0, 1)
-    ]
-    assert [p.wait(timeout=300) for p in processes] == [0, 0]
-    first, second = (
-        torch.load(tmp_path / f'history_{rank}.pth') for rank in (0, 1)
-    )
+def test_a_later_task_neither_moves_nor_hangs(two_processes, tmp_path):
+    first, second = two_processes(__file__, tmp_path)
     assert len(first) == STEPS
     for step, (one, two) in enumerate(zip(first, second, strict=True)):
         for name, value in one.items():
@@ -77,8 +53,3 @@ def test_a_later_task_neither_moves_nor_hangs(tmp_path):
         assert not torch.equal(
             first[step][expander], first[step - 1][expander]
         )
-
-
-if __name__ == '__main__':
-    sys.path.insert(0, str(Path(__file__).parents[3]))
-    train(int(sys.argv[1]), Path(sys.argv[2]))

@@ -3,9 +3,7 @@
 By 'aot_eager': the graphs of forward and backward, without generated code.
 """
 
-import sys
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +11,6 @@ from mmengine.model import (
     ExponentialMovingAverage,
     MMDistributedDataParallel,
 )
-from torch import distributed as dist
 from torch import nn
 
 from mcjepa_mm.models import MultiTaskPretrainer
@@ -184,25 +181,17 @@ def test_modules_are_a_list_of_names(modules):
         compile_modules(build(), modules)
 
 
+def share(rank, folder):
+    return [
+        losses_and_gradients(
+            MMDistributedDataParallel(build(modules), device_ids=None),
+            views(rank),
+        )
+        for modules in (None, NETWORKS)
+    ]
+
+
 @pytest.mark.slow
 def test_several_processes(two_processes, tmp_path):
-    two_processes(__file__, tmp_path)
-    plain, compiled = (
-        torch.load(tmp_path / f'{kind}.pt') for kind in ('plain', 'compiled')
-    )
+    plain, compiled = two_processes(__file__, tmp_path)[0]
     torch.testing.assert_close(compiled, plain, rtol=1e-9, atol=1e-12)
-
-
-if __name__ == '__main__':
-    rank, folder = int(sys.argv[1]), Path(sys.argv[2])
-    dist.init_process_group(
-        'gloo',
-        init_method=f'file://{folder / "rendezvous"}',
-        rank=rank,
-        world_size=2,
-    )
-    for kind, modules in (('plain', None), ('compiled', NETWORKS)):
-        model = MMDistributedDataParallel(build(modules), device_ids=None)
-        found = losses_and_gradients(model, views(rank))
-        if rank == 0:
-            torch.save(found, folder / f'{kind}.pt')
