@@ -75,7 +75,7 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def two_processes():
     """Function of a script and a folder: its ``share``, in two processes.
 
