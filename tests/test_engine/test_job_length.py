@@ -104,16 +104,20 @@ def test_iterations_of_unknown_epochs():
     assert cfg.param_scheduler[0].end == 1
 
 
-def test_a_job_runs_that_long(tmp_path):
-    """Three epochs of five steps become two of three."""
-    cfg = load_config(
+def short_job(folder, name):
+    return load_config(
         str(TOYS / 'short_pretraining.py'),
-        work_dir=str(tmp_path),
+        work_dir=str(folder),
         cfg_options=[
-            f'custom_hooks.2.path={tmp_path / "losses.jsonl"}',
-            'experiment_name=shorter',
+            f'custom_hooks.2.path={folder / "losses.jsonl"}',
+            f'experiment_name={name}',
         ],
     )
+
+
+def test_a_job_runs_that_long(tmp_path):
+    """Three epochs of five steps become two of three."""
+    cfg = short_job(tmp_path, 'shorter')
     set_job_length(cfg, epochs=2, epoch_length=3)
     runner = build_runner(cfg)
     runner.train()
@@ -124,11 +128,7 @@ def test_a_job_runs_that_long(tmp_path):
 
 
 def test_an_epoch_longer_than_the_data(tmp_path):
-    cfg = load_config(
-        str(TOYS / 'short_pretraining.py'),
-        work_dir=str(tmp_path),
-        cfg_options=['experiment_name=longer'],
-    )
+    cfg = short_job(tmp_path, 'longer')
     set_job_length(cfg, epoch_length=6)
     said = 'num_batch_per_epoch=6 takes 24 samples, the data set has 20'
     with pytest.raises(ValueError, match=said):
@@ -136,14 +136,7 @@ def test_an_epoch_longer_than_the_data(tmp_path):
 
 
 def test_an_epoch_of_a_sampler_that_says_its_length(tmp_path):
-    cfg = load_config(
-        str(TOYS / 'short_pretraining.py'),
-        work_dir=str(tmp_path),
-        cfg_options=[
-            f'custom_hooks.2.path={tmp_path / "losses.jsonl"}',
-            'experiment_name=sampler',
-        ],
-    )
+    cfg = short_job(tmp_path, 'sampler')
     cfg.train_dataloader.content.sampler = dict(
         type='FixedLengthSampler', length=40
     )
