@@ -105,11 +105,11 @@ class EmbeddedPairs(Dataset):
             corners = draw_corners(
                 self.world.size, size, max_offset=self.max_offset
             )
-        frames = [
+        shown = [
             scene.frame(t)[top : top + size[0], left : left + size[1]]
             for t, (top, left) in enumerate(corners)
         ]
-        frames = np.stack(self.pipeline(dict(img=frames))['img'])
+        frames = np.stack(self.pipeline(dict(img=shown))['img'])
         frames = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))
         sample = BaseDataElement(
             metainfo=dict(
