@@ -221,6 +221,19 @@ def test_a_tolerated_step_changes_nothing(tmp_path, optimizer, clip):
     assert count.data[0].tolist() == [1, 1, 1, 2, 2, 2]
 
 
+def test_the_loss_is_named_before_clipping_complains(tmp_path):
+    wrapper = dict(
+        optimizer=dict(type='SGD', lr=0.1),
+        clip_grad=dict(max_norm=1.0, error_if_nonfinite=True),
+    )
+    runner = build(tmp_path, Samples(bad=of_steps(1)), optim_wrapper=wrapper)
+    with pytest.raises(FloatingPointError, match='motion.loss is nan'):
+        runner.train()
+    # the guard belongs to the run, not to the model
+    build(tmp_path, Samples(), model := Fit()).train()
+    assert model.loss_guard is None
+
+
 def test_more_in_a_row_than_tolerated_stop_the_run(tmp_path):
     build(tmp_path, Samples(bad=of_steps(0, 1, 3, 4)), tolerate=2).train()
     runner = build(tmp_path, Samples(bad=of_steps(0, 2, 3, 4)), tolerate=2)
