@@ -63,10 +63,10 @@ def knn_votes(
     votes = queries.new_zeros(len(queries), num_classes, dtype=torch.float32)
     for start in range(0, len(queries), _CHUNK):
         part = slice(start, start + _CHUNK)
-        nearest, index = _nearest(
+        cosines, index = nearest(
             queries[part].float(), bank, k, None if own is None else own[part]
         )
-        weight = ((nearest - nearest[:, :1]) / temperature).exp()
+        weight = ((cosines - cosines[:, :1]) / temperature).exp()
         votes[part].scatter_add_(1, bank_labels[index].long(), weight)
     return votes
 
@@ -142,7 +142,7 @@ def knn_accuracy(
     return right / len(features)
 
 
-def _nearest(
+def nearest(
     queries: Tensor, bank: Tensor, k: int, own: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Similarities and bank indices of the k nearest, both (Q, k)."""

@@ -55,6 +55,7 @@ def test_help_is_short_of_torch_and_of_the_word_mim_looks_for(name, helps):
 OUT = ('--out', 'out')
 TO = ('--to', 'timm', '--out', 'a.pth')
 ARM = ('--arm', 'x', '--seed', 0)
+VECTORS = ('--weights', 'toy.pth')
 HOLD = ('clip', 'first.png', '--checkpoint', 'toy.pth')
 
 
@@ -75,6 +76,8 @@ HOLD = ('clip', 'first.png', '--checkpoint', 'toy.pth')
         (1, 'clip', ('diagnose', 'toy.pth', '--images', 'clip')),
         (1, "'no'", ('diagnose', 'toy.pth', '--videos', 'no')),
         (2, 'no.png', ('feature_maps', 'toy.pth', 'clip', 'no.png', *OUT)),
+        (2, "'no'", ('embed', 'no', *VECTORS, '--to', 'a.npy')),
+        (2, '--sheet', ('embed', 'clip', *VECTORS)),
         (2, 'no.pth', ('flow_demo', TOY, 'no.pth', 'clip', *OUT)),
         (2, 'no.mp4', ('flow_demo', TOY, 'toy.pth', 'no.mp4', *OUT)),
         (1, "'no'", ('flow_demo', 'no', 'toy.pth', 'clip', *OUT)),

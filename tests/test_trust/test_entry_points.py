@@ -13,6 +13,7 @@ from mmengine.runner import load_checkpoint
 from toy_pretraining import evaluation, training
 
 from mcjepa_mm.apis import (
+    Embedder,
     FlowInferencer,
     Segmentor,
     VOSInferencer,
@@ -99,6 +100,10 @@ def feature_maps(path):
     draw_feature_maps(path, picture, path.parent / 'maps', device='cpu')
 
 
+def vectors(path):
+    Embedder(path, device='cpu')
+
+
 def swap(path):
     NewBackbone.from_checkpoint(path)
 
@@ -121,6 +126,7 @@ ENTRY_POINTS = [
     flow,
     objects,
     feature_maps,
+    vectors,
     swap,
     publishing,
     converting,
