@@ -1,3 +1,5 @@
+import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from mmengine.utils.dl_utils import collect_env
 from torch import nn
 
 from mcjepa_mm.models.base_model import ModeModel
+from mcjepa_mm.utils.provenance import package_versions, provenance
 from mcjepa_mm.version import __version__
 
 
@@ -16,15 +19,25 @@ class ShortLogRunner(Runner):
 
     The config, the environment and the order of the hooks take hundreds of
     lines there. Here they are in files, which the log names: the config in
-    the work dir, where mmengine writes it in any case, ``environment.txt``
+    the work dir, where mmengine writes it in any case, ``environment.json``
     and ``hooks.txt`` beside the log.
     """
 
     def _log_env(self, env_cfg: dict) -> None:
-        settings = dict(
-            **env_cfg, **self._randomness_cfg, launcher=self._launcher
+        record = dict(
+            command=shlex.join(sys.orig_argv),
+            seed=self._seed,
+            processes=self._world_size,
+            device=get_device(),
+            **provenance(),
+            packages=package_versions(),
+            system=collect_env(),
+            settings=dict(
+                **env_cfg, **self._randomness_cfg, launcher=self._launcher
+            ),
         )
-        path = self._write('environment.txt', {**collect_env(), **settings})
+        text = json.dumps(record, indent=2, default=str)
+        path = self._write('environment.json', text)
         self.logger.info(
             f'mcjepa_mm {__version__}, Python {sys.version.split()[0]}, torch '
             f'{torch.__version__}, {self._world_size} x {get_device()}, seed '
@@ -62,10 +75,8 @@ class ShortLogRunner(Runner):
         names = ', '.join(type(hook).__name__ for hook in self.hooks)
         return f'{names}; their order of calls is in {path}'
 
-    def _write(self, name: str, content: str | dict) -> Path:
+    def _write(self, name: str, content: str) -> Path:
         path = Path(self._log_dir, name)
-        if isinstance(content, dict):
-            content = '\n'.join(f'{k}: {v}' for k, v in content.items())
         if self.rank == 0:
             path.write_text(f'{content}\n', encoding='utf-8')
         return path

@@ -1,6 +1,13 @@
 """What a run says before it trains, and in a line of the training."""
 
+import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
+
+import mmengine
+import torch
 
 from mcjepa_mm.engine.launch import build_runner, load_config
 
@@ -29,7 +36,18 @@ def test_the_log_of_the_default_job(tmp_path):
     assert (tmp_path / 'short_pretraining.py').is_file()
     hooks = (log.parent / 'hooks.txt').read_text()
     assert 'before_train_iter:' in hooks and 'MultiTaskHook' in hooks
-    assert 'torch' in (log.parent / 'environment.txt').read_text().lower()
+
+    record = json.loads((log.parent / 'environment.json').read_text())
+    assert record['command'] == shlex.join(sys.orig_argv)
+    assert record['seed'] == runner.seed
+    assert record['threads'] == torch.get_num_threads()
+    assert record['processor'] == torch.backends.cpu.get_cpu_capability()
+    assert record['system']['PyTorch'] == torch.__version__
+    assert record['packages']['mmengine'] == mmengine.__version__
+    head = ['git', '-C', str(REPO), 'rev-parse', 'HEAD']
+    if (REPO / '.git').exists():
+        commit = subprocess.check_output(head, text=True)
+        assert commit[:7] in record['commit']
 
     training = [x for x in lines if 'Epoch(train)' in x]
     assert len(training) == 5

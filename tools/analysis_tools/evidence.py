@@ -79,9 +79,9 @@ def train_and_measure(args: argparse.Namespace, arm: str, seed: int) -> dict:
 
     import torch
     from _evidence_arms import WORLD, arms_of, job, register_controls
-    from _records import provenance
 
     from mcjepa_mm.engine.launch import build_runner, initialize_model
+    from mcjepa_mm.utils.provenance import provenance
 
     logging.captureWarnings(True)
     register_controls()
@@ -198,12 +198,12 @@ def color_figures(args: argparse.Namespace) -> dict:
     """J&F by whitened colours on the same clips."""
     import torch.nn.functional as F
     from _evidence_arms import WORLD, job
-    from _records import provenance
     from mmengine.registry import DATASETS, METRICS
 
     from mcjepa_mm.evaluation.frozen.encoder import normalize
     from mcjepa_mm.models.heads import PropagationHead
     from mcjepa_mm.models.propagation import ColorReader
+    from mcjepa_mm.utils.provenance import provenance
 
     cfg = job(None, seed=0, stage=args.stage, epochs=1, scale=args.scale)
     clips = DATASETS.build(cfg.val_dataloader.propagation.dataset)

@@ -141,10 +141,11 @@ def main() -> None:
     """Swap, train, append, print."""
     args = parse_args()
     cli.prefer_checkout()
-    from _records import append_records, provenance
+    from _records import append_records
 
     import mcjepa_mm  # noqa: F401  (patches imports)
     from mcjepa_mm.swap import swap_backbone
+    from mcjepa_mm.utils.provenance import provenance
 
     names = Path(args.data, 'train.txt').read_text().split()
     settings = settings_of([path for _, path in args.encoders])

@@ -193,7 +193,9 @@ def main() -> None:
     args = parse_args()
     cli.prefer_checkout()
     from _real_table import mixed_lines, real_table
-    from _records import append_records, provenance, read_records
+    from _records import append_records, read_records
+
+    from mcjepa_mm.utils.provenance import provenance
 
     records = evaluate(args)
     origin = provenance()

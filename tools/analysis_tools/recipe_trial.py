@@ -123,13 +123,13 @@ def trial(args: argparse.Namespace) -> dict:
 
     import torch
     from _probes import cell_figures
-    from _records import provenance
 
     from mcjepa_mm.engine.launch import (
         build_runner,
         initialize_model,
         load_config,
     )
+    from mcjepa_mm.utils.provenance import provenance
 
     options = [f'randomness.seed={args.seed}', *args.cfg_options]
     if args.epochs:
