@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from .panels import finish_panels, make_panels
+
 _COLORS = ('tab:blue', 'tab:gray')
 
 
@@ -27,21 +29,7 @@ def draw_level_bars(
         heading (str): A line over everything.
         columns (int): Panels beside each other. Defaults to 3.
     """
-    # slow to import, and nothing else of a diagnosis needs it
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    if not panels:
-        raise ValueError('expected at least one panel to draw, got none')
-    rows = -(-len(panels) // columns)
-    figure = Figure(
-        figsize=(3.6 * columns, 0.6 + 2.6 * rows), dpi=100, layout='compressed'
-    )
-    canvas = FigureCanvasAgg(figure)
-    figure.suptitle(heading, fontsize='medium')
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in axes[len(panels) :]:
-        axis.set_axis_off()
+    figure, axes = make_panels([*panels], columns=columns, heading=heading)
     places = np.arange(len(levels))
     for axis, (title, series) in zip(axes, panels.items()):
         width = 0.8 / len(series)
@@ -60,12 +48,8 @@ def draw_level_bars(
             axis.axhline(
                 limits[title], color='tab:red', linestyle='--', label='limit'
             )
-        axis.set_title(title, fontsize='medium')
         axis.set_xticks(places, levels, fontsize='small')
         axis.set_xlim(-0.5, len(levels) - 0.5)
         axis.set_ylim(0, 1)
         axis.grid(axis='y', alpha=0.3)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc='outside lower center', ncols=3)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return finish_panels(figure, axes)

@@ -76,6 +76,7 @@ HOLD = ('clip', 'first.png', '--checkpoint', 'toy.pth')
         (1, 'clip', ('diagnose', 'toy.pth', '--images', 'clip')),
         (1, "'no'", ('diagnose', 'toy.pth', '--videos', 'no')),
         (2, 'no.png', ('feature_maps', 'toy.pth', 'clip', 'no.png', *OUT)),
+        (1, 'clip is no run', ('compare', 'clip')),
         (2, "'no'", ('embed', 'no', *VECTORS, '--to', 'a.npy')),
         (2, '--sheet', ('embed', 'clip', *VECTORS)),
         (2, 'no.pth', ('flow_demo', TOY, 'no.pth', 'clip', *OUT)),
