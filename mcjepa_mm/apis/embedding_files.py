@@ -53,8 +53,8 @@ def embed(
 ) -> Embeddings:
     """Embed an image, a folder of images or a video, and write a file.
 
-    A file that exists is replaced. All is held in memory: a vector of the
-    coarsest level is below 4 kB, maps of level 0 are 100 times an image.
+    A file that exists is replaced. All is held in memory; maps of the fine
+    levels are larger than the images.
 
     Args:
         weights (str | PathLike): See :class:`Embedder`.

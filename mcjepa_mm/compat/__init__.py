@@ -12,6 +12,7 @@ mcjepa_mm.compat`` prints the list.
 from mcjepa_mm.compat import (
     config_text,
     foreign_checkpoints,
+    mlflow_pictures,
     mmcv_ext,
     mmflow_hue,
     plain_checkpoints,
@@ -28,6 +29,7 @@ PATCHES = {
     'foreign_checkpoints': foreign_checkpoints,
     'mmflow_hue': mmflow_hue,
     'config_text': config_text,
+    'mlflow_pictures': mlflow_pictures,
 }
 
 

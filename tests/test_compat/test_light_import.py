@@ -74,4 +74,5 @@ def test_the_patches_can_be_printed(run):
         'foreign_checkpoints': 'mcjepa_mm.compat.all',
         'mmflow_hue': 'mcjepa_mm.compat.all',
         'config_text': 'mcjepa_mm.compat.all',
+        'mlflow_pictures': 'mcjepa_mm.compat.all',
     }
