@@ -27,6 +27,7 @@ from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_decoding import NoDecoderError, index_video
 from mcjepa_mm.datasets.video_file import VideoCache
 from mcjepa_mm.registry import DATASETS, TRANSFORMS
+from mcjepa_mm.utils.random_state import derive_seed
 
 _PATIENCE = 30
 """Seconds between two lines of the log while videos are listed."""
@@ -34,7 +35,7 @@ _PATIENCE = 30
 
 @DATASETS.register_module()
 class FramePairs(Dataset):
-    """Pairs of frames with a fixed gap.
+    """Pairs of frames of a clip.
 
     Below ``data_root``, at any depth, every video is a clip, and so are the
     images of every folder, in natural order (``f2.png`` before ``f10.png``).
@@ -63,6 +64,9 @@ class FramePairs(Dataset):
         data_root (str): Folder with videos or folders of frames.
         pipeline (Sequence[dict | callable]): Transforms of the pair.
         frame_gap (int): Distance of the two frames. Defaults to 1.
+        max_gap (int, optional): Largest distance. A pair's is then drawn from
+            ``frame_gap`` to this, as far as its clip goes, by the pair's
+            index: each time the same. Defaults to None: ``frame_gap``.
         folders (Sequence[str]): Glob patterns, relative to ``data_root``, of
             the folders that are searched in its place, such as
             ``'*/*/image_02'``. Each has to match. Defaults to ().
@@ -101,6 +105,7 @@ class FramePairs(Dataset):
         *,
         pipeline: Sequence = (),
         frame_gap: int = 1,
+        max_gap: int | None = None,
         folders: Sequence[str] = (),
         frame_name: str | None = None,
         expects: str = '',
@@ -110,10 +115,16 @@ class FramePairs(Dataset):
     ) -> None:
         if frame_gap < 1:
             raise ValueError(f'frame_gap must be at least 1, got {frame_gap}')
+        if max_gap is not None and max_gap < frame_gap:
+            raise ValueError(
+                f'max_gap must be at least frame_gap={frame_gap}, got '
+                f'{max_gap}'
+            )
         if isinstance(folders, str):
             raise TypeError(f'folders must be a list, got {folders!r}')
         self.data_root = os.path.expanduser(data_root)
         self.frame_gap = frame_gap
+        self.max_gap = frame_gap if max_gap is None else max_gap
         self.folders = tuple(folders)
         self.frame_name = frame_name and compile_frame_name(frame_name)
         self.expects = expects
@@ -170,7 +181,15 @@ class FramePairs(Dataset):
         number = int(np.searchsorted(self._ends, index, side='right'))
         clip, firsts = self.clips[number], self._firsts[number]
         first = firsts[index - int(self._ends[number])]  # from the end
-        indices = (first, first + self.frame_gap)
+        seconds = [
+            second
+            for second in range(
+                first + self.frame_gap, first + self.max_gap + 1
+            )
+            if second in clip.frames
+        ]
+        draw = derive_seed('gap', index) if len(seconds) > 1 else 0
+        indices = (first, seconds[draw % len(seconds)])
         return dict(
             sample_idx=index,
             img_path=clip.files(indices),

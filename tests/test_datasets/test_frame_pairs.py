@@ -72,6 +72,30 @@ def test_gap_leaves_out_short_clips_and_names_them(root, number):
     ]
 
 
+def test_gap_is_drawn_by_the_index(root, number):
+    dataset = FramePairs(str(root), pipeline=PACK, frame_gap=2, max_gap=4)
+    found = pairs(dataset, number)
+    # film.avi: 5 frames, deep/movie.MP4: 4, deep/er: 3
+    assert [first for first, _ in found] == [0, 1, 2, 0, 1, 3]
+    ends = [4, 4, 4, 3, 3, 5]
+    for (first, second), end in zip(found, ends):
+        assert first + 2 <= second <= min(first + 4, end)
+    assert pairs(dataset, number) == found
+    names = [dataset.get_data_info(i)['frame_indices'] for i in range(6)]
+    assert names[:5] == found[:5]
+
+
+def test_gaps_are_about_equally_frequent(tmp_path, write_video):
+    write_video(tmp_path / 'film.avi', 200)
+    dataset = FramePairs(str(tmp_path), max_gap=4)
+    infos = [dataset.get_data_info(i) for i in range(196)]
+    gaps = [b - a for a, b in (info['frame_indices'] for info in infos)]
+    # 49 of each are expected, with a standard deviation of 6
+    assert all(25 < gaps.count(gap) < 75 for gap in (1, 2, 3, 4))
+    with pytest.raises(ValueError, match='max_gap.* 1'):
+        FramePairs(str(tmp_path), frame_gap=2, max_gap=1)
+
+
 def test_workers_read_what_the_main_process_reads(root):
     dataset = FramePairs(str(root), pipeline=PACK, max_open_videos=1)
     # Videos are open here before the workers start.

@@ -9,6 +9,7 @@ from .pair_transforms import (
     RandomCropPair,
     RandomFlipPair,
     ResizePair,
+    TransformEachFrame,
 )
 from .video_frames import (
     LoadObjectMask,
@@ -32,5 +33,6 @@ __all__ = [
     'RandomFlipPair',
     'ResizePair',
     'ResizeShortSide',
+    'TransformEachFrame',
     'read_image',
 ]

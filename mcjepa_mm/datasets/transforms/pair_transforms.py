@@ -1,13 +1,16 @@
-"""Transforms applied to both frames of a pair.
+"""Transforms of the frames of a pair.
 
 The frames are ``results['img']``: two (H, W, 3) uint8 arrays, RGB, of one
 size. Randomness comes from NumPy's global generator, which mmengine seeds in
 every dataloader worker.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine.dataset import Compose
 
 from mcjepa_mm.datasets.crops import draw_corners
 from mcjepa_mm.registry import TRANSFORMS
@@ -153,4 +156,33 @@ class RandomCameraPair(BaseTransform):
                 frame += noise * np.random.randn(*frame.shape)
             frames.append(np.clip(frame + 0.5, 0, 255).astype(np.uint8))
         results['img'] = frames
+        return results
+
+
+@TRANSFORMS.register_module()
+class TransformEachFrame(BaseTransform):
+    """Make a view of each frame, by transforms of its own.
+
+    They get what they get of an image: ``img``, BGR, as LoadImageStrict
+    leaves it, and leave a view, RGB. The frames need not be cropped at one
+    place, so two of them give what mmpretrain's ``MultiView`` gives of one
+    image.
+
+    Args:
+        transforms (Sequence[Sequence[dict]]): Transforms of each frame.
+    """
+
+    def __init__(self, transforms: Sequence[Sequence[dict]]) -> None:
+        self.transforms = [
+            Compose([TRANSFORMS.build(t) for t in each]) for each in transforms
+        ]
+
+    def transform(self, results: dict) -> dict:
+        results['img'] = [
+            view(dict(img=np.ascontiguousarray(frame[..., ::-1])))['img']
+            for view, frame in zip(
+                self.transforms, results['img'], strict=True
+            )
+        ]
+        results['img_shape'] = results['img'][0].shape[:2]
         return results

@@ -8,6 +8,7 @@ from mcjepa_mm.datasets.transforms import (
     RandomCropPair,
     RandomFlipPair,
     ResizePair,
+    TransformEachFrame,
 )
 
 
@@ -146,3 +147,33 @@ def test_camera_blurs_both_alike():
         spread.append(first.std())
     assert min(spread) < 10
     assert max(spread) > 30
+
+
+def test_each_frame_has_its_own_transforms(pair):
+    image = [
+        dict(type='mmpretrain.NumpyToPIL', to_rgb=True),
+        dict(type='mmpretrain.PILToNumpy'),
+    ]
+    inverted = [*image, dict(type='mmpretrain.Solarize', thr=0, prob=1.0)]
+    first, second = TransformEachFrame([image, inverted])(dict(pair))['img']
+    np.testing.assert_array_equal(first, pair['img'][0])  # RGB as before
+    np.testing.assert_array_equal(second, 255 - pair['img'][1])
+
+
+def test_each_frame_is_cropped_at_its_own_place(pair):
+    crop = [
+        dict(type='mmpretrain.NumpyToPIL', to_rgb=True),
+        dict(type='mmpretrain.torchvision/RandomCrop', size=(16, 24)),
+        dict(type='mmpretrain.PILToNumpy'),
+    ]
+    offsets = set()
+    for seed in range(20):
+        torch.manual_seed(seed)
+        results = TransformEachFrame([crop, crop])(dict(pair))
+        first, second = results['img']
+        assert first.shape == second.shape == (16, 24, 3)
+        assert results['img_shape'] == (16, 24)
+        assert (first[..., 2] == 0).all() and (second[..., 2] == 1).all()
+        apart = second[0, 0, :2].astype(int) - first[0, 0, :2]
+        offsets |= {tuple(apart.tolist())}
+    assert len(offsets) > 10
