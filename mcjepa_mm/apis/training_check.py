@@ -4,9 +4,11 @@ import copy
 import logging
 import os
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.optim.scheduler import OneCycleParamScheduler
@@ -17,6 +19,7 @@ from mcjepa_mm.datasets.clips import listing, printable
 from mcjepa_mm.engine.launch import build_runner
 from mcjepa_mm.engine.resume import choose_checkpoint
 from mcjepa_mm.engine.trial_steps import Trial, run_trial
+from mcjepa_mm.utils.memory import is_shortage, limited_memory
 
 from .training_report import (
     count,
@@ -47,6 +50,7 @@ def check_training(cfg: Config, steps: int = 3) -> str:
         str: Lines of at most 88 columns, unless a file's name is longer.
 
     Raises:
+        MemoryError: If they need more memory than the GPU or the machine has.
         ValueError: If ``steps`` is less than 2, or if the run has no step or
             would end in an error later.
         OSError: If the work dir cannot be written.
@@ -58,6 +62,23 @@ def check_training(cfg: Config, steps: int = 3) -> str:
             'steps must be 2 or more, because the first is not counted; got '
             f'{steps}.'
         )
+    limit = limited_memory() if get_device() == 'cpu' else nullcontext()
+    try:
+        with limit:
+            return _check(cfg, steps)
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        shortage = str(error).splitlines()[0]
+    # not within the handler, where it would be a consequence of that error
+    raise MemoryError(
+        f'Out of memory: {shortage} Give a smaller size of the model '
+        '(model.backbone.arch), a smaller batch_size, or '
+        'model.backbone.with_cp=True.'
+    )
+
+
+def _check(cfg: Config, steps: int) -> str:
     work_dir = Path(cfg.work_dir)
     resumes, path = cfg.get('resume'), None
     if resumes:

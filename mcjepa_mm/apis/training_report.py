@@ -20,6 +20,7 @@ from mcjepa_mm.datasets.clips import printable
 from mcjepa_mm.datasets.frame_pairs import FramePairs
 from mcjepa_mm.engine.trial_steps import Trial
 from mcjepa_mm.utils.dist import unwrapped
+from mcjepa_mm.utils.memory import machine_memory
 
 _WIDTH = 88
 _INDENT = 13  # of what stands beside its heading
@@ -144,8 +145,11 @@ def _tell_data(dataset: Dataset) -> list[str]:
         text = f'{type(part).__name__}{root}: {len(part):,} samples'
         if isinstance(part, FramePairs):
             videos = sum(isinstance(x.frames, range) for x in part.clips)
+            gaps = f'{part.frame_gap}'
+            if part.max_gap > part.frame_gap:
+                gaps += f' to {part.max_gap}'
             text += (
-                f' of 2 frames, {part.frame_gap} apart, in '
+                f' of 2 frames, {gaps} apart, in '
                 f'{count(len(part.clips), "clip")}, {videos:,} of them videos'
             )
         lines.append(text)
@@ -184,14 +188,13 @@ def _tell_memory(trial: Trial) -> str:
     if torch.cuda.is_available():
         whole = torch.cuda.mem_get_info()[1]
         return f"{_size(trial.memory)} of the GPU's {_size(whole)}"
-    whole = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     workers = sum(x.loader.num_workers for x in trial.tasks.values())
     beside = (
         f', beside {workers} workers of at most '
         f'{_size(trial.worker_memory)}, partly shared'
     )
     return (
-        f"{_size(trial.memory)} of the machine's {_size(whole)}"
+        f"{_size(trial.memory)} of the machine's {_size(machine_memory())}"
         + beside * bool(workers)
     )
 
