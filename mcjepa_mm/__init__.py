@@ -6,8 +6,11 @@ lets ``mmpretrain.get_model`` know the package's models (see
 torchvision's compiled half, where they would fail. It changes nothing else
 of other projects; :mod:`mcjepa_mm.compat` says which patches there are
 besides. It imports neither torch nor any other OpenMMLab project than
-mmengine, so that it is cheap in a config's ``custom_imports``.
+mmengine, so that it is cheap in a config's ``custom_imports``;
+:func:`~mcjepa_mm.apis.pretraining.pretrain` is imported when it is asked for.
 """
+
+from typing import Any
 
 from mmengine.config.utils import MODULE2PACKAGE
 
@@ -22,3 +25,11 @@ compat.apply_on_import()
 announce_models()
 
 __all__ = ['__version__', 'version_info']
+
+
+def __getattr__(name: str) -> Any:
+    if name != 'pretrain':
+        raise AttributeError(f'module {__name__!r} has no name {name!r}')
+    from mcjepa_mm.apis.pretraining import pretrain
+
+    return pretrain

@@ -13,28 +13,6 @@ from typing import Any
 
 from _command_line import find_config, prefer_checkout, run
 
-# What the table calls a metric, in the order of its rows.
-ROWS = {
-    'motion/EPE': 'flow EPE (px)',
-    'motion/EPE_zero': 'EPE of the zero flow (px)',
-    'motion/EPE_ratio': 'flow EPE / zero flow',
-    'motion/EPE_visible': 'flow EPE, visible pixels (px)',
-    'motion/EPE_occluded': 'flow EPE, occluded pixels (px)',
-    'content/std': 'embedding std (expander)',
-    'content/RankMe': 'embedding rank (RankMe, centred)',
-    'content/constant': 'constant share of the encoder embedding',
-    'content/kNN': 'kNN accuracy (%)',
-    'content/kNN_centred': 'kNN accuracy, centred (%)',
-    'propagation/JF_mean': 'label propagation, J&F (%)',
-    'propagation/J_mean': 'label propagation, J (%)',
-    'propagation/F_mean': 'label propagation, F (%)',
-}
-# In metrics.json alone.
-DETAILS = {
-    f'propagation/{letter}_{name}'
-    for letter in 'JF'
-    for name in ('recall', 'decay')
-}
 TRAINING_KEYS = (
     'train_dataloader',
     'train_cfg',
@@ -135,39 +113,6 @@ def evaluate(runner, name: str, out: Path) -> dict[str, Any]:
     return result
 
 
-def table(results: dict[str, dict[str, Any]]) -> str:
-    """Lay the metrics out, a row each, a column per model."""
-    from tabulate import tabulate
-
-    columns = [result['metrics'] for result in results.values()]
-    others = [n for n in columns[0] if n not in ROWS and n not in DETAILS]
-    names = [*ROWS, *others]
-    rows = [
-        [ROWS.get(name, name), *(c.get(name) for c in columns)]
-        for name in names
-        if any(name in c for c in columns)
-    ]
-    return tabulate(
-        rows, ['', *results], tablefmt='github', floatfmt='.3f', missingval='-'
-    )
-
-
-def training_pictures(work_dir: Path) -> list[Path]:
-    """Find the pictures of the last training that drew any, in order."""
-    runs = sorted(
-        {
-            path.parent
-            for path in work_dir.glob('*/vis_data/vis_image/pretraining_*.png')
-        }
-    )
-    if not runs:
-        return []
-    return sorted(
-        runs[-1].glob('pretraining_*.png'),
-        key=lambda path: int(path.stem.rsplit('_', 1)[1]),
-    )
-
-
 def main() -> None:
     """Evaluate before and after, and say where the results are."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -201,6 +146,10 @@ def main() -> None:
 
     prefer_checkout()
     import mcjepa_mm  # noqa: F401  (patches imports)
+    from mcjepa_mm.apis.training_results import (
+        metric_table,
+        training_pictures,
+    )
     from mcjepa_mm.utils.atomic_write import atomic_write
 
     runner = make_runner(args.config, args.cfg_options, out)
@@ -221,7 +170,8 @@ def main() -> None:
         **results,
     )
     atomic_write(out / 'metrics.json', json.dumps(report, indent=2).encode())
-    print(f'\n{table(results)}\n')
+    columns = {name: x['metrics'] for name, x in results.items()}
+    print(f'\n{metric_table(columns)}\n')
     print(f'figures: {out / "metrics.json"}')
     pictures = [x['picture'] for x in results.values() if 'picture' in x]
     for path in [*training_pictures(checkpoint.parent), *pictures]:

@@ -46,6 +46,15 @@ class ShortLogRunner(Runner):
         name = Path(self.cfg.filename or f'{self.timestamp}.py').name
         self.logger.info(f'Config: {Path(self.work_dir, name)}')
 
+    def dump_config(self) -> None:
+        """Write the config, beside the log if its own file would be lost."""
+        source = Path(self.cfg.filename or f'{self.timestamp}.py')
+        target = Path(self.work_dir, source.name)
+        if target.resolve() == source.resolve():
+            self._write(source.name, self.cfg.pretty_text)
+        else:
+            super().dump_config()
+
     def wrap_model(
         self, model_wrapper_cfg: dict | None, model: nn.Module
     ) -> nn.Module:

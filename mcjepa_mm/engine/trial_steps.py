@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from mcjepa_mm.engine.hooks.bad_sample_hook import BadSampleHook
 from mcjepa_mm.engine.hooks.end_workers_hook import end_workers_of
 from mcjepa_mm.engine.hooks.graceful_stop_hook import GracefulStopHook
 from mcjepa_mm.engine.loops import MultiTaskTrainLoop
@@ -117,9 +118,9 @@ def run_trial(runner: Runner, steps: int = 3) -> Trial:
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook):
             hook.interval, hook.save_last, hook.out_dir = -1, False, None
-    runner._hooks = [
-        x for x in runner.hooks if not isinstance(x, GracefulStopHook)
-    ]
+    # a trial ends early: the one would report that when the process ends
+    left_out = (BadSampleHook, GracefulStopHook)
+    runner._hooks = [x for x in runner.hooks if not isinstance(x, left_out)]
     hook = _TrialHook(steps)
     runner.register_hook(hook)
     try:
