@@ -26,6 +26,7 @@ from .video_segmentation import (
     DAVIS2017,
     MaskedVideos,
     VideoSegmentation,
+    YouTubeVOS,
 )
 
 __all__ = [
@@ -54,4 +55,5 @@ __all__ = [
     'TooManyBadSamplesError',
     'UnlabelledImages',
     'VideoSegmentation',
+    'YouTubeVOS',
 ]

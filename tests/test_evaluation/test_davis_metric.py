@@ -326,3 +326,16 @@ def test_two_processes_change_no_bit(make, tmp_path, two_processes):
     for name in ('objects.csv', 'sequences.csv'):
         found = (tmp_path / 'out' / name).read_bytes()
         assert found == (out_dir / name).read_bytes()
+
+
+def test_objects_that_begin_later_count_from_the_next_frame(make, tmp_path):
+    """Object 2 is measured in frame 3 alone, and 3 begins too late."""
+    gt = [LEFT, LEFT, BOTH, BOTH, BOTH + 3 * (moved(RIGHT, -20) == 1)]
+    pred = [LEFT, LEFT, LEFT, LEFT + 2 * moved(RIGHT, 1), LEFT]
+    frames = make('a', gt, pred)
+    for frame, new in zip(frames, [(1,), (), (2,), (), (3,)]):
+        frame.set_metainfo(dict(new_objects=new))
+    found = evaluate(frames, out_dir=str(tmp_path))
+    assert found == expect((1 + J1) / 2, 1, 1, 1, 0, 0)
+    rows = (tmp_path / 'objects.csv').read_text().splitlines()[1:]
+    assert [row.split(',')[:2] for row in rows] == [['a', '1'], ['a', '2']]

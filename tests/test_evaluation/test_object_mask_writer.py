@@ -178,3 +178,8 @@ def test_two_processes_write_their_own_sequences(tmp_path, two_processes):
         *masks_of('0', '1', '2'),
         *(f'overlays/{seed}.mp4' for seed in range(3)),
     ]
+
+
+def test_another_name_of_the_folder(tmp_path, write):
+    write(ObjectMaskWriter(str(tmp_path), folder='Annotations'), 'ab12')
+    assert files_in(tmp_path)[0] == 'Annotations/ab12/00000.png'

@@ -1,6 +1,7 @@
 """Configs on few small files, and with an encoder of four blocks."""
 
 import inspect
+import json
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +31,7 @@ ROOTS = {
     'data/ade/ADEChallengeData2016': 'ade20k/ADEChallengeData2016',
     'data/DAVIS': 'davis2017/DAVIS',
     'data/embedded_davis/DAVIS': 'davis2017/DAVIS',
+    'data/YouTubeVOS': 'youtube_vos',
 }
 LENGTHS = dict(imagenet=dict(num_scenes=20), sintel=dict(num_frames=3))
 LENGTHS['davis2017'] = dict(num_frames=3)
@@ -65,6 +67,9 @@ class SmallConfigs:
         self.shrink(cfg._cfg_dict)
         cfg.model.backbone.update(backbone)
         path = write_checkpoint(cfg, tmp_path / 'epoch_1.pth')
+        if cfg.model.type == 'LabelPropagation':
+            # the weights of its authors, without this package's names
+            cfg.model.backbone.pop('init_cfg', None)
         if cfg.model.backbone.get('init_cfg', {}).get('type') == 'Pretrained':
             cfg.model.backbone.init_cfg.checkpoint = path
         else:
@@ -92,12 +97,15 @@ class SmallConfigs:
         if isinstance(node, dict):
             if node.get('arch') == 'tiny':
                 node['arch'] = SHALLOW
+            if 'vit_' in node.get('model_name', ''):
+                node['depth'] = 2
             if 'data_root' in node:
                 node['data_root'] = self.data(node['data_root'])
             if 'out_dir' in node:
                 node['out_dir'] = self.out
             if 'crop_size' in node and 'stride' in node:
                 node['stride'] = (43, 43)
+            patch_14 = node.get('multiple') == 56
             for key in ('crop_size', 'size', 'scale', 'short_side'):
                 if isinstance(node.get(key), int):
                     node[key] = CROP[0]
@@ -110,6 +118,8 @@ class SmallConfigs:
             for key, value in small.items():
                 if key in node:
                     node[key] = value
+            if patch_14:
+                node.update(short_side=56, multiple=28)
             node = list(node.values())
         if isinstance(node, (list, tuple)):
             for item in node:
@@ -122,6 +132,8 @@ class SmallConfigs:
         if not (self.root / layout).exists():
             if layout == 'camvid':
                 make_camvid(self.root / 'camvid')
+            elif layout == 'youtube_vos':
+                make_youtube(self.root / layout, self.data('data/DAVIS'))
             elif layout == 'middlebury':
                 make_middlebury(self.root, self.data('data/sintel'))
             else:
@@ -179,6 +191,33 @@ def make_middlebury(root: Path, sintel: str) -> None:
             path = root / 'middlebury' / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to(target)
+
+
+def make_youtube(root: Path, davis: str) -> None:
+    """The first clip of DAVIS's split val in YouTube-VOS's layout.
+
+    Object 1 begins in the first frame, and the others in the second.
+    """
+    name = 'world_val_1'
+    for split in ('train', 'valid'):
+        for part, suffix in (('JPEGImages', 'jpg'), ('Annotations', 'png')):
+            folder = root / split / part / name
+            folder.mkdir(parents=True)
+            known = 2 if (split, suffix) == ('valid', 'png') else 3
+            for t in range(known):
+                file = f'{t:05d}.{suffix}'
+                source = Path(davis, part, '480p', name, file)
+                (folder / file).symlink_to(source)
+        first = np.unique(Image.open(folder / '00000.png'))[1:].tolist()
+        objects = {
+            str(number): dict(
+                category='disc',
+                frames=['00001', '00002'] if number > 1 else ['00000'],
+            )
+            for number in first
+        }
+        meta = dict(videos={name: dict(objects=objects)})
+        (root / split / 'meta.json').write_text(json.dumps(meta))
 
 
 def complete_davis(root: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import BaseDataElement, PixelData
 
-from mcjepa_mm.datasets.bad_samples import check_size
+from mcjepa_mm.datasets.bad_samples import BadSampleError, check_size
 from mcjepa_mm.datasets.object_masks import (
     UNDECIDED,
     check_first_mask,
@@ -67,13 +67,15 @@ class LoadObjectMask(BaseTransform):
 
     Required keys: ``img_path``, ``ori_shape``, ``frame_index``. Optional keys:
     ``mask_path``, see :func:`~mcjepa_mm.datasets.object_masks.
-    read_object_mask`, and ``one_object``, true where all that the mask marks
-    is one object, whatever it is numbered. Added key, where there is a mask:
+    read_object_mask`, ``one_object``, true where all that the mask marks
+    is one object, whatever it is numbered, and ``new_objects``, numbers that
+    the mask must have. Added key, where there is a mask:
     ``gt_objects`` ((H, W) uint8, 0 background, objects from 1, 255 undecided).
 
     Raises:
         BadSampleError: If the mask cannot be read, has another size than the
-            frame, or is that of frame 0 and has no object.
+            frame, lacks one of ``new_objects``, or is that of frame 0 and has
+            no object.
     """
 
     def transform(self, results: dict) -> dict:
@@ -86,6 +88,13 @@ class LoadObjectMask(BaseTransform):
         first = results['frame_index'] == 0
         check = check_first_mask if first else check_mask_size
         check(mask, path, frame, results['ori_shape'])
+        lost = np.setdiff1d(results.get('new_objects', ()), mask)
+        if len(lost):
+            raise BadSampleError(
+                f'{path} lacks object(s) {lost.astype(int).tolist()}, which '
+                f'begin in {frame}; it holds {np.unique(mask).tolist()}',
+                path,
+            )
         results['gt_objects'] = mask
         return results
 
@@ -149,9 +158,10 @@ class PackVideoFrame(BaseTransform):
     """Pack a video frame into a sample.
 
     Returns ``inputs``, (3, h, w) uint8, RGB, and ``data_samples``, an mmengine
-    BaseDataElement with meta information (``META_KEYS``) and, where the frame
-    has a mask, ``gt_objects``: PixelData, (1, H, W) uint8, of the frame's
-    original size.
+    BaseDataElement with meta information (``META_KEYS``, and ``new_objects``
+    where not all objects begin in the first frame) and, where the frame has a
+    mask, ``gt_objects``: PixelData, (1, H, W) uint8, of the frame's original
+    size.
     """
 
     META_KEYS = (
@@ -168,6 +178,8 @@ class PackVideoFrame(BaseTransform):
         sample = BaseDataElement(
             metainfo={key: results[key] for key in self.META_KEYS}
         )
+        if 'new_objects' in results:
+            sample.set_metainfo(dict(new_objects=results['new_objects']))
         if 'gt_objects' in results:
             mask = torch.from_numpy(results['gt_objects'])
             sample.set_field(PixelData(data=mask[None]), 'gt_objects')

@@ -3,6 +3,7 @@
 from .davis import DAVIS2016, DAVIS2017
 from .masked_videos import MaskedVideos
 from .video_segmentation import MaskedSequence, VideoSegmentation
+from .youtube_vos import YouTubeVOS
 
 __all__ = [
     'DAVIS2016',
@@ -10,4 +11,5 @@ __all__ = [
     'MaskedSequence',
     'MaskedVideos',
     'VideoSegmentation',
+    'YouTubeVOS',
 ]

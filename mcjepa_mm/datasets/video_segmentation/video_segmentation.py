@@ -23,11 +23,15 @@ class MaskedSequence(NamedTuple):
         name (str): Its name, and the folder of its results.
         clip (Clip): Its frames.
         masks (Mapping[int, str]): Mask files by the number of the frame.
+        starts (Mapping[int, tuple[int, ...]], optional): Numbers of the
+            objects that begin in a frame, by its number, where they do not
+            all begin in the first one.
     """
 
     name: str
     clip: Clip
     masks: Mapping[int, str]
+    starts: Mapping[int, tuple[int, ...]] | None = None
 
     def every(self, step: int, max_frames: int | None) -> 'MaskedSequence':
         """Subsample every ``step``-th frame, at most ``max_frames``."""
@@ -38,7 +42,11 @@ class MaskedSequence(NamedTuple):
         else:
             frames = {number: frames[number] for number in kept}
         masks = {n: self.masks[n] for n in kept if n in self.masks}
-        return MaskedSequence(self.name, Clip(self.clip.path, frames), masks)
+        starts = self.starts
+        if starts is not None:
+            starts = {n: starts[n] for n in kept if n in starts}
+        clip = Clip(self.clip.path, frames)
+        return MaskedSequence(self.name, clip, masks, starts)
 
     def entries(self) -> Iterator[dict]:
         """Annotations of the frames, in temporal order."""
@@ -57,6 +65,8 @@ class MaskedSequence(NamedTuple):
                 entry.update(frame_name=Path(path).stem)
             if number in self.masks:
                 entry.update(mask_path=self.masks[number])
+            if self.starts is not None:
+                entry.update(new_objects=self.starts.get(number, ()))
             yield entry
 
 
@@ -98,6 +108,9 @@ class VideoSegmentation(BaseDataset):
 
     #: What every entry has beside the above, for the transforms.
     EXTRA: Mapping[str, object] = {}
+
+    #: Whether a gap in the numbers of a sequence's frames is an error.
+    EVENLY_SPACED = True
 
     def __init__(
         self,
@@ -146,6 +159,8 @@ class VideoSegmentation(BaseDataset):
         annotated = any(len(sequence.masks) > 1 for sequence in sequences)
         for sequence in sequences:
             _check_files(sequence, annotated)
+            if self.EVENLY_SPACED:
+                _check_numbers(sequence.clip)
         sequences = [x.every(self.step, self.max_frames) for x in sequences]
         entries = []
         for sequence in sequences:
@@ -160,7 +175,7 @@ class VideoSegmentation(BaseDataset):
 
 def _check_files(sequence: MaskedSequence, annotated: bool) -> None:
     """Refuse a sequence that lacks frames or masks."""
-    name, clip, masks = sequence
+    name, clip, masks, starts = sequence
     if not clip.frames:
         raise ValueError(f'{clip.path}: sequence {name!r} has no frame')
     for number, path in masks.items():
@@ -169,16 +184,18 @@ def _check_files(sequence: MaskedSequence, annotated: bool) -> None:
                 f'{clip.path} has no frame {Path(path).stem}, but there is '
                 f'its mask, {path}; {_HINT}'
             )
-    _check_numbers(clip)
     numbers = list(clip.frames)
-    for number in numbers if annotated else numbers[:1]:
+    for number in starts or (numbers if annotated else numbers[:1]):
         if number not in masks:
             [frame] = clip.files([number])
-            first = number == numbers[0]
+            if starts:
+                why = f'in which object(s) {list(starts[number])} begin'
+            elif number == numbers[0]:
+                why = 'its first frame'
+            else:
+                why = 'but other frames have'
             raise FileNotFoundError(
-                f'sequence {name!r} has no mask of {frame}, '
-                f'{"its first frame" if first else "but other frames have"}; '
-                f'{_HINT}'
+                f'sequence {name!r} has no mask of {frame}, {why}; {_HINT}'
             )
 
 

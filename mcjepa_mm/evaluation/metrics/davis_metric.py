@@ -35,7 +35,10 @@ class DAVISMetric(SequenceMetric):
     task: the first and the last frame do not count; objects are 1 to the
     highest number of the first true mask, a number without a pixel
     included; 255, and what appears later, is background; an object that is
-    not predicted is empty. See
+    not predicted is empty. Where samples have ``new_objects``, as those of
+    :class:`~mcjepa_mm.datasets.YouTubeVOS`, objects are those, each from the
+    frame after the one in which it begins; one without such a frame does not
+    count. See
     :func:`~mcjepa_mm.evaluation.functional.region_similarity`,
     :func:`~mcjepa_mm.evaluation.functional.boundary_measure` and
     :func:`~mcjepa_mm.evaluation.functional.sequence_statistics`.
@@ -65,8 +68,8 @@ class DAVISMetric(SequenceMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.out_dir = out_dir
         self.table = table
-        self._num_objects = 0
-        self._scores: list[np.ndarray] = []
+        self._begins: dict[int, int] = {}  # frame of each object
+        self._scores: dict[int, list[np.ndarray]] = {}
 
     def process_frame(self, sample: dict, data_batch: Any, i: int) -> None:
         """Measure the objects of a frame.
@@ -100,22 +103,31 @@ class DAVISMetric(SequenceMetric):
         index, last = sample['frame_index'], sample['num_frames'] - 1
         if index == 0:
             self._begin(sample, gt)
-        highest = int(pred.max())
-        if highest > self._num_objects:
+        else:
+            later = dict.fromkeys(sample.get('new_objects', ()), index)
+            self._begins.update(later)
+        known = max(self._begins)
+        if (highest := int(pred.max())) > known:
             raise ValueError(
                 f'{self.where(sample)}: object {highest} is predicted, the '
-                f'first frame has objects 1 to {self._num_objects}; an '
-                'undecided pixel has to be 0 in a prediction'
+                f'given masks have objects 1 to {known}; an undecided pixel '
+                'has to be 0 in a prediction'
             )
         if 0 < index < last:
-            self._scores.append(object_scores(pred, gt, self._num_objects))
+            now = object_scores(pred, gt, known)
+            for number, begin in self._begins.items():
+                if begin < index:
+                    found = self._scores.setdefault(number, [])
+                    found.append(now[:, number - 1])
         if index == last:
-            region, outline = np.stack(self._scores, axis=-1)
+            objects = sorted(self._scores)
+            scores = [np.stack(self._scores[n], axis=1) for n in objects]
             self.results.append(
                 dict(
                     sequence=sample['sequence'],
-                    J=region.tolist(),  # (objects, frames)
-                    F=outline.tolist(),
+                    objects=objects,
+                    J=[region.tolist() for region, _ in scores],
+                    F=[outline.tolist() for _, outline in scores],
                 )
             )
 
@@ -146,8 +158,8 @@ class DAVISMetric(SequenceMetric):
         objects = {
             name: [
                 dict(sequence=name, object=number, **_statistics(*scores))
-                for number, scores in enumerate(
-                    zip(result['J'], result['F'], strict=True), 1
+                for number, *scores in zip(
+                    result['objects'], result['J'], result['F'], strict=True
                 )
             ]
             for name, result in sorted(found.items())
@@ -164,9 +176,11 @@ class DAVISMetric(SequenceMetric):
                 f'{sample["num_frames"]} frames cannot be measured, its first '
                 'and last frame do not count; leave it out of the data set'
             )
-        self._scores = []
-        self._num_objects = int(gt.max(initial=0, where=gt != 255))
-        if not self._num_objects:
+        self._scores = {}
+        highest = int(gt.max(initial=0, where=gt != 255))
+        objects = sample.get('new_objects', range(1, highest + 1))
+        self._begins = dict.fromkeys(objects, 0)
+        if not self._begins:
             raise ValueError(
                 f'{self.where(sample)}: there is no object in the first true '
                 'mask; number the objects from 1'

@@ -36,6 +36,8 @@ class ObjectMaskWriter(SequenceMetric):
         out_dir (str): Folder; it is made if it does not exist.
         videos (bool): Whether to write the videos. Defaults to False.
         fps (float): Their frames in a second. Defaults to 24, as DAVIS.
+        folder (str): What the folder of the masks is called: 'Annotations'
+            for YouTube-VOS's server. Defaults to 'masks'.
         collect_device (str): See :class:`mmengine.evaluator.BaseMetric`.
         prefix (str, optional): See :class:`mmengine.evaluator.BaseMetric`.
     """
@@ -45,6 +47,7 @@ class ObjectMaskWriter(SequenceMetric):
         out_dir: str,
         videos: bool = False,
         fps: float = 24.0,
+        folder: str = 'masks',
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
@@ -52,6 +55,7 @@ class ObjectMaskWriter(SequenceMetric):
         self.out_dir = Path(out_dir)
         self.videos = videos
         self.fps = fps
+        self.folder = folder
         self._open = ExitStack()
 
     def process_frame(self, sample: dict, data_batch: Any, i: int) -> None:
@@ -90,7 +94,7 @@ class ObjectMaskWriter(SequenceMetric):
             size,
             'the model has to give one for each frame',
         )
-        path = self.out_dir / 'masks' / name / f'{frame}.png'
+        path = self.out_dir / self.folder / name / f'{frame}.png'
         write_label_map(path, objects, pascal_palette())
         if self.videos:
             if not data_batch:

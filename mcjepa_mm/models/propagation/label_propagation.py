@@ -1,9 +1,10 @@
 import os
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from mmengine.structures import BaseDataElement, PixelData
-from torch import Tensor
+from torch import Tensor, nn
 
 from mcjepa_mm.registry import MODELS
 
@@ -83,7 +84,7 @@ class LabelPropagation(ModeModel):
         self.dtype = getattr(torch, dtype)
         self.propagator = LabelPropagator(**propagator or {})
         self._video: tuple[str, int] | None = None
-        self.register_load_state_dict_post_hook(_refuse_partly_random)
+        self.backbone.register_load_state_dict_post_hook(_refuse_partly_random)
 
     @property
     def stride(self) -> int:
@@ -161,7 +162,9 @@ class LabelPropagation(ModeModel):
             data_samples (list[BaseDataElement]): With the meta data
                 ``sequence``, ``frame_index`` and, where the index is 0,
                 ``gt_objects``, PixelData (1, H, W) uint8: object numbers at
-                the size that masks are to have.
+                the size that masks are to have. Where objects begin later,
+                each with ``new_objects``, their numbers, and then with
+                ``gt_objects`` too; other objects of it are not used.
 
         Returns:
             list[BaseDataElement]: The same, with PixelData (1, H, W) uint8 on
@@ -178,13 +181,22 @@ class LabelPropagation(ModeModel):
         feats = self.extract_feat(inputs.flatten(0, 1), starts)
         for feat, sample in zip(feats, data_samples, strict=True):
             if sample.frame_index == 0:
-                given = sample.gt_objects.data[0].cpu().numpy()
-                mask = self.propagator.start(feat, given)
+                mask = self.propagator.start(feat, _given(sample))
             else:
-                mask = self.propagator.step(feat, tuple(inputs.shape[3:]))
+                begin = _given(sample) if sample.get('new_objects') else None
+                size = tuple(inputs.shape[3:])
+                mask = self.propagator.step(feat, size, begin)
             sample.pred_objects = PixelData(data=torch.from_numpy(mask)[None])
         self._video = video
         return data_samples
+
+
+def _given(sample: BaseDataElement) -> np.ndarray:
+    """The mask (H, W) of the objects that begin in a frame."""
+    given = sample.gt_objects.data[0].cpu().numpy()
+    if 'new_objects' not in sample:
+        return given
+    return np.where(np.isin(given, sample.new_objects), given, 0)
 
 
 def _next_frame(
@@ -201,12 +213,12 @@ def _next_frame(
     return sample.sequence, index
 
 
-def _refuse_partly_random(module: LabelPropagation, incompatible) -> None:
+def _refuse_partly_random(backbone: nn.Module, incompatible) -> None:
     """Refuse a checkpoint that fills the backbone only in part."""
     missing = [
         key
         for key in incompatible.missing_keys
-        if key.startswith('backbone.') and 'num_batches_tracked' not in key
+        if 'num_batches_tracked' not in key
     ]
     if missing:
         raise ValueError(

@@ -5,6 +5,8 @@ from collections import deque
 from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor
 
@@ -17,7 +19,8 @@ class LabelPropagator:
 
     Of DINO's protocol: the context of a frame is the first frame, whose mask
     is given, and the last ``context_frames`` ones with the *soft* labels that
-    they got.
+    they got. A frame in which further objects begin stays in the context, as
+    the first one does, with its given labels and the soft ones of the others.
 
     Args:
         context_frames (int): Context frames besides the first one. Defaults
@@ -62,7 +65,8 @@ class LabelPropagator:
             temperature=temperature,
             max_memory=max_memory,
         )
-        self._first: tuple[Tensor, Tensor] | None = None
+        # the first frame, and those in which further objects begin
+        self._given: list[tuple[Tensor, Tensor]] = []
         self._last: deque[tuple[Tensor, Tensor]] = deque()
         self._numbers = np.zeros(1, np.uint8)
         self._mask_size = (0, 0)
@@ -78,29 +82,26 @@ class LabelPropagator:
         Returns:
             np.ndarray: (H, W) uint8, the mask without its 255.
         """
-        labels, self._numbers = mask_to_labels(mask, tuple(feat.shape[:2]))
-        lost = self._numbers[labels.sum(dim=(0, 1)).numpy() == 0]
-        if len(lost):
-            print_log(
-                f'objects {lost.tolist()} of the first mask lie between the '
-                f'cells of a grid of {feat.shape[0]} x {feat.shape[1]} and '
-                'cannot be followed; a smaller stride or larger frames show '
-                'them',
-                logger='current',
-                level=logging.WARNING,
-            )
+        labels, self._numbers = _labels_of(mask, feat)
         self._mask_size = mask.shape
-        self._first = (feat, labels.to(feat.device))
+        self._given = [(feat, labels)]
         self._last = deque(maxlen=self.context_frames)
         return without_undecided(mask)
 
-    def step(self, feat: Tensor, image_size: tuple[int, int]) -> np.ndarray:
+    def step(
+        self,
+        feat: Tensor,
+        image_size: tuple[int, int],
+        begin: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Propagate the labels to the next frame.
 
         Args:
             feat (Tensor): (h, w, C), features of length 1.
             image_size (tuple[int, int]): Height and width of the frame that
                 they are of.
+            begin (np.ndarray, optional): (H, W) uint8, further objects, which
+                begin in this frame, with new numbers. They cover others.
 
         Returns:
             np.ndarray: (H, W) uint8, object numbers, of the first mask's
@@ -111,15 +112,49 @@ class LabelPropagator:
             ValueError: If the frame's features differ in shape from the first
                 one's.
         """
-        if self._first is None:
+        if not self._given:
             raise RuntimeError('there is no first frame: call start() before')
-        if feat.shape != self._first[0].shape:
+        first = self._given[0][0].shape
+        if feat.shape != first:
             raise ValueError(
                 'the frames of a video must have one size: expected features '
-                f'{tuple(self._first[0].shape)}, as of the first frame, got '
+                f'{tuple(first)}, as of the first frame, got '
                 f'{tuple(feat.shape)}'
             )
-        keys, labels = zip(self._first, *self._last)
+        keys, labels = zip(*self._given, *self._last)
         soft = propagate_labels(feat, keys, labels, **self.options)
-        self._last.append((feat, soft))
-        return labels_to_mask(soft, self._numbers, image_size, self._mask_size)
+        mask = labels_to_mask(soft, self._numbers, image_size, self._mask_size)
+        if begin is None:
+            self._last.append((feat, soft))
+            return mask
+        self._add(feat, soft, begin)
+        return np.where(without_undecided(begin), begin, mask)
+
+    def _add(self, feat: Tensor, soft: Tensor, begin: np.ndarray) -> None:
+        """Add objects that begin in a frame, with (h, w, M) of the others."""
+        labels, numbers = _labels_of(begin, feat)
+        labels = labels[..., 1:]
+        more = (0, labels.shape[2])  # columns, of no cell before
+        self._given = [(f, F.pad(x, more)) for f, x in self._given]
+        self._last = deque(
+            ((f, F.pad(x, more)) for f, x in self._last), self._last.maxlen
+        )
+        others = soft * (1 - labels.sum(dim=2, keepdim=True))
+        self._given.append((feat, torch.cat([others, labels], dim=2)))
+        self._numbers = np.concatenate([self._numbers, numbers[1:]])
+
+
+def _labels_of(mask: np.ndarray, feat: Tensor) -> tuple[Tensor, np.ndarray]:
+    """Labels and numbers of a given mask; warns of objects without a cell."""
+    labels, numbers = mask_to_labels(mask, tuple(feat.shape[:2]))
+    lost = numbers[labels.sum(dim=(0, 1)).numpy() == 0]
+    if len(lost):
+        print_log(
+            f'objects {lost.tolist()} of a given mask lie between the '
+            f'cells of a grid of {feat.shape[0]} x {feat.shape[1]} and '
+            'cannot be followed; a smaller stride or larger frames show '
+            'them',
+            logger='current',
+            level=logging.WARNING,
+        )
+    return labels.to(feat.device), numbers

@@ -204,3 +204,21 @@ def test_whitening_by_other_images(clip, tmp_path):
     np.testing.assert_array_equal(*(follow(x, clip()) for x in (model, again)))
     with pytest.raises(ValueError, match=r'channels, the whitening is of'):
         follow(build(whiten=path), clip())
+
+
+def test_objects_that_begin_later(clip):
+    """Only those named, whatever else the truth of their frame holds."""
+    model, batches = build(), clip()
+    truth = [batch['data_samples'][0].gt_objects.data for batch in clip()[:1]]
+    first, later = 1, 2
+    assert {first, later} < set(truth[0].unique().tolist())
+    for index, new in enumerate([(first,), (), (later,), (), ()]):
+        sample = batches[index]['data_samples'][0]
+        sample.set_metainfo(dict(new_objects=new))
+        sample.gt_objects = PixelData(data=truth[0].clone())
+    masks = follow(model, batches)
+    shown = [set(np.unique(mask)) for mask in masks]
+    assert shown[0] == {0, first} and shown[1] <= {0, first}
+    assert later in shown[2] and shown[3] <= {0, first, later}
+    begun = truth[0][0].numpy() == later
+    assert (masks[2][begun] == later).all()

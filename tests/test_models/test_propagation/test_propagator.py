@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
+import torch
 from benchmarks.plain_propagation import plain_masks
 from mmengine.logging import MMLogger
 
-from mcjepa_mm.models.propagation import LabelPropagator
+from mcjepa_mm.models.propagation import (
+    LabelPropagator,
+    labels_to_mask,
+    mask_to_labels,
+    propagate_labels,
+)
 
 
 def follow(propagator, feats, mask, image_size):
@@ -83,3 +89,41 @@ def test_bad_input(drifting_feats, first_mask):
     ).items():
         with pytest.raises(ValueError, match=name):
             LabelPropagator(**{name: value})
+
+
+def test_objects_that_begin_later(drifting_feats, first_mask):
+    """As if the frame in which they begin were a second first one."""
+    feats, mask = drifting_feats(5), first_mask()
+    size, grid = (160, 208), (20, 26)
+    later = np.zeros_like(mask)
+    later[100:150, 20:60] = 3
+    propagator = LabelPropagator(context_frames=1)
+    propagator.start(feats[0], mask)
+    propagator.step(feats[1], size)
+    given = propagator.step(feats[2], size, later)
+    assert (given[later == 3] == 3).all()
+    found = [propagator.step(x, size) for x in feats[3:]]
+
+    # the same by hand: labels 0, 2, 4, 3, of which the last begins at 2
+    labels, _ = mask_to_labels(mask, grid)
+    begun, _ = mask_to_labels(later, grid)
+    keys, known = [feats[0]], [labels]
+    for index in (1, 2):
+        soft = propagate_labels(feats[index], keys, known)
+        keys, known = [feats[0], feats[index]], [labels, soft]
+    begun = begun[..., 1:]
+    second = torch.cat([soft * (1 - begun), begun], dim=2)
+    none = torch.zeros(*grid, 1)
+    fixed = [torch.cat([labels, none], dim=2), second]
+    # the last frame before the one in which it begins
+    soft = propagate_labels(feats[1], [feats[0]], [labels])
+    last = feats[1], torch.cat([soft, none], dim=2)
+    numbers = np.array([0, 2, 4, 3], np.uint8)
+    for index, mask_found in zip((3, 4), found):
+        soft = propagate_labels(
+            feats[index], [feats[0], feats[2], last[0]], [*fixed, last[1]]
+        )
+        expected = labels_to_mask(soft, numbers, size, mask.shape)
+        np.testing.assert_array_equal(mask_found, expected)
+        last = feats[index], soft
+    assert 3 in found[-1]
