@@ -18,17 +18,21 @@ from mcjepa_mm.utils.checkpoint import (
     compare_state_dict,
     encode_checkpoint,
     read_checkpoint,
+    refuse_existing,
     write_new,
 )
 from mcjepa_mm.version import __version__
 
 from .key_names import LIBRARIES, STEM, library_of, rename
 from .publish import origin
+from .stem_fitting import StemFit, fit_stem
 
 # What a ConvNeXt has, and MCJEPAConvNeXt has not: another stem, norms behind
 # the stages, a classifier.
 _ABSENT = re.compile(r'(stem|downsample_layers\.0|norm_pre|norm\d|head)\.')
 _STEM = ('stem.', 'downsample_layers.0.')
+# What the names of a published stem begin with.
+_PUBLISHED_STEM = dict(timm='stem.', mmpretrain='downsample_layers.0.')
 _FULLY_CONNECTED = re.compile(r'.*\.pointwise_conv[12]\.weight')
 
 
@@ -42,7 +46,8 @@ class Conversion:
             decide; they are in the ``meta`` of the file as well.
         taken (int): Number of tensors written.
         left_out (tuple[str]): Those of the source that have no counterpart.
-        missing (tuple[str]): Those of MCJEPAConvNeXt that the source has not.
+        missing (tuple[str]): Those of MCJEPAConvNeXt that the file has not.
+        stem (StemFit, optional): The stem that was fitted, if one was.
     """
 
     source: str
@@ -50,6 +55,7 @@ class Conversion:
     taken: int
     left_out: tuple[str, ...]
     missing: tuple[str, ...]
+    stem: StemFit | None = None
 
 
 def convert_keys(
@@ -58,6 +64,8 @@ def convert_keys(
     *,
     to: str,
     conv_mlp: bool = False,
+    stem_images: str | os.PathLike | None = None,
+    seed: int = 0,
 ) -> Conversion:
     """Write an encoder under the names that another library has for it.
 
@@ -75,6 +83,11 @@ def convert_keys(
         conv_mlp (bool): The fully connected layers of the blocks become 1 x 1
             convolutions, for timm's ``conv_mlp=True`` and mmpretrain's
             ``linear_pw_conv=False``. Defaults to False.
+        stem_images (str | PathLike, optional): Folder of images to which the
+            stem of MCJEPAConvNeXt is fitted, see
+            :func:`~mcjepa_mm.exports.fit_stem`. By default the file has none
+            if the checkpoint is a ConvNeXt as published.
+        seed (int): Of the fit. Defaults to 0.
 
     Returns:
         Conversion: What was written and what was not.
@@ -84,9 +97,10 @@ def convert_keys(
         FileNotFoundError, ImportError: As
             :func:`~mcjepa_mm.utils.checkpoint.read_checkpoint`.
         ValueError: If the checkpoint holds no ConvNeXt that MCJEPAConvNeXt
-            could be, or ``to`` is not for it.
+            could be, or ``to`` is not for it, or there is no stem to fit.
     """
     out = Path(out)
+    refuse_existing(out)
     if to not in LIBRARIES:
         raise ValueError(f'to must be one of {LIBRARIES}, got {to!r}')
     if out.suffix not in SUFFIXES:
@@ -106,6 +120,26 @@ def convert_keys(
     weights, left_out = _to_mcjepa(tensors, source, checkpoint)
     settings = backbone_settings(weights, checkpoint)
     missing = _missing(weights, settings, checkpoint)
+    stem = None
+    if stem_images is not None:
+        if not missing or to != 'mcjepa':
+            raise ValueError(
+                f'{checkpoint} from {source} to {to} leaves no stem to fit: '
+                'name images only to convert a ConvNeXt as published to '
+                'mcjepa'
+            )
+        prefix = _PUBLISHED_STEM[source]
+        stem = fit_stem(
+            {
+                key.removeprefix(prefix): tensors[key]
+                for key in left_out
+                if key.startswith(prefix)
+            },
+            stem_images,
+            seed=seed,
+        )
+        weights, missing = dict(weights, **stem.state_dict), ()
+        left_out = tuple(x for x in left_out if not x.startswith(prefix))
     if missing and to != 'mcjepa':
         raise ValueError(
             f'{checkpoint} has another stem than MCJEPAConvNeXt: it can be '
@@ -127,6 +161,8 @@ def convert_keys(
         mcjepa_mm_version=__version__,
         **origin(meta),
     )
+    if stem:
+        meta['stem_error'] = stem.error
     content = encode_checkpoint(
         weights,
         meta,
@@ -136,7 +172,7 @@ def convert_keys(
     write_new(out, content)
     if source != 'mcjepa':
         left_out = (*left_out, *others)
-    return Conversion(source, settings, len(weights), left_out, missing)
+    return Conversion(source, settings, len(weights), left_out, missing, stem)
 
 
 def _find(

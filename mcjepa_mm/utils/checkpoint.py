@@ -184,16 +184,21 @@ def _encode_safetensors(
     return len(text).to_bytes(8, 'little') + text + data[start:]
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise FileExistsError if there is something of this name."""
+    if path.exists():
+        raise FileExistsError(
+            f'{path} exists and is left as it is: remove it, or name another'
+        )
+
+
 def write_new(path: Path, content: bytes) -> None:
     """Write a new file, and the folders above it.
 
     Raises:
         FileExistsError: If there is something of this name.
     """
-    if path.exists():
-        raise FileExistsError(
-            f'{path} exists and is left as it is: remove it, or name another'
-        )
+    refuse_existing(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, content)
 

@@ -2,7 +2,8 @@
 
 From this package to timm and mmpretrain, whose ConvNeXt takes the encoder
 whole once mcjepa_mm.models.backbones.SplitStem is its stem, and back; and
-from their published ConvNeXt to this package, all but the stem.
+from their published ConvNeXt to this package, all but the stem, which can be
+fitted to theirs on images.
 """
 
 import sys
@@ -36,6 +37,16 @@ def main() -> None:
         help="1 x 1 convolutions inside the blocks, for timm's conv_mlp=True "
         "and mmpretrain's linear_pw_conv=False",
     )
+    parser.add_argument(
+        '--fit-stem',
+        dest='stem_images',
+        metavar='FOLDER',
+        help='fit our stem to that of a published ConvNeXt on these images, '
+        'searched at any depth',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='of --fit-stem (default: 0)'
+    )
     args = parser.parse_args()
     cli.prefer_checkout()
     from mcjepa_mm.exports import convert_keys
@@ -46,6 +57,12 @@ def main() -> None:
             f'{args.checkpoint} has another stem than MCJEPAConvNeXt, whose '
             f'own stem ({len(done.missing)} tensors) is not in the file and '
             'stays as it is initialised'
+        )
+    if done.stem:
+        print(
+            f'stem fitted to crops of {done.stem.images} images: relative '
+            f'error {done.stem.error:.3f} on held-out ones, of a random stem '
+            f'{done.stem.random_error:.3f}'
         )
     if done.left_out:
         print(
