@@ -33,6 +33,8 @@ def read(name):
         cfg.model.heads.content.expander_channels = (64, 64, 64)
     if cfg.model.heads.get('motion'):
         cfg.model.heads.motion.decoder.hidden = (8, 6)
+    if cfg.model.heads.get('distill'):
+        del cfg.model.heads.distill.teacher.init_cfg  # a file
     return cfg
 
 

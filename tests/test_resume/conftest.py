@@ -19,14 +19,20 @@ def train(tmp_path):
     been killed. Returns the losses that the run has recorded so far.
     """
 
-    def train(name, *options, resume=False, break_after=None):
+    def train(
+        name,
+        *options,
+        resume=False,
+        break_after=None,
+        config='short_pretraining.py',
+    ):
         from loss_record import BrokenOffError, read_losses
 
         from mcjepa_mm.engine.launch import build_runner, load_config
 
         record = tmp_path / f'{name}.jsonl'
         cfg = load_config(
-            str(TOYS / 'short_pretraining.py'),
+            str(TOYS / config),
             work_dir=str(tmp_path / name),
             cfg_options=[
                 f'custom_hooks.2.path={record}',

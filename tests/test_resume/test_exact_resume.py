@@ -42,3 +42,31 @@ def test_resumed_run_takes_the_seed_that_was_drawn(train, tmp_path):
     unbroken = train('unbroken', f'randomness.seed={seed}')
     broken = train('broken', 'randomness.seed=None', resume=True)
     check_equal(unbroken, broken, tmp_path)
+
+
+def test_resumed_distillation(train, tmp_path):
+    """The teacher is in no checkpoint and is read again."""
+    import torch
+    from loss_record import newest
+
+    from mcjepa_mm.models.backbones import MCJEPAConvNeXt
+
+    arch = dict(depths=(1, 1, 1, 1), channels=(8, 8, 16, 16))
+    teacher = MCJEPAConvNeXt(arch=arch)
+    torch.save(teacher.state_dict(), tmp_path / 'teacher.pth')
+    option = (
+        'model.heads.distill.teacher.init_cfg.checkpoint='
+        f'{tmp_path / "teacher.pth"}'
+    )
+    config = 'short_distillation.py'
+    unbroken = train('unbroken', option, config=config)
+    train('broken', option, config=config, break_after=7)
+    broken = train('broken', option, config=config, resume=True)
+    check_equal(unbroken, broken, tmp_path)
+    weights = newest(tmp_path / 'broken')['state_dict']
+    of_head = {key for key in weights if 'distill' in key}
+    assert of_head == {
+        f'heads.distill.projections.{i}.{name}'
+        for i in range(2)
+        for name in ('weight', 'bias')
+    }

@@ -1,5 +1,6 @@
 from .base_pretext_head import BasePretextHead, fill_in
 from .dense_vicreg_head import DenseVICReg, DenseVICRegHead
+from .distillation_head import DistillationHead
 from .flow_head import FlowHead
 from .knn_head import KNNHead
 from .propagation_head import PropagationHead
@@ -9,6 +10,7 @@ __all__ = [
     'BasePretextHead',
     'DenseVICReg',
     'DenseVICRegHead',
+    'DistillationHead',
     'FlowHead',
     'KNNHead',
     'PropagationHead',
