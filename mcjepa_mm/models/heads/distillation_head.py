@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -110,7 +111,7 @@ class DistillationHead(BasePretextHead):
                 f'`levels`, {len(self.levels)}, got {widths}.'
             )
         self.projections = nn.ModuleList(
-            nn.Conv2d(in_channels[level], width, kernel_size=1)
+            nn.Conv2d(_pick(in_channels, level, 'the encoder'), width, 1)
             for (level, _), width in zip(self.levels, widths)
         )
 
@@ -126,7 +127,8 @@ class DistillationHead(BasePretextHead):
     def init_weights(self) -> None:
         """Initialise the head, and give the teacher its weights."""
         super().init_weights()
-        if hasattr(self.teacher, 'init_weights'):
+        # that of timm has them since it was built
+        if not getattr(self.teacher, 'is_init', True):
             self.teacher.init_weights()
 
     def loss(
@@ -138,7 +140,7 @@ class DistillationHead(BasePretextHead):
         maps = self.targets(inputs)
         distances = []
         for (level, number), project in zip(self.levels, self.projections):
-            target = maps[number]
+            target = _pick(maps, number, 'the teacher')
             if target.dim() != 4 or target.shape[1] != project.out_channels:
                 raise ValueError(
                     f'Map {number} of the teacher '
@@ -165,4 +167,16 @@ class DistillationHead(BasePretextHead):
                 'the channels of its maps: set `teacher_channels`, one for '
                 f'each of the {len(self.levels)} pairs of `levels`.'
             )
-        return [known[number] for _, number in self.levels]
+        return [
+            _pick(known, number, 'the teacher') for _, number in self.levels
+        ]
+
+
+def _pick(maps: Sequence, number: int, whose: str) -> Any:
+    """One of the maps, or of what is known of each."""
+    if not -len(maps) <= number < len(maps):
+        raise ValueError(
+            f'`levels` of a DistillationHead name map {number} of {whose}, '
+            f'which has {len(maps)}.'
+        )
+    return maps[number]

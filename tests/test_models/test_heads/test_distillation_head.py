@@ -164,6 +164,8 @@ def test_the_teacher_follows_the_images():
 def test_settings_that_do_not_fit(pretrainer):
     for settings, named in [
         (dict(distance='l3'), 'l3'),
+        (dict(levels=((6, 5),)), 'map 6 of the encoder'),
+        (dict(levels=((5, 6),)), 'map 6 of the teacher'),
         (dict(teacher=MMPRETRAIN), 'teacher_channels'),
         (dict(teacher_channels=[32, 32]), r'\[32, 32\]'),
     ]:
