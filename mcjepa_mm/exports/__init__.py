@@ -1,10 +1,11 @@
 """Export of checkpoints and graphs to other libraries."""
 
-from .convert_keys import Conversion, convert_keys
+from mcjepa_mm.apis.convert_keys import Conversion, convert_keys
+from mcjepa_mm.apis.stem_fitting import StemFit, fit_stem
+
 from .export import export
 from .plain_checkpoint import plain_checkpoint
 from .publish import publish
-from .stem_fitting import StemFit, fit_stem
 
 __all__ = [
     'Conversion',

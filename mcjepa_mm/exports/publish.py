@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mcjepa_mm.models.backbones import read_backbone
-from mcjepa_mm.utils.checkpoint import encode_checkpoint, write_new
+from mcjepa_mm.utils.checkpoint import encode_checkpoint, origin, write_new
 from mcjepa_mm.version import __version__
 
 # What a run adds to the name of its config, and a published file to its own.
@@ -71,12 +71,6 @@ def publish(
     path = folder / f'{name}-{digest}{suffix}'
     write_new(path, content)
     return path
-
-
-def origin(meta: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says about the training that it comes from."""
-    known = ('experiment_name', 'epoch', 'iter')
-    return {key: meta[key] for key in known if key in meta}
 
 
 def _place(

@@ -184,6 +184,12 @@ def _encode_safetensors(
     return len(text).to_bytes(8, 'little') + text + data[start:]
 
 
+def origin(meta: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says about the training that it comes from."""
+    known = ('experiment_name', 'epoch', 'iter')
+    return {key: meta[key] for key in known if key in meta}
+
+
 def refuse_existing(path: Path) -> None:
     """Raise FileExistsError if there is something of this name."""
     if path.exists():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcjepa_mm.exports.key_names import LIBRARIES, library_of, rename
+from mcjepa_mm.apis.key_names import LIBRARIES, library_of, rename
 
 # ours, mmpretrain's, timm's
 TABLE = """

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 import mcjepa_mm  # noqa: F401  (patches imports)
-from mcjepa_mm.exports import convert_keys, stem_fitting
+from mcjepa_mm.apis import stem_fitting
+from mcjepa_mm.exports import convert_keys
 from mcjepa_mm.models.backbones import read_backbone
 
 DEPTHS, WIDTHS = (1, 1, 1, 1), (16, 16, 24, 32)

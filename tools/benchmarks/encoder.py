@@ -94,7 +94,7 @@ def make(
     """A side: one forward and backward of a library's encoder."""
 
     def build() -> Work:
-        from mcjepa_mm.exports.key_names import rename
+        from mcjepa_mm.apis.key_names import rename
 
         model = encoder(layer_scale)
         names = [name for name, _ in model.named_parameters()]

@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from mmengine.model import initialize
 from torch import Tensor, nn
 
-from mcjepa_mm.apis.feature_maps import fit_image
 from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, find_images
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.evaluation.frozen.encoder import normalize
@@ -25,6 +24,7 @@ from mcjepa_mm.models.backbones.convnext import INIT_CFG
 from mcjepa_mm.models.backbones.layers import LayerNorm2d
 from mcjepa_mm.models.backbones.split_stem import SplitStem
 
+from .feature_maps import fit_image
 from .key_names import rename
 
 CROP = 64  # pixels

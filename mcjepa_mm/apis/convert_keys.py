@@ -17,6 +17,7 @@ from mcjepa_mm.utils.checkpoint import (
     SUFFIXES,
     compare_state_dict,
     encode_checkpoint,
+    origin,
     read_checkpoint,
     refuse_existing,
     write_new,
@@ -24,7 +25,6 @@ from mcjepa_mm.utils.checkpoint import (
 from mcjepa_mm.version import __version__
 
 from .key_names import LIBRARIES, STEM, library_of, rename
-from .publish import origin
 from .stem_fitting import StemFit, fit_stem
 
 # What a ConvNeXt has, and MCJEPAConvNeXt has not: another stem, norms behind
@@ -85,8 +85,8 @@ def convert_keys(
             ``linear_pw_conv=False``. Defaults to False.
         stem_images (str | PathLike, optional): Folder of images to which the
             stem of MCJEPAConvNeXt is fitted, see
-            :func:`~mcjepa_mm.exports.fit_stem`. By default the file has none
-            if the checkpoint is a ConvNeXt as published.
+            :func:`~mcjepa_mm.apis.stem_fitting.fit_stem`. By default the file
+            has none if the checkpoint is a ConvNeXt as published.
         seed (int): Of the fit. Defaults to 0.
 
     Returns:
