@@ -36,6 +36,12 @@ def main() -> None:
         '(default: tiny on a GPU, else micro)',
     )
     parser.add_argument(
+        '--init',
+        metavar='CHECKPOINT',
+        help='start from it: of this package, or a published ConvNeXt of timm '
+        'or mmpretrain, whose stem is fitted to the images',
+    )
+    parser.add_argument(
         '--epochs', type=int, metavar='N', help="default: the config's"
     )
     parser.add_argument(

@@ -175,6 +175,12 @@ def convert_keys(
     return Conversion(source, settings, len(weights), left_out, missing, stem)
 
 
+def library_of_checkpoint(checkpoint: str | os.PathLike) -> str:
+    """Whose names a checkpoint's ConvNeXt has: one of ``LIBRARIES``."""
+    tensors, _ = read_checkpoint(checkpoint)
+    return _find(tensors, checkpoint)[0]
+
+
 def _find(
     tensors: dict[str, Tensor], path: str | os.PathLike
 ) -> tuple[str, dict[str, Tensor], tuple[str, ...]]:

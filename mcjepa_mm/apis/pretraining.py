@@ -15,7 +15,9 @@ from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.datasets.clips import find_images, printable, walk
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.engine.launch import build_runner, load_config
+from mcjepa_mm.models.backbones import read_backbone
 
+from .convert_keys import convert_keys, library_of_checkpoint
 from .feature_maps import draw_feature_maps
 from .pretraining_config import SIZES, read_arguments, write_pretraining
 from .training_check import check_training
@@ -48,6 +50,7 @@ def pretrain(
     videos: str | os.PathLike | None = None,
     out: str | os.PathLike,
     size: str | None = None,
+    init: str | os.PathLike | None = None,
     epochs: int | None = None,
     epoch_length: int | None = None,
     cfg_options: Sequence[str] = (),
@@ -69,6 +72,10 @@ def pretrain(
             'atto' to 'large'. Defaults to None: 'tiny' on a GPU, else
             'micro'. Views are 224 pixels large on a GPU, and 64 for 'micro'
             and on a CPU.
+        init (str | PathLike, optional): Checkpoint to start from, which says
+            the size: of this package, or a published ConvNeXt of timm or
+            mmpretrain, whose stem is fitted to ``images`` first, see
+            :func:`~mcjepa_mm.apis.stem_fitting.fit_stem`.
         epochs (int, optional): Defaults to None: 8 of 100 steps for small
             views, else 100 of one pass over the images or frames.
         epoch_length (int, optional): Steps of an epoch.
@@ -98,6 +105,8 @@ def pretrain(
         raise ValueError('Give images, videos or both: no folder was given.')
     _use(device)
     small = size == 'micro' or get_device() == 'cpu'
+    if init is not None and size is not None:
+        raise ValueError('init says the size: leave size out.')
     if size is None:
         size = 'micro' if small else 'tiny'
     if size not in SIZES:
@@ -108,7 +117,8 @@ def pretrain(
     arguments: dict[str, Any] = dict(
         images=_folder('images', images),
         videos=_folder('videos', videos),
-        size=size,
+        size=size if init is None else None,
+        init=_checkpoint(init),
         epochs=epochs,
         epoch_length=epoch_length,
         cfg_options=[*cfg_options],
@@ -118,7 +128,10 @@ def pretrain(
     if resumes:
         print(f'{out} holds this training: it goes on.\n')
     elif not path.is_file() or read_arguments(path) != arguments:
-        write_pretraining(path, small=small, **arguments)
+        backbone = arguments['init'] and _start(
+            arguments['init'], arguments['images'], out
+        )
+        write_pretraining(path, small=small, backbone=backbone, **arguments)
         print(f'The config is {path}.\n')
     for trains in (False, True):
         cfg = load_config(str(path))
@@ -165,6 +178,43 @@ def _folder(name: str, given: str | os.PathLike | None) -> str | None:
     if not found:
         raise ValueError(f'{shown} holds neither videos nor images.')
     return folder
+
+
+def _checkpoint(init: str | os.PathLike | None) -> str | None:
+    """The checkpoint's absolute path."""
+    if init is None:
+        return None
+    path = os.path.abspath(os.path.expanduser(os.fspath(init)))
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'init={os.fspath(init)!r} is no file.')
+    return path
+
+
+def _start(init: str, images: str | None, out: Path) -> dict[str, Any]:
+    """Settings of an encoder that starts from a checkpoint.
+
+    A published ConvNeXt is written anew below ``out``, with a fitted stem.
+    """
+    source = library_of_checkpoint(init)
+    if source != 'mcjepa':
+        if images is None:
+            raise ValueError(
+                f'init={init!r} is a ConvNeXt of {source}, whose stem is '
+                'fitted to images: give images.'
+            )
+        converted = out / 'init' / 'encoder.pth'
+        converted.parent.mkdir(parents=True, exist_ok=True)
+        converted.unlink(missing_ok=True)  # of another call
+        stem = convert_keys(
+            init, converted, to='mcjepa', stem_images=images
+        ).stem
+        assert stem is not None
+        print(
+            f'A stem was fitted to {images}, relative error {stem.error:.3f}.'
+        )
+        init = str(converted)
+    start = dict(type='Pretrained', checkpoint=init, prefix='backbone.')
+    return dict(read_backbone(init).settings, init_cfg=start)
 
 
 def _is_begun(out: Path, arguments: dict) -> bool:

@@ -42,11 +42,13 @@ def write_pretraining(
     *,
     images: str | None,
     videos: str | None,
-    size: str,
+    size: str | None,
+    init: str | None = None,
     epochs: int | None = None,
     epoch_length: int | None = None,
     cfg_options: Sequence[str] = (),
     small: bool,
+    backbone: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a config that inherits one of this package for own data.
 
@@ -55,11 +57,14 @@ def write_pretraining(
             if needed.
         images (str, optional): Folder of images.
         videos (str, optional): Folder of videos; one of both has to be given.
-        size (str): One of ``SIZES``.
+        size (str, optional): One of ``SIZES``, for the heading.
+        init (str, optional): Checkpoint to start from, for the heading.
         epochs (int, optional): By default the inherited config's.
         epoch_length (int, optional): Steps of an epoch, likewise.
         cfg_options (Sequence[str]): ``key=value`` settings over the rest.
         small (bool): Whether views are small enough for a CPU.
+        backbone (Mapping, optional): Settings of the encoder, in place of a
+            size.
 
     Raises:
         ValueError: If a number is below 1, or an option sets what no runner
@@ -69,7 +74,9 @@ def write_pretraining(
     name = f'pretrain/{names[bool(images), bool(videos)]}.py'
     base = read_config(_CONFIGS / name)
     cfg = load_config(str(_CONFIGS / name), cfg_options=[*cfg_options])
-    if size != ('micro' if small else 'tiny'):
+    if backbone:
+        cfg.model.backbone.update(backbone)
+    elif size != ('micro' if small else 'tiny'):
         cfg.model.backbone.arch = size
     data = cfg.train_dataloader
     _set_root(data.content, images or videos)
@@ -91,6 +98,7 @@ def write_pretraining(
         images=images,
         videos=videos,
         size=size,
+        init=init,
         epochs=epochs,
         epoch_length=epoch_length,
         cfg_options=[*cfg_options],

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmpretrain.models import ConvNeXt
 
 import mcjepa_mm
 from mcjepa_mm.apis.pretraining_config import write_pretraining
@@ -157,6 +158,44 @@ def test_images_alone(data, tmp_path):
     assert [x.stem for x in run.pictures] == ['0', '2', '4', '1']
 
 
+@pytest.mark.slow
+def test_from_a_published_convnext(data, tmp_path):
+    """Its stages are where the training starts, and its size is the run's."""
+    arch = dict(depths=[1, 1, 1, 1], channels=[8, 8, 16, 16])
+    published = ConvNeXt(arch, layer_scale_init_value=0.0)
+    before = {f'backbone.{k}': v for k, v in published.state_dict().items()}
+    torch.save(dict(state_dict=before), tmp_path / 'published.pth')
+    words = dict(
+        out=tmp_path / 'run',
+        init=tmp_path / 'published.pth',
+        epochs=1,
+        epoch_length=4,
+        cfg_options=[*CONTENT[1:], 'param_scheduler.eta_max=1e-6'],
+    )
+    with pytest.raises(ValueError, match='mmpretrain.*give images'):
+        mcjepa_mm.pretrain(videos=data / 'videos', **words)
+    run = mcjepa_mm.pretrain(images=data / 'images' / '0', **words)
+    after = torch.load(run.checkpoint, weights_only=False)['state_dict']
+    name = 'stages.3.0.depthwise_conv.weight'
+    torch.testing.assert_close(
+        after[f'backbone.{name}'],
+        before[f'backbone.{name}'],
+        atol=1e-3,
+        rtol=0,
+    )
+    again = mcjepa_mm.pretrain(
+        videos=data / 'videos',
+        **words
+        | dict(
+            out=tmp_path / 'again',
+            init=run.checkpoint,
+            cfg_options=[*words['cfg_options'], *MOTION],
+        ),
+    )
+    last = torch.load(again.checkpoint, weights_only=False)['state_dict']
+    assert last[f'backbone.{name}'].shape == (16, 1, 7, 7)
+
+
 @pytest.mark.parametrize('small', [True, False])
 @pytest.mark.parametrize('given', ['images', 'videos', 'images videos'])
 def test_the_written_config(given, small, tmp_path):
@@ -203,6 +242,8 @@ def test_the_written_config(given, small, tmp_path):
         (dict(images='empty'), ValueError, 'empty'),
         (dict(images='videos', videos='empty'), ValueError, 'empty'),
         (dict(size='giant'), ValueError, "atto.*'giant'"),
+        (dict(init='nowhere.pth'), FileNotFoundError, 'nowhere.pth'),
+        (dict(init='images/0/0.png', size='atto'), ValueError, 'leave size'),
         (dict(epochs=0), ValueError, 'epochs.* 0'),
         (dict(device='quantum'), ValueError, 'quantum'),
         (dict(out='images/damaged.png'), ValueError, 'damaged.png'),
