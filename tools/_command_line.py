@@ -22,7 +22,8 @@ INPUT_ERRORS = (ValueError, OSError, ImportError)
 # Options that several commands have.
 SHARED = {
     'checkpoint': dict(
-        help='checkpoint of a pretraining, or of a model with its backbone'
+        help='checkpoint of a pretraining, or of a model with its backbone; '
+        "or the name of weights of this package, 'micro'"
     ),
     'inputs': dict(
         nargs='+', metavar='IMAGES', help='image files and folders of images'
@@ -74,6 +75,8 @@ class FilesParser(OneLineParser):
             paths = getattr(args, dest, None)
             if isinstance(paths, str):
                 paths = [paths]
+            if name == 'checkpoint' and paths and is_name(paths[0]):
+                continue
             refuse_missing(self, name, *paths or ())
         return args
 
@@ -213,10 +216,20 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
         path = getattr(args, name, None)
         if path in (None, words.get(name)) or os.path.isfile(path):
             continue
+        if name == 'checkpoint' and is_name(path):
+            continue
         parser.exit(2, f'{parser.prog}: {name}: there is no file {path!r}\n')
     if args.local_rank is not None:
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def is_name(word: str) -> bool:
+    """Whether it may name weights of this package, which it then resolves.
+
+    No file of weights is without an ending.
+    """
+    return not (os.path.dirname(word) or '.' in word)
 
 
 def refuse_missing(

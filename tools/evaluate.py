@@ -11,7 +11,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from _command_line import find_config, prefer_checkout, run
+from _command_line import find_config, is_name, prefer_checkout, run
 
 TRAINING_KEYS = (
     'train_dataloader',
@@ -120,11 +120,14 @@ def main() -> None:
         'config', help='config file of the pretraining, or its name'
     )
     parser.add_argument(
-        'checkpoint', help='checkpoint, or the work dir to take the last of'
+        'checkpoint',
+        help='checkpoint, or the work dir to take the last of, or the name of '
+        "weights of this package, 'micro'",
     )
     parser.add_argument(
         '--out',
-        help='folder to write (default: evaluation/ beside the checkpoint)',
+        help='folder to write (default: evaluation/ beside the checkpoint, '
+        'for weights by their name in the current folder)',
     )
     parser.add_argument(
         '--cfg-options',
@@ -141,9 +144,6 @@ def main() -> None:
             f'config {args.config} does not exist; the training wrote a copy '
             'of its own into the work dir'
         )
-    checkpoint = find_checkpoint(Path(args.checkpoint))
-    out = Path(args.out) if args.out else checkpoint.parent / 'evaluation'
-
     prefer_checkout()
     import mcjepa_mm  # noqa: F401  (patches imports)
     from mcjepa_mm.apis.training_results import (
@@ -151,6 +151,16 @@ def main() -> None:
         training_pictures,
     )
     from mcjepa_mm.utils.atomic_write import atomic_write
+    from mcjepa_mm.utils.named_weights import find_weights
+
+    checkpoint = Path(args.checkpoint)
+    default = Path('evaluation')
+    if is_name(args.checkpoint) and not checkpoint.exists():
+        checkpoint = find_weights(args.checkpoint)
+    else:
+        checkpoint = find_checkpoint(checkpoint)
+        default = checkpoint.parent / default
+    out = Path(args.out or default)
 
     runner = make_runner(args.config, args.cfg_options, out)
     runner.model.init_weights()

@@ -1,7 +1,8 @@
 """Predict the flow of images, a folder of frames, a video or a camera.
 
-Writes numbers, colour pictures or a video, as the frames come in. The config
-may be that of a flow estimator or of the pretraining.
+Writes numbers, colour pictures or a video, as the frames come in. The flow is
+that of weights of this package or, where CONFIG CHECKPOINT stand before the
+inputs, of those; the config may be a flow estimator's or the pretraining's.
 """
 
 import os
@@ -11,21 +12,25 @@ import _command_line as cli
 
 # What mcjepa_mm.apis writes, which would be slow to import for a help text.
 FORMATS = ('flo', 'png', 'color', 'occ', 'video')
+CHECKPOINTS = ('.pth', '.pt', '.safetensors')
 
 
 def main() -> None:
     """Predict, and say where the results are."""
     parser = cli.FilesParser(__doc__)
     parser.add_argument(
-        'config', help='config file, or the name of one of this package'
-    )
-    parser.share('checkpoint', help='checkpoint')
-    parser.add_argument(
         'sources',
         nargs='+',
         metavar='INPUT',
         help='a folder of frames, a video, the number of a camera, or two '
-        'and more images that follow each other',
+        'and more images that follow each other; before them maybe a config, '
+        'a file or the name of one of this package, and its checkpoint',
+    )
+    parser.add_argument(
+        '--weights',
+        default='micro',
+        help='name of weights of this package, where no config and '
+        'checkpoint are given (default: %(default)s)',
     )
     parser.share('--out', dest='out_dir')
     parser.add_argument(
@@ -66,7 +71,12 @@ def main() -> None:
         '--fps', help="of the video written (default: the source's, else 10)"
     )
     args = vars(parser.parse_args())
-    inputs = args.pop('sources')
+    inputs, weights = args.pop('sources'), [args.pop('weights')]
+    if len(inputs) > 1 and inputs[1].endswith(CHECKPOINTS):
+        weights, inputs = inputs[:2], inputs[2:]
+        cli.refuse_missing(parser, 'checkpoint', weights[1])
+        if not inputs:
+            parser.error('an INPUT must follow the config and checkpoint')
     if len(inputs) == 1:
         (inputs,) = inputs
     if isinstance(inputs, list):
@@ -81,9 +91,7 @@ def main() -> None:
     count = 0
     try:
         inferencer = FlowInferencer(
-            args.pop('config'),
-            *(args.pop('checkpoint'), args.pop('device')),
-            scale=args.pop('scale'),
+            *weights, device=args.pop('device'), scale=args.pop('scale')
         )
         samples = inferencer.iterate(inputs, **args, show_progress=True)
         with closing(samples):

@@ -26,8 +26,10 @@ def main() -> None:
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(
         '--checkpoint',
-        help='checkpoint of a pretraining; it decides the size of the '
-        'encoder. Without one the encoder starts from random weights',
+        '--weights',
+        help='checkpoint of a pretraining, or the name of weights of this '
+        "package, 'micro'; it decides the size of the encoder. Without one "
+        'the encoder starts from random weights',
     )
     weights.add_argument(
         '--arch',

@@ -12,7 +12,8 @@ def main() -> None:
         'checkpoint',
         nargs='?',
         default='none',
-        help="checkpoint file; 'none', or nothing, tests the model as its "
+        help='checkpoint file, or the name of weights of this package, '
+        "'micro'; 'none', or nothing, tests the model as its "
         'config initialises it',
     )
     args = parse(parser)
@@ -23,6 +24,7 @@ def main() -> None:
         initialize_model,
         load_config,
     )
+    from mcjepa_mm.utils.named_weights import find_weights
 
     cfg = load_config(
         args.config,
@@ -37,7 +39,7 @@ def main() -> None:
         )
     cfg.resume = False  # a test takes weights, also of no training
     if args.checkpoint != 'none':
-        cfg.load_from = args.checkpoint
+        cfg.load_from = str(find_weights(args.checkpoint))
     runner = build_runner(cfg)
     if cfg.get('load_from') is None:
         initialize_model(runner)

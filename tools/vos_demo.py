@@ -22,8 +22,9 @@ def main() -> None:
     parser.share('--out', dest='out_dir')
     parser.add_argument(
         '--checkpoint',
-        help='checkpoint of a pretraining or of a model with its backbone; '
-        'with --config, that of its model',
+        help='checkpoint of a pretraining or of a model with its backbone, '
+        'or the name of weights of this package; with --config, that of its '
+        "model (default without: 'micro')",
     )
     parser.add_argument(
         '--config',
@@ -94,7 +95,7 @@ def main() -> None:
     if args['levels'] == ['all']:
         args['levels'] = 'all'
     if args['checkpoint'] is None and args['config'] is None:
-        parser.error('give --checkpoint, --config or both')
+        args['checkpoint'] = 'micro'
     if args['whiten'] not in (None, 'first_frame'):
         cli.refuse_missing(parser, 'whiten', args['whiten'])
     cli.prefer_checkout()

@@ -38,11 +38,12 @@ class FlowInferencer:
     that every frame would be encoded twice, and it takes no built model.
 
     Args:
-        model (str | PathLike | Config | BaseModel): Config file, the name of
-            one of this package, a config or a built model. Of the config of
-            a pretraining the motion half is used.
+        model (str | PathLike | Config | BaseModel): The name of weights that
+            come with this package, 'micro'; a config file, the name of one
+            of this package, a config or a built model. Of the config of a
+            pretraining the motion half is used.
         pretrained (str | PathLike, optional): Checkpoint, of the estimator or
-            of the pretraining. Defaults to None.
+            of the pretraining, or a name of weights. Defaults to None.
         device (str | torch.device, optional): Defaults to None: the GPU if
             there is one; a built model stays where it is.
         scale (float, optional): Frames are scaled by it before they are
@@ -51,6 +52,7 @@ class FlowInferencer:
 
     Example::
 
+        inferencer = FlowInferencer('micro')
         inferencer = FlowInferencer('work/config.py', 'work/epoch_30.pth')
         (sample,) = inferencer(['a.png', 'b.png'])
         sample.pred_flow_fw.data  # (2, H, W), pixels, x then y

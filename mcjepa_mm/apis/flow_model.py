@@ -11,6 +11,9 @@ from mmengine.registry import DefaultScope
 
 from mcjepa_mm.engine.inherited_scope import read_config
 from mcjepa_mm.registry import MODELS
+from mcjepa_mm.utils.checkpoint import read_checkpoint
+from mcjepa_mm.utils.config_text import read_model
+from mcjepa_mm.utils.named_weights import full_name
 
 from .model_files import fill_model, find_config
 
@@ -25,12 +28,13 @@ def get_flow_model(
     """Build or take a flow estimator, load it, and put it in eval mode.
 
     Args:
-        model: A config file, the name of one of this package, a config, or
-            the model itself. Of a pretraining's config the motion half is
-            built. Of a config, ``bgr_to_rgb=False`` becomes True: frames are
-            BGR here.
+        model: The name of weights of this package, such as 'micro', which
+            need no config; a config file, the name of one of this package, a
+            config, or the model itself. Of a pretraining's config the motion
+            half is built. Of a config, ``bgr_to_rgb=False`` becomes True:
+            frames are BGR here.
         pretrained (str, optional): Checkpoint of the estimator or of the
-            pretraining.
+            pretraining, or the name of weights.
         device (str | torch.device, optional): Where to run. Defaults to
             None: a built model stays where it is, another goes to the GPU if
             there is one.
@@ -45,7 +49,9 @@ def get_flow_model(
         TypeError: If the model cannot encode and estimate by itself.
     """
     if not isinstance(model, torch.nn.Module):
-        if not isinstance(model, Config):
+        if pretrained is None and full_name(model):
+            model, pretrained = _recorded_config(model), model
+        elif not isinstance(model, Config):
             model = read_config(find_config(model))
         if pretrained is None:
             warnings.warn(
@@ -56,7 +62,7 @@ def get_flow_model(
         device = device or get_device()
         scope = model.get('default_scope') or 'mcjepa_mm'
         with DefaultScope.overwrite_default_scope(scope):
-            model = MODELS.build(_reads_bgr(_estimator_config(model.model)))
+            model = MODELS.build(_reads_bgr(estimator_config(model.model)))
     if not hasattr(model, 'encode') or not hasattr(model, 'estimate'):
         raise TypeError(
             'expected a flow estimator that encodes frames singly, such as '
@@ -68,6 +74,17 @@ def get_flow_model(
     if device is not None:
         model.to(device)
     return model.eval()
+
+
+def _recorded_config(name: str | os.PathLike) -> Config:
+    """The config that is written into weights of this package."""
+    meta = read_checkpoint(name)[1]
+    if 'cfg' not in meta:
+        raise ValueError(
+            f'the weights {name} hold an encoder and no flow; give a config '
+            'and a checkpoint with the motion task'
+        )
+    return Config(dict(model=read_model(meta['cfg'])))
 
 
 def _reads_bgr(model: dict) -> dict:
@@ -82,8 +99,12 @@ def _reads_bgr(model: dict) -> dict:
     return dict(model, data_preprocessor=dict(preprocessor, bgr_to_rgb=True))
 
 
-def _estimator_config(model: dict) -> dict:
-    """The config of the motion half, if it is a pretrainer's."""
+def estimator_config(model: dict) -> dict:
+    """The config of the motion half, if it is a pretrainer's.
+
+    Raises:
+        ValueError: If it has no motion task.
+    """
     if str(model['type']).rpartition('.')[2] != 'MultiTaskPretrainer':
         return model
     head = model['heads'].get(_TASK)

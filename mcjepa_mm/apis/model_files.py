@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import nn
 
+from mcjepa_mm.models.backbones.convnext import say_settings
 from mcjepa_mm.utils.checkpoint import compare_state_dict, read_checkpoint
+from mcjepa_mm.utils.named_weights import say_names
 
 _CONFIGS = Path(__file__).parents[1] / '.mim' / 'configs'
 
@@ -25,7 +27,8 @@ def find_config(name: str | os.PathLike) -> str:
             return str(path)
     raise FileNotFoundError(
         f'there is no config {name!r}, neither as a file nor among those of '
-        f'this package in {_CONFIGS}'
+        f'this package in {_CONFIGS}; its weights, which need none, are '
+        f'{say_names()}'
     )
 
 
@@ -41,6 +44,7 @@ def fill_model(model: nn.Module, path: str | os.PathLike) -> dict[str, Any]:
             then is as it was.
     """
     tensors, meta = read_checkpoint(path)
+    given = {str(k).removeprefix('module.'): v for k, v in tensors.items()}
     wanted = model.state_dict()
     unfilled = compare_state_dict(tensors, wanted).unfilled
     if unfilled:
@@ -48,8 +52,7 @@ def fill_model(model: nn.Module, path: str | os.PathLike) -> dict[str, Any]:
             f'{path} does not fit the model: {len(unfilled)} of its '
             f'{len(wanted)} tensors are missing there or of another shape, '
             f'such as {unfilled[0]!r}; give the config that the checkpoint '
-            'was trained with'
+            'was trained with.' + say_settings(given, 'backbone.')
         )
-    given = {str(k).removeprefix('module.'): v for k, v in tensors.items()}
     model.load_state_dict({key: given[key] for key in wanted})
     return meta

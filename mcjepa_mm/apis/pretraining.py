@@ -16,6 +16,7 @@ from mcjepa_mm.datasets.clips import find_images, printable, walk
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.engine.launch import build_runner, load_config
 from mcjepa_mm.models.backbones import read_backbone
+from mcjepa_mm.utils.named_weights import SCHEME, find_weights, full_name
 
 from .convert_keys import convert_keys, library_of_checkpoint
 from .feature_maps import draw_feature_maps
@@ -73,9 +74,9 @@ def pretrain(
             'micro'. Views are 224 pixels large on a GPU, and 64 for 'micro'
             and on a CPU.
         init (str | PathLike, optional): Checkpoint to start from, which says
-            the size: of this package, or a published ConvNeXt of timm or
-            mmpretrain, whose stem is fitted to ``images`` first, see
-            :func:`~mcjepa_mm.apis.stem_fitting.fit_stem`.
+            the size: of this package, also by name ('micro'), or a published
+            ConvNeXt of timm or mmpretrain, whose stem is fitted to ``images``
+            first, see :func:`~mcjepa_mm.apis.stem_fitting.fit_stem`.
         epochs (int, optional): Defaults to None: 8 of 100 steps for small
             views, else 100 of one pass over the images or frames.
         epoch_length (int, optional): Steps of an epoch.
@@ -181,13 +182,12 @@ def _folder(name: str, given: str | os.PathLike | None) -> str | None:
 
 
 def _checkpoint(init: str | os.PathLike | None) -> str | None:
-    """The checkpoint's absolute path."""
+    """The checkpoint's absolute path, or its name with mmengine's scheme."""
     if init is None:
         return None
-    path = os.path.abspath(os.path.expanduser(os.fspath(init)))
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'init={os.fspath(init)!r} is no file.')
-    return path
+    if name := full_name(init):
+        return f'{SCHEME}{name}'
+    return os.path.abspath(find_weights(os.path.expanduser(init)))
 
 
 def _start(init: str, images: str | None, out: Path) -> dict[str, Any]:

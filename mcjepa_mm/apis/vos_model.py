@@ -35,8 +35,9 @@ def get_propagation_model(
     Args:
         checkpoint (str | PathLike, optional): Without a config: any that has
             an MCJEPAConvNeXt, of a pretraining, of a model with its backbone
-            or its own; it tells the arch. With one: fills all of the config's
-            backbone, by keys that begin with ``backbone.``.
+            or its own, or a name of weights of this package; it tells the
+            arch. With one: fills all of the config's backbone, by keys that
+            begin with ``backbone.``.
         config (Config, optional): Its ``model`` is a ``LabelPropagation``.
             Without a checkpoint its weights are what ``init_cfg`` says.
         levels (Sequence[int] | str, optional): Maps of the backbone that are

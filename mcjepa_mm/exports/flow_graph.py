@@ -1,6 +1,5 @@
 """Exportable flow module, built from a checkpoint."""
 
-import ast
 import os
 from typing import Any
 
@@ -11,6 +10,7 @@ from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.models.flow import FlowDecoder, resize_flow
 from mcjepa_mm.models.heads import fill_in
 from mcjepa_mm.utils.checkpoint import read_checkpoint
+from mcjepa_mm.utils.config_text import read_model
 
 _TASK = 'motion'
 _HEAD = f'heads.{_TASK}.decoder.'
@@ -129,33 +129,3 @@ def _settings(config: dict[str, Any], cls: type) -> dict[str, Any]:
     if name.removeprefix('mcjepa_mm.') != cls.__name__:
         raise ValueError(f'expected a {cls.__name__}, it has a {name}')
     return {k: v for k, v in config.items() if k not in _UNBUILT}
-
-
-def read_model(text: Any) -> dict[str, Any]:
-    """Read the ``model`` of a config's text, without running it."""
-    if not isinstance(text, str):
-        raise ValueError('it holds no config')
-    try:
-        statements = ast.parse(text).body
-    except SyntaxError as error:
-        raise ValueError('its config is no Python') from error
-    for statement in statements:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id='model')], value=value):
-                return _literal(value)
-    raise ValueError('its config has no model')
-
-
-def _literal(node: ast.expr | None) -> Any:
-    match node:
-        case None:
-            raise ValueError("a dict is unpacked in the config's model")
-        case ast.Call(func=ast.Name(id='dict'), args=[], keywords=pairs):
-            return {pair.arg: _literal(pair.value) for pair in pairs}
-        case ast.Dict(keys=keys, values=values):
-            return dict(zip(map(_literal, keys), map(_literal, values)))
-        case ast.List(elts=items):
-            return [_literal(item) for item in items]
-        case ast.Tuple(elts=items):
-            return tuple(_literal(item) for item in items)
-    return ast.literal_eval(node)

@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
-from pathlib import Path
 from typing import Any
 
 from mcjepa_mm.models.backbones import read_backbone
 from mcjepa_mm.models.backbones.convnext import NUM_LEVELS
+from mcjepa_mm.utils.named_weights import SCHEME, full_name
 
 from .measure import SwapError
 
@@ -34,21 +34,25 @@ class NewBackbone:
 
     @classmethod
     def from_checkpoint(cls, path: str | os.PathLike) -> 'NewBackbone':
-        """The encoder of a checkpoint.
+        """The encoder of a checkpoint, or of weights of this package by name.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it holds no MCJEPAConvNeXt, or is a
                 ``.safetensors`` file, which mmengine cannot load.
         """
-        path = Path(path).absolute()
-        if path.suffix == '.safetensors':
+        if os.fspath(path).endswith('.safetensors'):
             raise ValueError(
                 f'mmengine loads no safetensors, so a config cannot name '
                 f'{path}; give the .pth file'
             )
         trained = read_backbone(path)
-        init_cfg = dict(type='Pretrained', checkpoint=str(path))
+        if name := full_name(path):
+            # not where they are installed here
+            checkpoint = f'{SCHEME}{name}'
+        else:
+            checkpoint = os.path.abspath(path)
+        init_cfg = dict(type='Pretrained', checkpoint=checkpoint)
         if trained.prefix:
             init_cfg['prefix'] = trained.prefix
         return cls(trained.settings, init_cfg)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .atomic_write import atomic_write
+from .named_weights import find_weights
 from .safe_load import load_error, safe_load
 
 SUFFIXES = ('.pth', '.safetensors')
@@ -26,6 +27,7 @@ def read_checkpoint(
     Args:
         path (str | PathLike): A ``.safetensors`` file, or one that torch
             wrote: a dict of tensors, or a dict with one as ``state_dict``.
+            Or the name of weights of this package.
 
     Returns:
         tuple: The tensors by name, and what the file says about them; of a
@@ -36,9 +38,7 @@ def read_checkpoint(
         ImportError: If it takes safetensors, which is not installed.
         ValueError: If it is no checkpoint.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'there is no checkpoint {str(path)!r}')
+    path = find_weights(path)
     if path.suffix == '.safetensors':
         content = _load_safetensors(path)
     else:

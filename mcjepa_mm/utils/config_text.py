@@ -1,4 +1,4 @@
-"""Format the text of a config.
+"""Format the text of a config, and read its model as data.
 
 What does not fit into a line has each item on a line of its own.
 """
@@ -6,6 +6,7 @@ What does not fit into a line has each item on a line of its own.
 import ast
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 _WIDTH = 79
 
@@ -76,3 +77,33 @@ def _items(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield '**' if key is None else f'{ast.unparse(key)}: ', value
     elif isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         yield from (('', item) for item in node.elts)
+
+
+def read_model(text: Any) -> dict[str, Any]:
+    """Read the ``model`` of a config's text, without running it."""
+    if not isinstance(text, str):
+        raise ValueError('it holds no config')
+    try:
+        statements = ast.parse(text).body
+    except SyntaxError as error:
+        raise ValueError('its config is no Python') from error
+    for statement in statements:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id='model')], value=value):
+                return _literal(value)
+    raise ValueError('its config has no model')
+
+
+def _literal(node: ast.expr | None) -> Any:
+    match node:
+        case None:
+            raise ValueError("a dict is unpacked in the config's model")
+        case ast.Call(func=ast.Name(id='dict'), args=[], keywords=pairs):
+            return {pair.arg: _literal(pair.value) for pair in pairs}
+        case ast.Dict(keys=keys, values=values):
+            return dict(zip(map(_literal, keys), map(_literal, values)))
+        case ast.List(elts=items):
+            return [_literal(item) for item in items]
+        case ast.Tuple(elts=items):
+            return tuple(_literal(item) for item in items)
+    return ast.literal_eval(node)

@@ -93,6 +93,11 @@ def test_a_pretraining_gives_its_motion_half(config, tmp_path):
         get_flow_model(cfg, tmp_path / 'epoch_1.pth', 'cpu')
 
 
+def test_weights_of_another_size_say_theirs(config):
+    with pytest.raises(ValueError, match=r'micro .*channels.*48, 96, 160'):
+        get_flow_model(config, 'micro', 'cpu')
+
+
 def test_other_models_are_refused():
     with pytest.raises(TypeError, match='Linear'):
         get_flow_model(torch.nn.Linear(1, 1))

@@ -14,9 +14,10 @@ from mmengine.hooks import Hook
 from mmpretrain.models import ConvNeXt
 
 import mcjepa_mm
+from mcjepa_mm.apis.pretraining import _checkpoint, _start
 from mcjepa_mm.apis.pretraining_config import write_pretraining
 from mcjepa_mm.engine.launch import build_runner, load_config
-from mcjepa_mm.registry import HOOKS
+from mcjepa_mm.registry import HOOKS, MODELS
 from mcjepa_mm.utils import memory
 
 sys.path.append(str(Path(__file__).parents[1] / 'toys'))
@@ -156,6 +157,25 @@ def test_images_alone(data, tmp_path):
     assert not [name for name in weights if name.startswith('heads.motion')]
     # of the images that can be read
     assert [x.stem for x in run.pictures] == ['0', '2', '4', '1']
+
+
+def test_weights_by_name_say_the_size(tmp_path):
+    """They are named by mmengine's scheme, not by where they lie."""
+    init = _checkpoint('micro')
+    write_pretraining(
+        tmp_path / 'pretrain.py',
+        images='/some/images',
+        videos=None,
+        size=None,
+        init=init,
+        small=True,
+        backbone=_start(init, None, tmp_path),
+    )
+    cfg = load_config(str(tmp_path / 'pretrain.py'))
+    MODELS.build(cfg.model).init_weights()
+    assert tuple(cfg.model.backbone.arch.depths) == (1, 1, 2, 1)
+    name = cfg.model.backbone.init_cfg.checkpoint
+    assert name == 'mcjepa://mcjepa-convnext-micro'
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ import torch
 from mmengine.config import Config
 
 from mcjepa_mm.exports import export
-from mcjepa_mm.exports.flow_graph import read_model
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.models.backbones.layers import ConvNeXtBlock
 from mcjepa_mm.registry import MODELS
@@ -219,15 +218,3 @@ def test_flow_that_cannot_be_built(encoder_file, flow_file, tmp_path):
     text = "model = dict(backbone=dict(type='mmpretrain.ResNet'), head=None)"
     torch.save(dict(state_dict=model.state_dict(), meta=dict(cfg=text)), path)
     refused(path, 'mmpretrain.ResNet')
-
-
-def test_a_config_is_read_and_not_run(tmp_path):
-    text = "a = 1\nmodel = dict(x=(1, -2.5), y=[None, {'z': True}])\n"
-    found = dict(x=(1, -2.5), y=[None, dict(z=True)])
-    assert read_model(text) == found
-    assert read_model(Config(dict(model=found)).pretty_text) == found
-    for call in ("open('ran', 'w')", "dict(x=__import__('os'))", 'a'):
-        with pytest.raises(ValueError):
-            read_model(f'model = {call}')
-    with pytest.raises(ValueError, match='model'):
-        read_model('a = 1')

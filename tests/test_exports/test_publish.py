@@ -3,13 +3,22 @@
 import hashlib
 import json
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
-from mcjepa_mm.exports import publish
+from mcjepa_mm.apis import FlowInferencer
+from mcjepa_mm.exports import export, publish
+from mcjepa_mm.exports.flow_graph import read_flow_graph
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
+from mcjepa_mm.registry import MODELS
+from mcjepa_mm.utils import named_weights
 from mcjepa_mm.version import __version__
+
+TOY = Path(__file__).parents[1] / 'toys' / 'toy_flow_config.py'
 
 
 def assert_same(first, second):
@@ -175,3 +184,100 @@ def test_safetensors_is_optional(encoder, save, tmp_path, monkeypatch):
     with pytest.raises(ImportError, match='safetensors'):
         read_backbone(written)
     assert not list(tmp_path.glob('c*'))
+
+
+@pytest.fixture
+def flow_file(tmp_path):
+    """A pretraining's checkpoint of a toy that moves pixels."""
+    config = Config.fromfile(TOY)
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    for key, value in model.named_parameters():
+        if '.predict.' in key:  # flow of a pixel, as after a training
+            value.data *= 0.1
+    state = {
+        **model.state_dict(),
+        'heads.content.expander.0.weight': torch.ones(1),
+    }
+    meta = dict(cfg=config.pretty_text, seed=3, epoch=2)
+    content = dict(state_dict=state, meta=meta, optimizer=dict(a=1))
+    torch.save(content, tmp_path / 'epoch_2.pth')
+    return tmp_path / 'epoch_2.pth'
+
+
+def test_flow_in_half_precision(flow_file, tmp_path, monkeypatch):
+    """By its name, it is the flow of the checkpoint to 1 percent."""
+    folder = tmp_path / 'weights'
+    path = publish(flow_file, folder / 'mc-toy', flow=True, half=True)
+    again = publish(flow_file, tmp_path / 'again', flow=True, half=True)
+    assert again.read_bytes() == path.read_bytes()
+    content = torch.load(path, weights_only=True)
+    expected = read_flow_graph(flow_file).state_dict()
+    assert_same(
+        content['state_dict'], {k: v.half() for k, v in expected.items()}
+    )
+    assert content['meta']['cfg'].startswith('model = {')
+    rng = np.random.default_rng(0)
+    pair = rng.integers(256, size=(2, 64, 96, 3), dtype=np.uint8)
+    monkeypatch.setattr(named_weights, 'FOLDER', folder)
+
+    def flow(*weights):
+        inferencer = FlowInferencer(*weights, device='cpu')
+        (sample,) = inferencer([*pair], show_progress=False)
+        return sample.pred_flow_fw.data
+
+    full = flow(TOY, flow_file)
+    difference = (flow('toy') - full).abs().max()
+    assert 0 < difference < 0.01 * full.abs().max()
+    assert torch.equal(flow(TOY, 'toy'), flow('mc-toy'))
+    found = export('toy', tmp_path / 'flow.pt2', what='flow', to='torch')
+    assert max(found.values()) <= 1e-3
+    # an encoder alone has no flow
+    publish(flow_file, folder / 'mc-encoder')
+    with pytest.raises(ValueError, match='encoder.*no flow'):
+        flow('encoder')
+
+
+def test_a_card_and_files_that_it_replaces(encoder, save, tmp_path):
+    folder = tmp_path / 'weights'
+    checkpoint = save(encoder(), seed=3)
+    other = publish(checkpoint, folder / 'a-other', card={})
+    first = publish(checkpoint, folder / 'a', card=dict(data='none'))
+    assert json.loads(first.with_suffix('.json').read_text()) == dict(
+        data='none',
+        file=first.name,
+        bytes=first.stat().st_size,
+        sha256=hashlib.sha256(first.read_bytes()).hexdigest(),
+        parameters=sum(x.numel() for x in encoder().parameters()),
+        dtype='torch.float32',
+        seed=3,
+        settings=json.loads(json.dumps(read_backbone(first).settings)),
+        mcjepa_mm_version=__version__,
+        experiment_name='toy_20260102_030405',
+        epoch=3,
+        iter=12,
+    )
+    with pytest.raises(FileExistsError):
+        publish(checkpoint, folder / 'a', card=dict(data='some'))
+    words = dict(card=dict(data='some'), replace=True)
+    assert publish(checkpoint, folder / 'a', **words) == first
+    card = first.with_suffix('.json')
+    assert json.loads(card.read_text())['data'] == 'some'
+    second = publish(checkpoint, folder / 'a', half=True, **words)
+    kept = {
+        x.with_suffix(s) for x in (other, second) for s in ('.pth', '.json')
+    }
+    assert set(folder.iterdir()) == kept
+
+
+def test_what_float16_cannot_hold(encoder, save, tmp_path):
+    model = encoder()
+    model.stem[0][0].bias.data[0] = 1e5
+    with pytest.raises(ValueError, match=r"'stem.0.0.bias'.*1e\+05"):
+        publish(save(model), tmp_path / 'a', half=True)
+
+
+def test_an_encoder_has_no_flow_to_publish(encoder, save, tmp_path):
+    with pytest.raises(ValueError, match='motion head'):
+        publish(save(encoder()), tmp_path / 'a', flow=True)
+    assert not list(tmp_path.glob('a*'))

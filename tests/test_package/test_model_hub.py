@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.runner import load_checkpoint
 
 import mcjepa_mm.model_hub as model_hub
-from mcjepa_mm.models.backbones import MCJEPAConvNeXt
+from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
 
 MICRO = dict(depths=(1, 1, 2, 1), channels=(48, 96, 160, 224))
 NAMES = {
+    'mcjepa-convnext-micro',
     'mcjepa_convnext-micro',
     'mcjepa_convnext-micro_1xb64-linear-coslr-10e_embedded',
     'mcjepa_convnext-tiny',
@@ -98,9 +100,33 @@ def test_a_foreign_checkpoint_is_refused(mmpretrain, checkpoint, tmp_path):
         mmpretrain.get_model(PROBE, pretrained=str(tmp_path / 'no.pth'))
 
 
-def test_no_weights_are_published(mmpretrain):
+@pytest.mark.parametrize('name', ['mcjepa-convnext-micro', PROBE[:21]])
+def test_weights_come_with_the_package(mmpretrain, name, capsys):
+    model = mmpretrain.get_model(name, pretrained=True)
+    for key, value in read_backbone('micro').state_dict.items():
+        found = model.backbone.state_dict()[key]
+        assert found.dtype == torch.float32 and torch.equal(found, value)
+    assert 'source state_dict' not in capsys.readouterr().out
+    # there are none of the others
     with pytest.warns(UserWarning, match='pre-defined'):
-        mmpretrain.get_model('mcjepa_convnext-micro', pretrained=True)
+        mmpretrain.get_model('mcjepa_convnext-tiny', pretrained=True)
+
+
+@pytest.mark.parametrize('name', ['mcjepa-convnext-micro', 'mcjepa://micro'])
+def test_mmengine_loads_weights_by_name(name):
+    init_cfg = dict(type='Pretrained', checkpoint=name, prefix='backbone.')
+    backbone = MCJEPAConvNeXt(
+        MICRO, layer_scale_init_value=0.0, init_cfg=init_cfg
+    )
+    backbone.init_weights()
+    for key, value in read_backbone('micro').state_dict.items():
+        assert torch.equal(backbone.state_dict()[key], value)
+
+
+@pytest.mark.parametrize('name', ['mcjepa-convnext-nano', 'mcjepa://nano'])
+def test_mmengine_is_told_the_names(name):
+    with pytest.raises(FileNotFoundError, match=f'{name}.*micro'):
+        load_checkpoint(torch.nn.Linear(1, 1), name)
 
 
 def test_inferencers_take_them(mmpretrain, checkpoint):
@@ -140,8 +166,8 @@ def test_an_installed_wheel_tells_mmpretrain(order, site, run, tmp_path):
         'error::UserWarning:mcjepa_mm',
         '-c',
         f'{ORDERS[order]}\n'
+        "model = mmpretrain.get_model('mcjepa_convnext-micro', True)\n"
         "print(sorted(mmpretrain.list_models('mcjepa*')))\n"
-        "model = mmpretrain.get_model('mcjepa_convnext-micro')\n"
         'print(mcjepa_mm.__file__, model.backbone.out_channels)',
         cwd=tmp_path,
         path=site,

@@ -28,7 +28,10 @@ def test_the_wheel_holds_every_module_and_what_mim_looks_for_once(
     names = names_in(wheel)
     files = files_under(sources / 'mcjepa_mm')
     modules = {x for x in files if x.endswith('.py') and '/.mim/' not in x}
-    assert modules <= set(names)
+    weights = {x for x in files if '/weights/' in x}
+    assert {x[-4:] for x in weights} == {'.pth', 'json'}
+    assert modules | weights <= set(names)
+    assert wheel.stat().st_size <= 8e6
     expected = {'model-index.yml'}
     expected |= files_under(sources / 'configs')
     expected |= files_under(sources / 'tools')

@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 from mmseg.structures import SegDataSample
 
 from mcjepa_mm.engine.inherited_scope import read_config
-from mcjepa_mm.models.backbones import MCJEPAConvNeXt
+from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
 from mcjepa_mm.registry import MODELS
 from mcjepa_mm.swap import SwapError, swap_backbone
 
@@ -44,6 +44,25 @@ def test_a_config_of_this_package_by_its_name(checkpoint, tmp_path):
     assert list(head.in_channels) == [8, 16, 24, 32]
     with pytest.raises(FileNotFoundError, match='fcn_r19'):
         swap_backbone('fcn_r19', checkpoint=checkpoint, out=f'{out}.py')
+
+
+def test_weights_of_the_package_by_name(tmp_path):
+    """The new config names no path of this machine."""
+    out = tmp_path / 'swapped.py'
+    swap_backbone(
+        'fcn_r18_1xb8-300_camvid-192x256', checkpoint='micro', out=out
+    )
+    cfg = read_config(out)
+    assert cfg.model.backbone.init_cfg == dict(
+        type='Pretrained',
+        checkpoint='mcjepa://mcjepa-convnext-micro',
+        prefix='backbone.',
+    )
+    model = build(cfg.model)
+    model.backbone.init_weights()
+    trained = read_backbone('micro').state_dict
+    for key, value in model.backbone.state_dict().items():
+        assert torch.equal(value, trained[key])
 
 
 def test_a_config_that_inherits_one_of_this_package(checkpoint, tmp_path):

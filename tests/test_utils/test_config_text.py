@@ -3,7 +3,7 @@ import math
 import pytest
 from mmengine.config import Config
 
-from mcjepa_mm.utils.config_text import format_config
+from mcjepa_mm.utils.config_text import format_config, read_model
 
 
 def test_values_that_are_hard_to_write_come_back():
@@ -49,3 +49,16 @@ def test_numbers_without_end_keep_their_names():
     assert format_config(f'a = {math.inf}\nb = [{-math.inf}]') == (
         'a = inf\nb = [-inf]\n'
     )
+
+
+def test_a_config_is_read_and_not_run():
+    text = "a = 1\nmodel = dict(x=(1, -2.5), y=[None, {'z': True}])\n"
+    found = dict(x=(1, -2.5), y=[None, dict(z=True)])
+    assert read_model(text) == found
+    assert read_model(Config(dict(model=found)).pretty_text) == found
+    assert read_model(f'model = {found!r}') == found
+    for call in ("open('ran', 'w')", "dict(x=__import__('os'))", 'a'):
+        with pytest.raises(ValueError):
+            read_model(f'model = {call}')
+    with pytest.raises(ValueError, match='model'):
+        read_model('a = 1')

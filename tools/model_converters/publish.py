@@ -1,14 +1,32 @@
 """Write the encoder of a checkpoint, with its hash in the file's name.
 
-The file holds the backbone alone, for a CPU, and loads as
+The file holds the backbone, with --flow the flow decoder too, and loads as
 init_cfg=dict(type='Pretrained', checkpoint=FILE, prefix='backbone.').
 """
 
+import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import _command_line as cli
+
+# Metrics of a part that is not published.
+EXPANDER = ('content/std', 'content/RankMe')
+
+
+def _figures(measured: dict) -> dict:
+    """What `evaluate` found, of what is published."""
+    results = {
+        name: {
+            key: round(value, 4)
+            for key, value in measured[name]['metrics'].items()
+            if key not in EXPANDER
+        }
+        for name in ('trained', 'untrained')
+    }
+    config = Path(measured['config']).name
+    return dict(command=f'evaluate {config}', **results)
 
 
 def main() -> None:
@@ -26,12 +44,45 @@ def main() -> None:
         action='store_true',
         help='write .safetensors with bare names in place of .pth',
     )
-    args = parser.parse_args()
+    parser.add_argument(
+        '--flow', action='store_true', help='add the flow decoder'
+    )
+    parser.add_argument(
+        '--half', action='store_true', help='write float16, half the size'
+    )
+    parser.add_argument(
+        '--card',
+        nargs='+',
+        metavar='KEY=TEXT',
+        help='write a card of the weights beside them, NAME-xxxxxxxx.json, '
+        "such as --card 'data=own videos' license=CC-BY-4.0",
+    )
+    parser.add_argument(
+        '--figures',
+        metavar='FILE',
+        help='metrics.json of the command `evaluate`, for the card',
+    )
+    parser.add_argument(
+        '--replace',
+        action='store_true',
+        help='remove other files of this name from the folder',
+    )
+    args = vars(parser.parse_args())
+    card, figures = args['card'], args.pop('figures')
+    if card is not None:
+        unfit = [word for word in card if '=' not in word]
+        if unfit:
+            parser.error(f'--card takes KEY=TEXT, got {unfit[0]!r}')
+        args['card'] = dict(word.split('=', 1) for word in card)
+    if figures is not None:
+        cli.refuse_missing(parser, 'figures', figures)
+        measured = json.loads(Path(figures).read_text())
+        args['card'] = dict(args['card'] or {}, figures=_figures(measured))
     cli.prefer_checkout()
     from mcjepa_mm.exports import publish
     from mcjepa_mm.models.backbones import read_backbone
 
-    path = publish(**vars(args))
+    path = publish(**args)
     found = read_backbone(path).settings.items()
     settings = ', '.join(f'{key}={value!r}' for key, value in found)
     print(f'{path}: MCJEPAConvNeXt({settings})')

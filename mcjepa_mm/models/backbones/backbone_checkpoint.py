@@ -141,8 +141,10 @@ def backbone_settings(
         if known == arch:
             arch = name
     settings: dict[str, Any] = dict(arch=arch)
-    if _FIRST in state_dict and state_dict[_FIRST].shape[1] != 3:
-        settings['in_channels'] = state_dict[_FIRST].shape[1]
+    stem = state_dict.get(_FIRST)
+    # of any shape where an error says what a checkpoint holds
+    if stem is not None and stem.ndim == 4 and stem.shape[1] != 3:
+        settings['in_channels'] = stem.shape[1]
     if not any(key.endswith('.gamma') for key in state_dict):
         settings['layer_scale_init_value'] = 0.0
     if _NORM in state_dict:

@@ -337,7 +337,7 @@ def _fit_state_dict(
             f'like {", ".join(has)}. Name the right `prefix` in '
             "init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...), "
             'or give a checkpoint of the same arch.'
-            + _say_settings(state_dict, prefix)
+            + say_settings(state_dict, prefix)
         )
 
 
@@ -362,11 +362,11 @@ def _refuse_part(
             'The checkpoint of init_cfg does not fill MCJEPAConvNeXt: '
             f'{len(unfit)} of {len(own)} tensors are missing there or of '
             f'another shape, such as {", ".join(unfit[:3])}.'
-            + _say_settings(state_dict, prefix)
+            + say_settings(state_dict, prefix)
         )
 
 
-def _say_settings(state_dict: dict, prefix: str) -> str:
+def say_settings(state_dict: dict, prefix: str) -> str:
     """Settings of the encoder in a checkpoint, for messages."""
     from .backbone_checkpoint import backbone_settings
 
