@@ -15,10 +15,14 @@ def logged():
     texts = []
     handler = logging.Handler()
     handler.emit = lambda record: texts.append(record.getMessage())
+    # it may be of a run before, which was quieter
     logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     yield texts
     logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 def video_frames(name, gt, pred) -> list[BaseDataElement]:

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPO), str(REPO / 'tests' / 'toys')]
+PATH = [str(REPO), str(REPO / 'tests' / 'toys')]
+sys.path[:0] = PATH
 EPOCHS, STEPS = 20, 5  # of the prolonged job
 
 
@@ -72,7 +73,7 @@ def start(
             env=dict(
                 os.environ,
                 PYTHON=sys.executable,
-                PYTHONPATH=os.pathsep.join(sys.path[:2]),
+                PYTHONPATH=os.pathsep.join(PATH),
                 OMP_NUM_THREADS='1',
             ),
         )
