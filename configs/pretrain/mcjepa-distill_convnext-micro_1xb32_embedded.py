@@ -33,19 +33,12 @@ model = dict(
         )
     ),
 )
+pictures = _base_.content_train_dataloader
 distill_dataloader = dict(
+    pictures,
     batch_size=16,
-    num_workers=1,
-    persistent_workers=True,
-    drop_last=True,
-    collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='mcjepa_mm.EmbeddedImages',
-        length=3200,
-        cache=True,
-        split='train',
-        size=(96, 96),
+        pictures.dataset,
         pipeline=[
             *_base_.embedded_both_views,
             dict(type='mcjepa_mm.PackViews'),

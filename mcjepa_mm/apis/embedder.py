@@ -9,11 +9,9 @@ from mmengine.device import get_device
 
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 
-from .feature_maps import encode, fit_image, load_encoder
+from .feature_maps import STRIDES, encode, fit_image, load_encoder
 
 Picture = str | os.PathLike | np.ndarray
-
-_STRIDES = (2, 2, 2, 2, 2, 2)
 
 
 class Embedder:
@@ -53,7 +51,7 @@ class Embedder:
     ) -> None:
         if size is not None and size < 1:
             raise ValueError(f'size must be at least 1 px, got {size}')
-        self._encoder = load_encoder(weights, _STRIDES, device or get_device())
+        self._encoder = load_encoder(weights, STRIDES, device or get_device())
         coarsest = len(self._encoder.out_strides) - 1
         self.level = coarsest if level is None else level
         self.size = size

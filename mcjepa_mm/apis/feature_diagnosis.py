@@ -39,7 +39,7 @@ from .diagnosis_pictures import (
     folder_pictures,
     world_pictures,
 )
-from .feature_maps import load_encoder
+from .feature_maps import STRIDES, load_encoder
 
 LIMITS = dict(
     constant=CONSTANT,
@@ -52,7 +52,6 @@ LIMITS = dict(
 NUM_PAIRS = 64
 """Scenes whose next frame is searched for their cells."""
 
-_STRIDES = (2, 2, 2, 2, 2, 2)
 _FEWEST_CLIPS = 8  # below, a position code is told from chance too badly
 _BATCH = 16
 _MOST_SOURCES = 1024  # cells of a frame that are looked for in the next
@@ -128,7 +127,7 @@ def diagnose(
         found.verdict
         # 'nothing found'
     """
-    total = math.prod(_STRIDES)
+    total = math.prod(STRIDES)
     if size < total or size % total:
         raise ValueError(
             f'size must be a multiple of {total} px, the coarsest stride, '
@@ -148,7 +147,7 @@ def diagnose(
         sources.append(world_pictures(num_images, size))
     device = device or get_device()
     encoders = [
-        load_encoder(checkpoint, _STRIDES, device, untrained=untrained)
+        load_encoder(checkpoint, STRIDES, device, untrained=untrained)
         for untrained in (False, True)
     ]
     return [_diagnose(encoders, x, show_progress) for x in sources]

@@ -28,6 +28,9 @@ from .image_inputs import list_images
 LARGEST = 256  # short side that larger images are scaled down to, pixels
 SHARED_SAMPLE = 16384  # features that shared components are fitted to
 
+STRIDES = (2, 2, 2, 2, 2, 2)
+"""Of each level of the encoder to the one before, as pretrained."""
+
 
 def draw_feature_maps(
     checkpoint: str | os.PathLike,
@@ -35,7 +38,7 @@ def draw_feature_maps(
     out_dir: str | os.PathLike,
     *,
     size: int | None = None,
-    strides: Sequence[int] = (2, 2, 2, 2, 2, 2),
+    strides: Sequence[int] = STRIDES,
     shared: bool = False,
     untrained: bool = False,
     device: str | torch.device | None = None,

@@ -22,7 +22,11 @@ from .convert_keys import convert_keys, library_of_checkpoint
 from .feature_maps import draw_feature_maps
 from .pretraining_config import SIZES, read_arguments, write_pretraining
 from .training_check import check_training
-from .training_results import metric_table, training_pictures
+from .training_results import (
+    metric_table,
+    training_pictures,
+    validation_metrics,
+)
 
 CONFIG = 'pretrain.py'
 """The file in the run's folder that says how it is trained."""
@@ -255,11 +259,7 @@ def _show(
     out = path.parent
     last = (out / 'last_checkpoint').read_text().strip()
     checkpoint = out / Path(last).name
-    metrics = {
-        name.removeprefix('val/'): float(values.current())
-        for name, values in runner.message_hub.log_scalars.items()
-        if name.startswith('val/') and name.count('/') > 1
-    }
+    metrics = validation_metrics(runner)
     pictures = training_pictures(out)[-1:]
     if images and not videos:
         pictures = draw_feature_maps(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from mmengine.runner import Runner
+
 # What the table calls a metric, in the order of its rows.
 ROWS = {
     'motion/EPE': 'flow EPE (px)',
@@ -46,6 +48,15 @@ def metric_table(columns: Mapping[str, Mapping[str, float]]) -> str:
     return tabulate(
         rows, ['', *columns], tablefmt='github', floatfmt='.3f', missingval='-'
     )
+
+
+def validation_metrics(runner: Runner) -> dict[str, float]:
+    """The last validation's metrics by name, empty without one."""
+    return {
+        name.removeprefix('val/'): float(values.current())
+        for name, values in runner.message_hub.log_scalars.items()
+        if name.startswith('val/') and name.count('/') > 1
+    }
 
 
 def training_pictures(work_dir: Path) -> list[Path]:

@@ -106,10 +106,10 @@ def test_settings_are_chosen_by_the_mean_score(evidence):
 def test_arms_are_jobs(evidence):
     """Each arm's config has its tasks, and data of the world for each."""
     import _evidence_arms as arms
+    import _evidence_parts  # noqa: F401  (registers)
 
     from mcjepa_mm.registry import MODELS
 
-    arms.register_controls()
     tune = arms.arms_of('tune')
     assert len(tune) == 12
     for name in ('motion.0', 'dense.1', 'joint-dense-flow.0'):

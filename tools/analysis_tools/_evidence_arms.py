@@ -43,6 +43,7 @@ class Arm:
 def dense(weight: float, **settings: Any) -> dict[str, Any]:
     """The dense task's config."""
     return dict(
+        type='mcjepa_mm.DenseVICReg',
         loss_weight=weight,
         vicreg=dict(type='mcjepa_mm.VICRegLoss', invariance=6.0),
         **settings,
@@ -51,8 +52,7 @@ def dense(weight: float, **settings: Any) -> dict[str, Any]:
 
 def joint_dense(weight: float, **settings: Any) -> dict[str, Any]:
     """Options that add the dense term to the motion task."""
-    cfg = dict(type='mcjepa_mm.DenseVICReg', **dense(weight, **settings))
-    return {'model.heads.motion.losses.dense': cfg}
+    return {'model.heads.motion.losses.dense': dense(weight, **settings)}
 
 
 def rate(lr: float) -> dict[str, Any]:
@@ -231,18 +231,3 @@ def _measured(cfg, stage: str, scale: float) -> None:
     cfg.model.heads.propagation.update(whiten='first_frame')
     for key in ('dataloader', 'evaluator', 'cfg'):
         cfg[f'test_{key}'] = None
-
-
-def register_controls() -> None:
-    """Register what only a control needs."""
-    from mcjepa_mm.models.heads import DenseVICReg
-    from mcjepa_mm.registry import MODELS
-
-    @MODELS.register_module(force=True)
-    class ShuffledDenseVICReg(DenseVICReg):
-        """Matches by the flow of another sample."""
-
-        def forward(self, frames, others, flow, visible, encode):
-            return super().forward(
-                frames, others, flow.roll(1, 0), visible.roll(1, 0), encode
-            )

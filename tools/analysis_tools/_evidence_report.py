@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from _records import markdown
+from _real_table import Arms, arms_of
+from _records import markdown, mixed_origins
 
 FIGURES = {
     'epe_ratio': 'EPE / zero',
@@ -91,34 +92,22 @@ def check_lines(lines: Sequence[dict], stage: str) -> None:
             versions of torch or lengths, or an arm and seed comes twice.
     """
     lines = [x for x in lines if x['stage'] == stage]
-    for key in ORIGIN:
-        found = [str(x.get(key)) for x in lines]
-        if len(set(found)) > 1:
-            each = ', '.join(
-                f'{x} ({found.count(x)} lines)' for x in dict.fromkeys(found)
-            )
-            raise ValueError(
-                f'the lines of {stage} differ in {key}, so differences may '
-                f'be its: {each}. Keep the lines of one in a file of its own.'
-            )
+    for key, each in mixed_origins(lines, ORIGIN).items():
+        raise ValueError(
+            f'the lines of {stage} differ in {key}, so differences may be '
+            f'its: {each}. Keep the lines of one in a file of its own.'
+        )
     runs = [(x['arm'], x['seed']) for x in lines]
     if twice := {x for x in runs if runs.count(x) > 1}:
         raise ValueError(f'there are two lines of {sorted(twice)}')
 
 
-def by_arm(lines: Sequence[dict], stage: str) -> dict[str, dict[int, dict]]:
+def by_arm(lines: Sequence[dict], stage: str) -> Arms:
     """Lines of a stage by arm and seed."""
-    arms: dict[str, dict[int, dict]] = {}
-    for line in sorted(
-        (x for x in lines if x['stage'] == stage), key=lambda x: x['seed']
-    ):
-        arms.setdefault(line['arm'], {})[line['seed']] = line
-    return arms
+    return arms_of(x for x in lines if x['stage'] == stage)
 
 
-def paired(
-    arms: dict[str, dict[int, dict]], claim: Claim
-) -> tuple[list[int], np.ndarray]:
+def paired(arms: Arms, claim: Claim) -> tuple[list[int], np.ndarray]:
     """Seeds and differences of a claim, in per cent if it has a ``most``.
 
     Raises:
@@ -171,7 +160,7 @@ def verdict(x: np.ndarray, claim: Claim) -> bool:
 
 
 def claims_table(
-    arms: dict[str, dict[int, dict]],
+    arms: Arms,
     groups: dict[str, list[Claim]],
     fixed_order: bool,
 ) -> str:
@@ -214,7 +203,7 @@ def claims_table(
     return markdown([*head, 'sign-flip p', 'wanted', 'verdict'], rows)
 
 
-def arms_table(arms: dict[str, dict[int, dict]]) -> str:
+def arms_table(arms: Arms) -> str:
     """Mean of each figure of each arm, and every seed's."""
     rows = []
     for arm, seeds in arms.items():

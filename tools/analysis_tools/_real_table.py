@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from _records import markdown
+from _records import markdown, mixed_origins
 
 from mcjepa_mm.evaluation.frozen.segmentation import LARGE
 
@@ -97,18 +97,11 @@ def arms_of(records: Iterable[dict]) -> Arms:
 
 def mixed_lines(records: Sequence[dict]) -> str:
     """A line for each origin in which lines differ, or nothing."""
-    lines = []
-    for key, plural in _ORIGIN.items():
-        found = [str(record.get(key)) for record in records]
-        if len(set(found)) > 1:
-            each = ', '.join(
-                f'{x} ({found.count(x)} lines)' for x in dict.fromkeys(found)
-            )
-            lines.append(
-                f'MIXED: these lines come from different {plural}, so '
-                f'differences may be theirs: {each}'
-            )
-    return '\n'.join(lines)
+    return '\n'.join(
+        f'MIXED: these lines come from different {_ORIGIN[key]}, so '
+        f'differences may be theirs: {each}'
+        for key, each in mixed_origins(records, _ORIGIN).items()
+    )
 
 
 def real_table(records: Sequence[dict]) -> str:

@@ -21,6 +21,20 @@ def read_records(path: str | os.PathLike) -> list[dict]:
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
+def mixed_origins(
+    records: Sequence[dict], keys: Iterable[str]
+) -> dict[str, str]:
+    """Say in which of some keys records differ, and how many have what."""
+    mixed = {}
+    for key in keys:
+        found = [str(record.get(key)) for record in records]
+        if len(set(found)) > 1:
+            mixed[key] = ', '.join(
+                f'{x} ({found.count(x)} lines)' for x in dict.fromkeys(found)
+            )
+    return mixed
+
+
 def markdown(head: Sequence, rows: Iterable[Sequence]) -> str:
     """A Markdown table."""
     lines = [head, ['---'] * len(head), *rows]

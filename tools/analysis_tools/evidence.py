@@ -78,13 +78,13 @@ def train_and_measure(args: argparse.Namespace, arm: str, seed: int) -> dict:
     import logging
 
     import torch
-    from _evidence_arms import WORLD, arms_of, job, register_controls
+    from _evidence_arms import WORLD, arms_of, job
+    from _evidence_parts import CPUTimeHook, cpu_seconds
 
     from mcjepa_mm.engine.launch import build_runner, initialize_model
     from mcjepa_mm.utils.provenance import provenance
 
     logging.captureWarnings(True)
-    register_controls()
     trained = arms_of(args.stage)[arm]
     folder = Path(args.work_dir, args.stage, f'{arm}-{seed}')
     start = ''
@@ -103,7 +103,7 @@ def train_and_measure(args: argparse.Namespace, arm: str, seed: int) -> dict:
     cfg.resume = (folder / 'last_checkpoint').exists()
     runner = build_runner(cfg)
     torch.set_num_threads(1)
-    clock = CpuTime.of(runner)
+    runner.register_hook(CPUTimeHook())
     if trained:
         runner.train()
     else:
@@ -120,47 +120,10 @@ def train_and_measure(args: argparse.Namespace, arm: str, seed: int) -> dict:
         epochs=args.epochs,
         world=WORLD,
         **figures,
-        cpu_minutes=round(clock.seconds() / 60, 2),
+        cpu_minutes=round(cpu_seconds(runner) / 60, 2),
         measuring_minutes=round((time.process_time() - started) / 60, 2),
         **provenance(),
     )
-
-
-class CpuTime:
-    """CPU time of a training, over interruptions.
-
-    It is in the message hub, so checkpoints have it.
-    """
-
-    KEY = 'evidence_cpu_seconds'
-
-    @classmethod
-    def of(cls, runner) -> 'CpuTime':
-        """Count a runner's steps from now on."""
-        from mmengine.hooks import Hook
-
-        clock = cls()
-        clock.hub = runner.message_hub
-
-        class Count(Hook):
-            priority = 'VERY_HIGH'  # before checkpoints are written
-
-            def before_train_epoch(self, runner) -> None:
-                clock.last = time.process_time()
-
-            def after_train_iter(self, *args, **kwargs) -> None:
-                now = time.process_time()
-                total = clock.seconds() + now - clock.last
-                clock.hub.update_info(cls.KEY, total)
-                clock.last = now
-
-        runner.register_hook(Count())
-        return clock
-
-    def seconds(self) -> float:
-        """Counted so far."""
-        infos = self.hub.runtime_info
-        return float(infos.get(self.KEY, 0.0))
 
 
 def measure(runner, stage: str, scale: float) -> dict[str, Any]:
@@ -169,15 +132,14 @@ def measure(runner, stage: str, scale: float) -> dict[str, Any]:
     from _evidence_arms import SPLITS, WORLD
     from _probes import cell_figures
 
-    runner.val_loop.run()
-    found = runner.message_hub.log_scalars
+    found = runner.val_loop.run()
     names = {
-        'val/motion/EPE_ratio': 'epe_ratio',
-        'val/content/kNN_centred': 'knn',
-        'val/propagation/JF_mean': 'jf',
+        'motion/EPE_ratio': 'epe_ratio',
+        'content/kNN_centred': 'knn',
+        'propagation/JF_mean': 'jf',
     }
     figures = {
-        name: round(float(found[key].current()), 4)
+        name: round(float(found[key]), 4)
         for key, name in names.items()
         if key in found
     }

@@ -124,6 +124,7 @@ def trial(args: argparse.Namespace) -> dict:
     import torch
     from _probes import cell_figures
 
+    from mcjepa_mm.apis.training_results import validation_metrics
     from mcjepa_mm.engine.launch import (
         build_runner,
         initialize_model,
@@ -158,15 +159,15 @@ def trial(args: argparse.Namespace) -> dict:
     model = runner.model.eval()
     line = dict(arm=args.arm, seed=args.seed, steps=runner.iter)
     line['seconds'] = round(time.time() - start)
-    scalars = runner.message_hub.log_scalars
+    metrics = validation_metrics(runner)
     for key in (
         'motion/EPE_ratio',
         'content/kNN',
         'content/kNN_centred',
         'propagation/JF_mean',
     ):
-        if f'val/{key}' in scalars:
-            line[key] = round(float(scalars[f'val/{key}'].current()), 4)
+        if key in metrics:
+            line[key] = round(metrics[key], 4)
     with torch.no_grad():
         line.update(cell_figures(model), levels=level_figures(model))
         if 'motion' in model.heads:

@@ -143,13 +143,12 @@ class RandomCameraPair(BaseTransform):
     def transform(self, results: dict) -> dict:
         exposure, gamma = np.random.uniform(-1, 1, 2)
         blur, noise = np.random.uniform(0, 1, 2) * (self.blur, self.noise)
-        levels = np.arange(256) / 255
+        curve = (np.arange(256) / 255) ** np.exp(self.gamma * gamma)
         frames = []
         for img in results['img']:
             change = self.change * np.random.uniform(-1, 1)
             gain = np.exp(self.exposure * exposure + change)
-            table = gain * levels ** np.exp(self.gamma * gamma)
-            frame = (255 * table).astype(np.float32)[img]
+            frame = (255 * (gain * curve)).astype(np.float32)[img]
             if blur > 0.1:  # a smaller one is none
                 frame = cv2.GaussianBlur(frame, (0, 0), blur)
             if noise:

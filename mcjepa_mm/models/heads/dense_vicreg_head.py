@@ -139,7 +139,8 @@ class DenseVICReg(nn.Module):
         corner, step = draw()
         middle = (corner + self.window / 2 * step).long()
         middle = middle.minimum(sides.long() - 1)
-        moved = flow[torch.arange(n), :, middle[:, 1], middle[:, 0]]
+        samples = torch.arange(n, device=flow.device)
+        moved = flow[samples, :, middle[:, 1], middle[:, 0]]
         return mirror(corner, step, self.window), mirror(
             *draw(corner + moved), self.window
         )
@@ -183,8 +184,8 @@ class DenseVICRegHead(BasePretextHead):
     """Dense task on stills: :class:`DenseVICReg` within each of the views.
 
     Args:
-        dense (dict): Arguments of :class:`DenseVICReg`; a pretrainer adds
-            the encoder's channels.
+        dense (dict): Config of a :class:`DenseVICReg`; a pretrainer adds the
+            encoder's channels.
         num_views (int): Views V of a sample, each a still. Defaults to 1.
         loss_weight (float): Weight of the task. Defaults to 1.
         init_cfg (dict, optional): mmengine's initialisation.
@@ -203,13 +204,11 @@ class DenseVICRegHead(BasePretextHead):
         super().__init__(
             num_views=num_views, loss_weight=loss_weight, init_cfg=init_cfg
         )
-        self.dense = DenseVICReg(**dense)
+        self.dense = MODELS.build(dense)
 
     @classmethod
     def complete(cls, cfg: dict, encoder: EncoderInfo) -> dict:
-        dense = dict(cfg.get('dense') or {}, type=DenseVICReg.__name__)
-        dense = fill_in(dense, in_channels=encoder.channels)
-        del dense['type']
+        dense = fill_in(cfg['dense'], in_channels=encoder.channels)
         return dict(cfg, dense=dense)
 
     def loss(
