@@ -12,7 +12,7 @@ import mcjepa_mm  # noqa: E402
 project = 'mcjepa_mm'
 release = mcjepa_mm.__version__
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
-exclude_patterns = ['_build', 'results']
+exclude_patterns = ['_build']
 html_theme = 'alabaster'
 html_theme_options = {'page_width': '1100px'}
 
