@@ -17,7 +17,7 @@ from mcjepa_mm.registry import DATASETS
 from mcjepa_mm.utils.random_state import seed_sample
 
 from .clips import listing, printable, warn
-from .seeded import SeededIndex
+from .seeded import SeededIndex, refuse_iterable
 
 _SHOWN = 20  # file names in one message
 
@@ -105,6 +105,7 @@ class BadSampleGuard(Dataset):
     Raises:
         FileNotFoundError: If a folder or file of the data set is missing.
         TooManyBadSamplesError: Above the limit.
+        TypeError: If the data set is iterable.
         ValueError: If ``max_bad`` is negative or the data set is empty.
     """
 
@@ -121,6 +122,7 @@ class BadSampleGuard(Dataset):
             )
         if isinstance(dataset, dict):
             dataset = _build(dataset)
+        refuse_iterable(dataset)
         self.dataset = dataset
         self.max_bad = max_bad
         self.full_init()

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from mmengine.logging import print_log
 from PIL import Image
 
+from mcjepa_mm.datasets.packed_folder import is_packed, open_packed
+
 IMAGE_SUFFIXES = '.bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp'
 VIDEO_SUFFIXES = (
     '.3g2 .3gp .asf .avi .divx .dv .f4v .flv .ivf .m2t .m2ts .m2v .m4v .mkv '
@@ -34,7 +36,7 @@ class Clip(NamedTuple):
 
     def firsts(self, gap: int) -> Sequence[int]:
         """First frames of the pairs that are ``gap`` apart."""
-        if isinstance(self.frames, range):
+        if isinstance(self.frames, (range, Consecutive)):
             return range(len(self.frames) - gap)
         return tuple(n for n in self.frames if n + gap in self.frames)
 
@@ -43,6 +45,27 @@ class Clip(NamedTuple):
         if isinstance(self.frames, range):
             return [self.path]
         return [os.path.join(self.path, self.frames[n]) for n in numbers]
+
+
+class Consecutive(Mapping):
+    """File names by their places in a sequence, which stays as it is."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+
+    def __getitem__(self, number: int) -> str:
+        if number not in self:
+            raise KeyError(number)
+        return self.names[number]
+
+    def __contains__(self, number: object) -> bool:
+        return number in range(len(self))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def printable(path: str) -> str:
@@ -134,12 +157,13 @@ def walk(
     recursive: bool,
     above: frozenset[str] = frozenset(),
     others: list[str] | None = None,
-) -> Iterator[tuple[str, tuple[str, ...]]]:
+) -> Iterator[tuple[str, Sequence[str]]]:
     """Videos, (path, ()), and folders of images, (folder, names), in order.
 
     Links are followed, but not to a folder above; names that begin with a dot
     are left out. What is neither file nor folder, such as a link to nothing
-    or a pipe, is named in a warning. An image that moves is a video.
+    or a pipe, is named in a warning. An image that moves is a video. Of a
+    packed folder come what was packed, and videos with their frames' names.
 
     Args:
         folder (str): Where to begin.
@@ -153,6 +177,9 @@ def walk(
     """
     real = os.path.realpath(folder)
     if real in above:
+        return
+    if is_packed(folder):
+        yield from open_packed(folder).walk(recursive)
         return
     try:
         with os.scandir(folder) as scanned:
@@ -194,6 +221,11 @@ def walk(
         yield from walk(inner, recursive, above | {real}, others)
 
 
+def is_video(names: Sequence[str]) -> bool:
+    """Whether the names are what :func:`walk` finds of a video."""
+    return getattr(names, 'is_video', not names)
+
+
 def find_images(folder: str, *, recursive: bool) -> list[str]:
     """Paths of the still images in a folder, in natural order.
 
@@ -202,8 +234,10 @@ def find_images(folder: str, *, recursive: bool) -> list[str]:
     images: list[str] = []
     others: list[str] = []
     for path, names in walk(folder, recursive, others=others):
-        images += [os.path.join(path, name) for name in names]
-        others += [] if names else [path]  # a video, or an animation
+        if is_video(names):  # or an animation
+            others.append(path)
+        else:
+            images += [os.path.join(path, name) for name in names]
     name_unused(folder, others, 'images')
     return images
 

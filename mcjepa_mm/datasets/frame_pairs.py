@@ -15,7 +15,9 @@ from mcjepa_mm.datasets.clips import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
     Clip,
+    Consecutive,
     compile_frame_name,
+    is_video,
     listing,
     match_folders,
     name_unused,
@@ -23,6 +25,7 @@ from mcjepa_mm.datasets.clips import (
     walk,
     warn,
 )
+from mcjepa_mm.datasets.packed_folder import PackedNames
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_decoding import NoDecoderError, index_video
 from mcjepa_mm.datasets.video_file import VideoCache
@@ -42,7 +45,9 @@ class FramePairs(Dataset):
     A pair never joins two clips. An image that moves (GIF) is a video. Videos
     are read once to find their frames, which later starts remember, see
     :func:`~mcjepa_mm.datasets.video_decoding.index_video`, and of each folder
-    one image's header; nothing else is decoded before it is asked for.
+    one image's header; nothing else is decoded before it is asked for. In a
+    packed folder, see :mod:`~mcjepa_mm.datasets.packing`, a video's frames
+    are images.
 
     Public data sets of optical flow hold many clips in one folder, and
     folders that are no frames. ``folders`` says which are searched, and
@@ -213,7 +218,10 @@ class FramePairs(Dataset):
                     self.short_files += clip.files(list(clip.frames)[:1])
                 else:
                     self.short_files.append(path)
-            if names and usable:
+            if isinstance(names, PackedNames):
+                if usable and all(names.shape):
+                    self._check_size(path, names.shape)
+            elif names and usable:
                 self._inspect_frame(usable[0])
             self.clips += usable
         if not self.frame_name:
@@ -252,7 +260,7 @@ class FramePairs(Dataset):
 
     def _search(
         self, recursive: bool, others: list[str]
-    ) -> Iterator[tuple[str, tuple]]:
+    ) -> Iterator[tuple[str, Sequence[str]]]:
         """Search videos and folders of frames, each once, by :func:`walk`."""
         if not os.path.isdir(self.data_root):
             raise FileNotFoundError(
@@ -285,9 +293,11 @@ class FramePairs(Dataset):
 
     def _split(self, path: str, names: Sequence[str]) -> list[Clip]:
         if self.frame_name:
+            if is_video(names):
+                return []
             return split_folder(path, names, self.frame_name)
         if names:
-            return [Clip(path, dict(enumerate(names)))]
+            return [Clip(path, Consecutive(names))]
         try:
             return [Clip(path, range(self._inspect_video(path)))]
         except NoDecoderError:

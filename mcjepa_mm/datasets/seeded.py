@@ -45,11 +45,15 @@ class SeededDataset(Dataset):
 
     Args:
         dataset (dict | Dataset): Data set, or its config.
+
+    Raises:
+        TypeError: If its samples cannot be asked for by their number.
     """
 
     def __init__(self, dataset: dict | Dataset) -> None:
         if isinstance(dataset, dict):
             dataset = DATASETS.build(dataset)
+        refuse_iterable(dataset)
         self.dataset = dataset
 
     def __len__(self) -> int:
@@ -67,6 +71,24 @@ class SeededDataset(Dataset):
         if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)
+
+
+def refuse_iterable(dataset: Dataset) -> None:
+    """Refuse a data set that only gives one sample after the other.
+
+    Raises:
+        TypeError: Says why, and what to use.
+    """
+    kind = type(dataset)
+    # an IterableDataset inherits the one of Dataset, which raises
+    by_number = getattr(kind, '__getitem__', Dataset.__getitem__)
+    if by_number is Dataset.__getitem__ or not hasattr(kind, '__len__'):
+        raise TypeError(
+            f'{kind.__name__} is iterable, and a training that resumes '
+            'exactly asks for samples by their number: give a data set with '
+            '__getitem__ and __len__, such as UnlabelledImages or FramePairs '
+            'on a folder that `mim run mcjepa_mm pack` has packed.'
+        )
 
 
 @DATA_SAMPLERS.register_module()

@@ -8,15 +8,19 @@ from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import toy_pretraining  # noqa: F401  spawned workers find it, not this
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 
+from mcjepa_mm.datasets import BadSampleGuard
+from mcjepa_mm.datasets.packing import pack_folder
 from mcjepa_mm.engine.task_stream import TaskStream
 from mcjepa_mm.registry import DATASETS
+from mcjepa_mm.utils.image_file import write_image
 
 TOYS = Path(__file__).resolve().parents[1] / 'toys'
 
@@ -43,7 +47,9 @@ def stream(
     )
     config = dict(
         batch_size=batch_size,
-        dataset=dict(type=dataset, length=length),
+        dataset=dataset
+        if isinstance(dataset, dict)
+        else dict(type=dataset, length=length),
         collate_fn=dict(type='pseudo_collate'),
         **{'sampler': dict(type='DefaultSampler', shuffle=True), **loader},
     )
@@ -167,6 +173,68 @@ def test_a_batch_sampler_is_refused():
 def test_a_dataloader_that_is_built_is_refused():
     with pytest.raises(TypeError, match="'motion' must be a config"):
         TaskStream('motion', stream().loader, None)
+
+
+@DATASETS.register_module()
+class EndlessPlaces(IterableDataset):
+    """A stream without a length, or with one."""
+
+    def __init__(self, length=None):
+        self.length = length
+
+    def __iter__(self):
+        return iter(range(10))
+
+
+@DATASETS.register_module()
+class CountedPlaces(EndlessPlaces):
+    def __len__(self):
+        return self.length
+
+
+@pytest.mark.parametrize('name', ['EndlessPlaces', 'CountedPlaces'])
+def test_an_iterable_data_set_is_refused(name):
+    dataset = f'mcjepa_mm.{name}'
+    with pytest.raises(TypeError, match=f'{name} is iterable.* pack') as found:
+        stream(dataset=dataset)
+    assert '\n' not in str(found.value)
+    with pytest.raises(TypeError, match=f'{name} is iterable'):
+        BadSampleGuard(dict(type=dataset))
+
+
+@pytest.mark.parametrize(
+    ('data_set', 'pipeline'),
+    [
+        ('UnlabelledImages', [dict(type='mcjepa_mm.LoadImageStrict')]),
+        ('FramePairs', [dict(type='mcjepa_mm.RandomFlipPair')]),
+    ],
+)
+def test_packed_data_resume_as_those_of_the_folder(
+    tmp_path, data_set, pipeline
+):
+    for i in range(9):
+        picture = np.random.default_rng(i).integers(0, 256, (64, 80, 3))
+        write_image(tmp_path / 'plain' / f'{i}.png', picture.astype(np.uint8))
+    pack_folder(tmp_path / 'plain', tmp_path / 'packed')
+
+    def make(folder, **options):
+        root = str(tmp_path / folder)
+        dataset = f'mcjepa_mm.{data_set}'
+        dataset = dict(type=dataset, data_root=root, pipeline=pipeline)
+        return stream(dataset=dataset, num_workers=1, **options)
+
+    def pixels(batches):
+        return [np.array(batch['img']) for batch in batches]
+
+    expected = pixels(islice(make('plain').endless(), 9))
+    first = make('packed')
+    found = pixels(islice(first.endless(), 3))
+    second = make('packed', seed=1)
+    second.load_state_dict(first.state_dict())
+    found += pixels(islice(second.endless(), 6))
+    assert len(expected) == len(found) == 9
+    assert all(np.array_equal(a, b) for a, b in zip(expected, found))
+    assert not np.array_equal(expected[0], expected[4])
 
 
 @pytest.fixture(params=['fork', 'spawn'])

@@ -10,11 +10,12 @@ from PIL import Image, ImageOps
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError, check_regular
 from mcjepa_mm.datasets.image_integrity import check_png, is_jpeg, load_jpeg
+from mcjepa_mm.datasets.packed_folder import read_packed
 from mcjepa_mm.registry import TRANSFORMS
 
 
 def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
-    """Read a colour image and apply its EXIF orientation.
+    """Read a colour image, packed or not, and apply its EXIF orientation.
 
     Grey, palette and transparent images become three channels, and 16 bits of
     grey become their upper 8. Pillow decodes, after and with the checks of
@@ -42,6 +43,11 @@ def read_image(path: str, channel_order: str = 'bgr') -> np.ndarray:
 
 
 def _content(path: str) -> bytes:
+    content = read_packed(path)
+    if content is not None:
+        if not content:
+            raise ValueError('the file is empty')
+        return content
     with open(path, 'rb') as file:
         if not file.peek(1):
             raise ValueError('the file is empty')
