@@ -19,8 +19,8 @@ def main() -> None:
         '--jpeg',
         type=int,
         metavar='QUALITY',
-        help="store videos' frames as JPEG, 1 to 100 (default: as PNG, "
-        'without loss). Images stay the files they are',
+        help="store videos' frames as JPEG, 1 to 100 (default: uncompressed, "
+        'without loss); images stay the files they are',
     )
     parser.add_argument(
         '--shard-mib',

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
 from mcjepa_mm.datasets.clips import find_images, printable, walk
+from mcjepa_mm.datasets.packed_folder import is_packed
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.engine.launch import build_runner, load_config
 from mcjepa_mm.models.backbones import read_backbone
@@ -296,7 +297,8 @@ def _next_commands(
 ) -> Iterator[list]:
     out = path.parent
     yield ['run', 'evaluate', path, out]
-    if videos:
+    # the demos take files, and of packed folders there are none
+    if videos and not is_packed(videos):
         clip, _ = next(walk(videos, True))
         yield [
             'run',
@@ -307,7 +309,7 @@ def _next_commands(
             '--out',
             out / 'flow',
         ]
-    if images:
+    if images and not is_packed(images):
         folder = next(x for x, names in walk(images, True) if names)
         where = ['--out', out / 'feature_maps']
         yield ['run', 'feature_maps', checkpoint, folder, *where]

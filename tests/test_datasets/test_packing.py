@@ -131,7 +131,7 @@ def test_shards_are_tar_files(source, out):
         names = tar.getnames()
         stored = tar.extractfile('deep/er/f2.jpg').read()
     assert names == [
-        *[f'deep/film.mp4/{i:06d}.png' for i in range(5)],
+        *[f'deep/film.mp4/{i:06d}.tif' for i in range(5)],
         *[f'deep/er/{name}' for name in ('f1.png', 'f2.jpg', 'f10.png')],
         *[f'flat/{i:03d}.jpg' for i in range(4)],
     ]
@@ -300,4 +300,4 @@ def test_a_file_that_is_not_there(source, out):
     pack_folder(source, out)
     with pytest.raises(BadSampleError, match='none.png'):
         read_image(str(out / 'none.png'))
-    assert open_packed(str(out)).name(0) == 'deep/film.mp4/000000.png'
+    assert open_packed(str(out)).name(0) == 'deep/film.mp4/000000.tif'

@@ -59,3 +59,22 @@ def test_pairs_of_a_video_are_read_in_every_order():
         assert case.is_cpu_time
         for make in case.sides.values():
             assert make()() is None
+
+
+@pytest.mark.slow
+def test_packed_data_are_read_as_those_of_the_folder(monkeypatch, tmp_path):
+    from benchmarks import packed_data
+
+    # not those of the machine
+    monkeypatch.setattr(packed_data, 'CACHES', tmp_path / 'caches')
+    (tmp_path / 'caches').touch()
+    found = packed_data.cases(
+        'cpu', {(64, 64): 3}, frames=12, size=(72, 96), num_pairs=4
+    )
+    assert [case.samples for case in found] == [3, 3, 3, 3, 4]
+    for case in found:
+        if case.prepare:
+            case.prepare()
+        for make in case.sides.values():
+            assert make()() is None
+    assert (tmp_path / 'caches').read_text() == '3'

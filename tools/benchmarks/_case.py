@@ -30,6 +30,7 @@ class Case:
             for one of them.
         is_cpu_time (bool): Whether times are those that this process computed
             for, in all of its threads, and not those that passed.
+        prepare (Callable, optional): Called before each run; not timed.
     """
 
     shape: str
@@ -39,6 +40,7 @@ class Case:
     tolerance: float | None = 1e-3
     samples: int = 1
     is_cpu_time: bool = False
+    prepare: Callable[[], None] | None = None
 
 
 def optional(

@@ -71,6 +71,8 @@ def interleaved(case: Case, runs: int, device: str) -> dict[str, list[float]]:
     turn = list(works.items())
     for _ in range(runs):
         for name, work in turn:
+            if case.prepare:
+                case.prepare()
             taken = seconds(work, synchronize, clock)
             times[name].append(taken / case.samples)
         # None is always the one behind the same other, whose data the cache
