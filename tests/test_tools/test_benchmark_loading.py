@@ -69,9 +69,14 @@ def test_packed_data_are_read_as_those_of_the_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(packed_data, 'CACHES', tmp_path / 'caches')
     (tmp_path / 'caches').touch()
     found = packed_data.cases(
-        'cpu', {(64, 64): 3}, frames=12, size=(72, 96), num_pairs=4
+        'cpu',
+        {(64, 64): 3},
+        frames=12,
+        size=(72, 96),
+        num_pairs=4,
+        million=2400,
     )
-    assert [case.samples for case in found] == [3, 3, 3, 3, 4]
+    assert [case.samples for case in found] == [3, 3, 3, 3, 1, 4]
     for case in found:
         if case.prepare:
             case.prepare()

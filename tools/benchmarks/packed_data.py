@@ -3,14 +3,18 @@
 All images are read once in random order, as in a pass of a training, and
 decoded or not: of 64 pixels, which show what access costs, and of 375 x 500.
 Before each cold run Linux drops its caches, those of folders included, which
-only root may do. Of a 720p H.264 video random pairs are read.
+only root may do. Of a 720p H.264 video random pairs are read. A million
+packed images and pairs of them, in clips of 12, are opened, and the paths of
+a thousand found; the index has as many names of 1200 files.
 """
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks._case import Case, Work
@@ -20,6 +24,7 @@ from benchmarks.video_pairs import clip
 SMALL, LARGE = (64, 64), (375, 500)
 COUNTS = {SMALL: 5000, LARGE: 200}
 FRAMES, PAIRS = 300, 32
+MILLION, CLIP = 999_996, 12
 CACHES = Path('/proc/sys/vm/drop_caches')
 
 
@@ -94,6 +99,56 @@ def pairs(
     return build
 
 
+def write_many(out: str, count: int) -> None:
+    """A packed folder whose index has many names of few files."""
+    import numpy as np
+
+    from mcjepa_mm.datasets import packing
+    from mcjepa_mm.datasets.packed_folder import open_packed
+
+    packed = open_packed(str(folders(SMALL, 1200)[1]))
+    shard, target = Path(packed.root, '00000.tar'), Path(out)
+    shutil.copy(shard, target)
+    rows = np.resize(packed._rows, count)
+    clips = [
+        packing._Clip('', f'{k:06d}', [f'{i}.jpg' for i in range(CLIP)], False)
+        for k in range(count // CLIP)
+    ]
+    names = [f'{clip.folder}/{name}' for clip in clips for name in clip.names]
+    written = packing._Shard(shard.stat().st_size, rows, names)
+    packing._write_arrays(target, dict(format=packing.FORMAT), [written], clips)
+
+
+@cache
+def many(count: int) -> tempfile.TemporaryDirectory:
+    """The folder, written by a process whose memory is not measured."""
+    folder = tempfile.TemporaryDirectory()
+    process = get_context('spawn').Process(
+        target=write_many, args=(folder.name, count)
+    )
+    process.start()
+    process.join()
+    return folder
+
+
+def opening(kind: str, count: int) -> Callable[[], Work]:
+    """A side: open the folder, and find the files of a thousand samples."""
+
+    def build() -> Work:
+        from mcjepa_mm import datasets
+
+        root = many(count).name
+
+        def work() -> None:
+            data = getattr(datasets, kind)(root)
+            for index in range(0, len(data), max(1, len(data) // 1000)):
+                data.get_data_info(index)
+
+        return work
+
+    return build
+
+
 def drop_caches() -> None:
     """What is in memory of files, and of their names, is forgotten."""
     os.sync()
@@ -106,6 +161,7 @@ def cases(
     frames: int = FRAMES,
     size: tuple[int, int] = (720, 1280),
     num_pairs: int = PAIRS,
+    million: int = MILLION,
 ) -> list[Case]:
     """On the CPU whatever the device is."""
     found = []
@@ -130,7 +186,12 @@ def cases(
     }
     sides = {name: pairs(root, num_pairs) for name, root in videos.items()}
     name = f'a pair of a video, {size[0]} x {size[1]}'
+    opened = {
+        kind: opening(kind, million)
+        for kind in ('UnlabelledImages', 'FramePairs')
+    }
     return [
         *found,
+        Case(f'open {million}', opened, tolerance=None, is_cpu_time=True),
         Case(name, sides, tolerance=None, samples=num_pairs, is_cpu_time=True),
     ]
