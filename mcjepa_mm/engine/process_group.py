@@ -7,7 +7,7 @@ translated here. mmengine does that too, but on its way to a CUDA device.
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from mmengine.config import Config
@@ -154,6 +154,29 @@ def dist_timeout(cfg: Config) -> timedelta | None:
             f'got {seconds!r}.'
         )
     return timedelta(seconds=seconds)
+
+
+def two_kinds(names: Sequence[str]) -> str | None:
+    """What is to be said of GPUs that are not all of one kind.
+
+    Args:
+        names (Sequence[str]): Of each GPU, in the order of the devices.
+
+    Returns:
+        str | None: A line, None if they are alike.
+    """
+    if len(set(names)) < 2:
+        return None
+    alike = {
+        kind: ','.join(str(i) for i, x in enumerate(names) if x == kind)
+        for kind in names
+    }
+    return (
+        f'The GPUs are of {len(alike)} kinds: '
+        + '; '.join(f'{numbers} {kind}' for kind, numbers in alike.items())
+        + '. A step takes as long as the slowest needs: use those of one '
+        f'kind, such as by CUDA_VISIBLE_DEVICES={alike[names[0]]}.'
+    )
 
 
 def _settings(cfg: Config) -> dict:

@@ -10,7 +10,11 @@ import torch
 from mmengine.config import Config
 
 from mcjepa_mm.engine.cores import share_cores
-from mcjepa_mm.engine.process_group import join_processes, launched_variables
+from mcjepa_mm.engine.process_group import (
+    join_processes,
+    launched_variables,
+    two_kinds,
+)
 
 TIMEOUT = 10  # seconds; one process may start later than the other
 SLURM = dict(
@@ -126,6 +130,12 @@ def test_without_a_launcher_nothing_happens():
     join_processes(cfg)
     assert dict(cfg) == dict(launcher='none')
     assert not torch.distributed.is_initialized()
+
+
+def test_gpus_of_two_kinds():
+    assert two_kinds([]) is two_kinds(['T4', 'T4']) is None
+    said = two_kinds(['T4', 'A100', 'T4'])
+    assert '0,2 T4; 1 A100' in said and 'CUDA_VISIBLE_DEVICES=0,2' in said
 
 
 def share(rank, folder):

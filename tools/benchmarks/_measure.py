@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,14 +11,15 @@ from torch import Tensor
 
 from benchmarks._case import Case, Work
 
-MATRIX_SIDE = 2048
+# Of a matrix that keeps the device busy for far longer than a call takes.
+MATRIX_SIDE = dict(cpu=2048, cuda=8192)
 COPIED_BYTES = 2**28  # far more than any cache holds
 
 
 def synchronizer(device: str) -> Callable[[], None]:
     """What waits until the device has done all it was given."""
     if torch.device(device).type == 'cuda':
-        return torch.cuda.synchronize
+        return partial(torch.cuda.synchronize, device)
     return lambda: None
 
 
@@ -34,11 +36,12 @@ def seconds(
     return clock() - start
 
 
-def matrix_rate(device: str) -> float:
-    """Floating-point operations a second of a float32 matrix product."""
-    x = torch.rand(MATRIX_SIDE, MATRIX_SIDE, device=device)
+def matrix_rate(device: str, dtype: torch.dtype = torch.float32) -> float:
+    """Floating-point operations a second of a matrix product."""
+    side = MATRIX_SIDE[torch.device(device).type]
+    x = torch.rand(side, side, device=device, dtype=dtype)
     times = [seconds(lambda: x @ x, synchronizer(device)) for _ in range(9)]
-    return 2 * MATRIX_SIDE**3 / statistics.median(times)
+    return 2 * side**3 / statistics.median(times)
 
 
 def copy_rate(device: str) -> float:
@@ -89,8 +92,8 @@ def peak_memory(make: Callable[[], Work], device: str) -> int:
     """
     if torch.device(device).type == 'cuda':
         make()()
-        torch.cuda.synchronize()
-        return torch.cuda.max_memory_allocated()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device)
     before = _resident('VmRSS')
     work = make()
     # Building may have taken more for a while; 5 resets the mark (Linux).

@@ -21,7 +21,7 @@ def training_step(
     shapes: dict[str, tuple[int, ...]],
     options: dict | None = None,
     device: str = 'cpu',
-) -> Callable[[], dict[str, Tensor]]:
+) -> Callable[..., dict[str, Tensor]]:
     """Build the model and the optimiser of a config.
 
     If this process is one of several that were joined, the model is wrapped
@@ -36,8 +36,8 @@ def training_step(
 
     Returns:
         Callable: A function that does one ``train_step``, forward, backward
-        and optimiser, with the same uint8 views each time, and returns what
-        is logged.
+        and optimiser, with the same uint8 views each time or with a batch
+        that it is given, and returns what is logged.
     """
     cfg = Config.fromfile(path)
     cfg.merge_from_dict(options or {})
@@ -61,4 +61,4 @@ def training_step(
             find_unused_parameters=cfg.get('find_unused_parameters', False),
         )
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    return lambda: model.train_step(views, optim_wrapper)
+    return lambda batch=views: model.train_step(batch, optim_wrapper)
