@@ -6,11 +6,11 @@ return a line on a part that it left out.
 """
 
 import copy
-import functools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache, partial
 
 import torch
 import torch.distributed as dist
@@ -20,13 +20,14 @@ from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.registry import init_default_scope
 from mmengine.structures import BaseDataElement, PixelData
-from torch import Tensor, nn
+from torch import Tensor, nn, rand, randn
 
 from mcjepa_mm import compat
 from mcjepa_mm.compat import mmcv_ext
 from mcjepa_mm.models import flow, losses
 from mcjepa_mm.models.backbones import cpu_ops
-from mcjepa_mm.models.heads.dense_vicreg_head import Windows
+from mcjepa_mm.models.heads import PropagationHead
+from mcjepa_mm.models.heads.dense_vicreg_head import DenseVICReg, Windows
 from mcjepa_mm.models.knn import knn_votes
 from mcjepa_mm.models.propagation.affinity import propagate_labels
 from mcjepa_mm.registry import DATASETS, MODELS
@@ -57,57 +58,42 @@ def shifts(*shape: int) -> Tensor:
 
     In eighths of a pixel it is exact in float32.
     """
-    return (16 * torch.randn(shape)).round() / 8 + 1 / 16
+    return (16 * randn(shape)).round() / 8 + 1 / 16
 
 
 def unit(*shape: int) -> Tensor:
     """Vectors of length 1 along the last dimension."""
-    return nn.functional.normalize(torch.randn(shape), dim=-1)
+    return nn.functional.normalize(randn(shape), dim=-1)
 
 
 def smooth(*shape: int) -> Tensor:
     """Images as smooth as blurred photographs: (N, C, H, W)."""
     n, c, h, w = shape
-    coarse = torch.randn(n, c, h // 8, w // 8)
+    coarse = randn(n, c, h // 8, w // 8)
     return nn.functional.interpolate(coarse, (h, w), mode='bicubic')
 
 
-def build(kind: str, **settings) -> nn.Module:
-    """A module of the package with seeded weights."""
-    torch.manual_seed(0)
-    return MODELS.build(dict(type=f'mcjepa_mm.{kind}', **settings))
-
-
 class TaskLoss(nn.Module):
-    """The terms of the default job's model, with further heads or others."""
+    """The terms of a task of the default job, or of a head in its place."""
 
-    def __init__(self, **heads) -> None:
+    def __init__(self, task: str, head: dict | None = None) -> None:
         super().__init__()
         init_default_scope('mcjepa_mm')
         job = Config.fromfile(JOB)
         job.merge_from_dict(dict(model=STEADY))
-        cfg = job.model
-        cfg.heads = {
-            task: cfg.heads[task] if head is None else head
-            for task, head in heads.items()
-        }
-        self.tasks = [*heads]
-        torch.manual_seed(0)
-        self.model = MODELS.build(cfg)
-        for module in self.model.modules():
-            if hasattr(module, 'max_flow'):  # flow between the pixels
-                for estimator in module.estimators.values():
-                    nn.init.constant_(estimator.predict.bias, 0.02)
-        # A teacher is no part of its head.
-        self.teachers = nn.ModuleList(
-            head.teacher
-            for head in self.model.heads.values()
-            if hasattr(head, 'teacher')
-        )
+        job.model.heads = {task: head or job.model.heads[task]}
+        self.task = task
+        self.model = MODELS.build(job.model)
+        head = self.model.heads[task]
+        if hasattr(head, 'decoder'):  # flows between the pixels, see shifts
+            for estimator in head.decoder.estimators.values():
+                nn.init.constant_(estimator.predict.bias, 0.02)
+        # no part of its head, which would not convert it
+        self.teacher = getattr(head, 'teacher', None)
 
-    def forward(self, *views: Tensor) -> list[Tensor]:
-        """Terms of the views (N, V, 3, H, W) of each task."""
-        return [*self.model.loss(dict(zip(self.tasks, views))).values()]
+    def forward(self, views: Tensor) -> dict[str, Tensor]:
+        """Terms of the views (N, V, 3, H, W)."""
+        return self.model.loss({self.task: views})
 
 
 class SteadyDraws(nn.Module):
@@ -115,7 +101,7 @@ class SteadyDraws(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.dense = build('DenseVICReg', in_channels=(4,) * 6, color=0.0)
+        self.dense = DenseVICReg((4,) * 6, color=0.0)
         self.encoder = nn.Conv2d(3, 4, 3, stride=4)
         self.dense.draw_windows = self._drawn(self.dense.draw_windows)
         self.dense.draw_points = self._drawn(self.dense.draw_points)
@@ -146,7 +132,7 @@ class Clip(nn.Module):
 
     def forward(self, feats: Tensor) -> list[Tensor]:
         """Masks (H, W) of all frames, from features (T, C, H/8, W/8)."""
-        head = build('PropagationHead', whiten='first_frame')
+        head = PropagationHead(whiten='first_frame')
         t, _, h, w = feats.shape
         masks = torch.zeros(t, 8 * h, 8 * w, dtype=torch.uint8)
         masks[:, 16:64, 24:56], masks[:, 32:80, 72:112] = 1, 2
@@ -174,21 +160,10 @@ def _labels(labels: Tensor, query: Tensor, *keys: Tensor) -> Tensor:
     return propagate_labels(query, keys, labels.to(query.device), radius=4)
 
 
-def _distill() -> dict:
-    backbone = Config.fromfile(JOB).model.backbone
-    return dict(type='DistillationHead', teacher=backbone)
-
-
-# What is compared: a function or module and its inputs, on the CPU.
+# What is compared: a function or module, and its inputs on the CPU.
 OPERATORS: dict[str, Callable[[], tuple[Callable, list[Tensor]]]] = {
-    'cost volume': lambda: (
-        flow.cost_volume,
-        [*torch.randn(2, 2, 40, 20, 37)],
-    ),
-    'warp': lambda: (
-        flow.warp,
-        [torch.randn(2, 8, 20, 37), shifts(2, 2, 20, 37)],
-    ),
+    'cost volume': lambda: (flow.cost_volume, [*randn(2, 2, 40, 20, 37)]),
+    'warp': lambda: (flow.warp, [randn(2, 8, 20, 37), shifts(2, 2, 20, 37)]),
     'forward-backward visibility': lambda: (
         flow.forward_backward_visibility,
         [(x := shifts(2, 2, 20, 37)), shifts(2, 2, 20, 37) / 8 - x],
@@ -199,62 +174,50 @@ OPERATORS: dict[str, Callable[[], tuple[Callable, list[Tensor]]]] = {
     ),
     'pointwise MLP': lambda: (
         cpu_ops.pointwise_mlp,
-        [
-            torch.randn(x)
-            for x in ((300, 32), (96, 32), (96,), (32, 96), (32,))
-        ],
+        [randn(x) for x in ((300, 32), (96, 32), (96,), (32, 96), (32,))],
     ),
     'depthwise convolution': lambda: (
         cpu_ops.DepthwiseConv(32, kernel_size=7),
-        [torch.randn(2, 32, 20, 37)],
+        [randn(2, 32, 20, 37)],
     ),
-    'VICReg, fewer samples': lambda: (
+    'VICReg, few samples': lambda: (losses.VICRegLoss(), [*randn(2, 48, 96)]),
+    'VICReg, few dimensions': lambda: (
         losses.VICRegLoss(),
-        [*torch.randn(2, 48, 96)],
-    ),
-    'VICReg, fewer dimensions': lambda: (
-        losses.VICRegLoss(),
-        [*torch.randn(2, 96, 48)],
+        [*randn(2, 96, 48)],
     ),
     'photometric loss': lambda: (
-        functools.partial(losses.photometric_loss, census=1.0),
-        [*torch.rand(2, 2, 3, 24, 40), torch.rand(2, 1, 24, 40)],
+        partial(losses.photometric_loss, census=1.0),
+        [*rand(2, 2, 3, 24, 40), rand(2, 1, 24, 40)],
     ),
     'smoothness loss': lambda: (
         losses.smoothness_loss,
-        [torch.randn(2, 2, 24, 40), torch.rand(2, 3, 24, 40)],
+        [randn(2, 2, 24, 40), rand(2, 3, 24, 40)],
     ),
     'feature distance': lambda: (
         losses.feature_distance,
-        [*torch.randn(2, 2, 16, 20, 37), torch.rand(2, 1, 20, 37)],
+        [*randn(2, 2, 16, 20, 37), rand(2, 1, 20, 37)],
     ),
     'flow distance': lambda: (
         losses.flow_distance,
-        [*torch.randn(2, 2, 2, 20, 37), torch.rand(2, 1, 20, 37)],
+        [*randn(2, 2, 2, 20, 37), rand(2, 1, 20, 37)],
     ),
     'kNN votes': lambda: (
-        functools.partial(_votes, torch.arange(200) % 7),
+        partial(_votes, torch.arange(200) % 7),
         [unit(30, 32), unit(200, 32)],
     ),
     'label propagation': lambda: (
-        functools.partial(_labels, torch.rand(3, 20, 30, 4)),
+        partial(_labels, rand(3, 20, 30, 4)),
         [*unit(4, 20, 30, 32)],
     ),
-    'encoder': lambda: (
-        build('MCJEPAConvNeXt', arch=Config.fromfile(JOB).model.backbone.arch),
-        [torch.randn(2, 3, 64, 64)],
-    ),
-    'content head': lambda: (
-        TaskLoss(content=None),
-        [torch.randn(8, 2, 3, 64, 64)],
-    ),
+    'encoder': lambda: (MODELS.build(_encoder()), [randn(2, 3, 64, 64)]),
+    'content head': lambda: (TaskLoss('content'), [randn(8, 2, 3, 64, 64)]),
     'motion head': lambda: (
-        TaskLoss(motion=None),
+        TaskLoss('motion'),
         [smooth(4, 3, 128, 128).unflatten(0, (2, 2))],
     ),
     'distillation head': lambda: (
-        TaskLoss(distill=_distill()),
-        [torch.randn(2, 2, 3, 64, 64)],
+        TaskLoss('own', dict(type='DistillationHead', teacher=_encoder())),
+        [randn(2, 2, 3, 64, 64)],
     ),
     'dense head': lambda: (
         SteadyDraws(),
@@ -262,6 +225,11 @@ OPERATORS: dict[str, Callable[[], tuple[Callable, list[Tensor]]]] = {
     ),
     'propagation head': lambda: (Clip(), [smooth(4, 32, 12, 16)]),
 }
+
+
+def _encoder() -> dict:
+    init_default_scope('mcjepa_mm')
+    return Config.fromfile(JOB).model.backbone
 
 
 def _votes(labels: Tensor, queries: Tensor, bank: Tensor) -> Tensor:
@@ -273,7 +241,7 @@ def _moved(tensors: Iterable, device, dtype) -> list:
     found = []
     for x in tensors:
         if isinstance(x, Tensor):
-            found.append(x.to(device, dtype))
+            found.append(x.detach().to(device, dtype))
         else:
             inner = _moved(x, device, dtype)
             found.append(Windows(*inner) if isinstance(x, Windows) else inner)
@@ -299,7 +267,7 @@ def outcome(
     values = [values] if isinstance(values, Tensor) else [*values]
     generator = torch.Generator().manual_seed(0)
     total = [
-        (x * torch.randn(x.shape, generator=generator).to(x)).sum()
+        (x * randn(x.shape, generator=generator).to(x)).sum()
         for x in values
         if x.requires_grad
     ]
@@ -308,9 +276,8 @@ def outcome(
         grads = torch.autograd.grad(
             sum(total), [*inputs, *weights], allow_unused=True
         )
-    return _moved([x.detach() for x in values], 'cpu', torch.float64), _moved(
-        [x for x in grads if x is not None], 'cpu', torch.float64
-    )
+    grads = [x for x in grads if x is not None]
+    return tuple(_moved(x, 'cpu', torch.float64) for x in (values, grads))
 
 
 def compare(
@@ -357,7 +324,7 @@ def check_mmcv(device: str) -> None:
     if mmcv_ext.needed():
         raise LeftOutError('mmcv has no compiled operators here (mmcv-lite)')
     torch.manual_seed(0)
-    inputs = [*torch.randn(2, 2, 40, 20, 37)]
+    inputs = [*randn(2, 2, 40, 20, 37)]
     with exact():
         compare(mmcv_correlation, flow.cost_volume, inputs, device)
 
@@ -383,7 +350,7 @@ def curve(device: str, *options: dict, steps: int = STEPS) -> list[float]:
         return [step(batch())['loss'].item() for _ in range(steps)]
 
 
-@functools.cache
+@cache
 def batch() -> dict[str, dict]:
     """A batch of the default job's data."""
     compat.apply_all()
@@ -396,7 +363,7 @@ def batch() -> dict[str, dict]:
     return found
 
 
-@functools.cache
+@cache
 def cpu_curve() -> list[float]:
     """Losses of float32 on the CPU."""
     return curve('cpu')
@@ -478,13 +445,13 @@ def check_ddp(device: str) -> str | None:
 # Compiling, which takes longest, comes last.
 CHECKS: dict[str, Callable[[str], str | None]] = {
     **{
-        f'operator: {name}': functools.partial(check_operator, name)
+        f'operator: {name}': partial(check_operator, name)
         for name in OPERATORS
     },
     "operator: mmcv's correlation": check_mmcv,
-    'training, float32': functools.partial(check_training, None),
-    'training, bfloat16': functools.partial(check_training, 'bfloat16'),
-    'training, float16': functools.partial(check_training, 'float16'),
+    'training, float32': partial(check_training, None),
+    'training, bfloat16': partial(check_training, 'bfloat16'),
+    'training, float16': partial(check_training, 'float16'),
     'training, with_cp': check_with_cp,
     'training, DDP': check_ddp,
     'training, compiled': check_compiled,

@@ -50,10 +50,8 @@ def operations(work: Work) -> int:
 
 def recipe_shapes(device: str) -> dict[str, tuple[int, ...]]:
     """Views of a step of the recipe: of one GPU, or few for a CPU."""
-    images, pairs = (48, 1) if _is_gpu(device) else (2, 1)
-    return dict(
-        content=(images, 2, 3, 224, 224), motion=(pairs, 2, 3, 256, 512)
-    )
+    images = 48 if _is_gpu(device) else 2
+    return dict(content=(images, 2, 3, 224, 224), motion=(1, 2, 3, 256, 512))
 
 
 def works(device: str) -> Iterator[tuple[str, str, Callable, int | None]]:
@@ -133,23 +131,31 @@ def rows(device: str) -> Iterator[dict]:
         yield _row('matrix product', '', dtype, None, rate, 1.0, None)
     for part, shape, build, needed in works(device):
         for dtype, rate in rates.items():
-            if _is_gpu(device):
-                torch.cuda.empty_cache()
-                torch.cuda.reset_peak_memory_stats(device)
-            work = build(dtype)
-            # this run is not timed: it warms up
-            flops = operations(work) if needed is None else work() and needed
-            taken = statistics.median(
-                seconds(work, synchronizer(device))
-                for _ in range(10 if _is_gpu(device) else 1)
-            )
-            memory = None
-            if _is_gpu(device):
-                memory = torch.cuda.max_memory_allocated(device)
-            rate_here = flops / taken
-            yield _row(
-                part, shape, dtype, taken, rate_here, rate_here / rate, memory
-            )
+            taken, flops, memory = _measure(build, dtype, needed, device)
+            share = flops / taken / rate
+            yield _row(part, shape, dtype, taken, share * rate, share, memory)
+
+
+def _measure(
+    build: Callable, dtype: str, needed: int | None, device: str
+) -> tuple[float, int, int | None]:
+    """Seconds, operations and, on a GPU, bytes of a work, which ends here."""
+    runs = 1
+    if _is_gpu(device):
+        runs = 10
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    work = build(dtype)
+    # the first run warms up
+    if needed is None:
+        needed = operations(work)
+    else:
+        work()
+    taken = [seconds(work, synchronizer(device)) for _ in range(runs)]
+    memory = None
+    if _is_gpu(device):
+        memory = torch.cuda.max_memory_allocated(device)
+    return statistics.median(taken), needed, memory
 
 
 def _row(part, shape, dtype, taken, rate, share, memory) -> dict:

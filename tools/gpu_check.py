@@ -13,7 +13,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import _command_line as cli
@@ -121,16 +122,16 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def run_check(name: str, device: str) -> dict:
-    """A row of the report."""
-    from _gpu_checks import CHECKS, LeftOutError
+def run_check(name: str, check: Callable[[], str | None]) -> dict:
+    """A row of the report. What a check raises, the report tells."""
+    from _gpu_checks import LeftOutError
 
     start, result = time.perf_counter(), 'ok'
     try:
-        note = CHECKS[name](device)
+        note = check()
     except LeftOutError as error:
         result, note = 'left out', str(error)
-    except Exception as error:  # noqa: BLE001  (the report has it)
+    except Exception as error:  # noqa: BLE001
         result, note = 'FAILED', f'{type(error).__name__}: {error}'
     return dict(
         check=name,
@@ -148,25 +149,26 @@ def fill(report: dict, device: str) -> None:
     from _gpu_checks import CHECKS
     from _gpu_speed import demand, judge, rows
 
-    report['left'] = [*CHECKS, 'speed', 'loading']
-
-    def done(table: str, row: dict, part: str | None = None) -> None:
+    def add(table: str, row: dict) -> None:
         report[table].append(row)
         print(*_cells(row), sep='  ', flush=True)
-        if part:
-            report['left'].remove(part)
 
-    *others, last = CHECKS  # compiling takes longest
-    for name in others:
-        done('checks', run_check(name, device), name)
-    for row in rows(device):
-        done('speed', row)
-    report['left'].remove('speed')
-    step = report['speed'][-1]
-    report['loading'] = demand(device, step['ms'] / 1e3)
-    report['left'].remove('loading')
-    report['verdicts'] = judge(step, report['loading'], device)
-    done('checks', run_check(last, device), last)
+    def measure() -> None:
+        for row in rows(device):
+            add('speed', row)
+
+    def load() -> None:
+        step = report['speed'][-1]
+        report['loading'] = demand(device, step['ms'] / 1e3)
+        report['verdicts'] = judge(step, report['loading'], device)
+
+    checks = {name: partial(check, device) for name, check in CHECKS.items()}
+    last = list(checks)[-1]  # compiling takes longest
+    checks |= dict(speed=measure, loading=load) | {last: checks.pop(last)}
+    report['left'] = [*checks]
+    for name, check in checks.items():
+        add('checks', run_check(name, check))
+        report['left'].remove(name)
 
 
 def as_markdown(report: dict) -> str:

@@ -5,6 +5,7 @@ import inspect
 import os.path as osp
 from difflib import get_close_matches
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.hooks import Hook
@@ -19,7 +20,7 @@ from .data_by_task import write_data_by_task
 from .hooks.end_workers_hook import EndWorkersHook
 from .inherited_scope import read_config
 from .job_length import keep_warm_up
-from .process_group import join_processes
+from .process_group import join_processes, warn_of_two_kinds
 from .resume import ResumeHook
 from .short_log_runner import ShortLogRunner
 
@@ -114,6 +115,8 @@ def build_runner(cfg: Config) -> Runner:
         runner = RUNNERS.build(cfg)
     else:
         runner = ShortLogRunner.from_cfg(cfg)
+    if get_device() == 'cuda':
+        warn_of_two_kinds(torch.cuda.get_device_name())
     runner.register_hook(
         ResumeHook(path) if resume else _RefuseForeignCheckpoint()
     )

@@ -5,6 +5,7 @@ launcher has its own names; torch has another set, into which they are
 translated here. mmengine does that too, but on its way to a CUDA device.
 """
 
+import logging
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from datetime import timedelta
 
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.dist import all_gather_object
+from mmengine.logging import print_log
 from torch import distributed as dist
 
 # What torch reads -> what the launcher set.
@@ -174,9 +177,19 @@ def two_kinds(names: Sequence[str]) -> str | None:
     return (
         f'The GPUs are of {len(alike)} kinds: '
         + '; '.join(f'{numbers} {kind}' for kind, numbers in alike.items())
-        + '. A step takes as long as the slowest needs: use those of one '
-        f'kind, such as by CUDA_VISIBLE_DEVICES={alike[names[0]]}.'
+        + '. A step takes as long as the slowest needs: use those of one kind '
+        "(CUDA_VISIBLE_DEVICES, or slurm's --constraint)."
     )
+
+
+def warn_of_two_kinds(name: str) -> None:
+    """Warn in the log if the processes' GPUs differ.
+
+    Args:
+        name (str): Of this process's GPU. Every process calls this.
+    """
+    if said := two_kinds(all_gather_object(name)):
+        print_log(said, logger='current', level=logging.WARNING)
 
 
 def _settings(cfg: Config) -> dict:
