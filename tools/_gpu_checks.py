@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache, partial
+from statistics import mean
 
 import torch
 import torch.distributed as dist
@@ -384,8 +385,13 @@ def check_training(option: str | None, device: str) -> None:
     """Training in a precision follows the CPU's curve, and goes down."""
     options = [precision(option)] if option else []
     found = curve(device, *options)
-    # Training magnifies roundings; without any the loss would be off by 0.3.
-    compare_curves(found, cpu_curve(), 0.1 if option else 0.05)
+    # Training magnifies roundings, so means of three steps are compared; of a
+    # model that learns nothing they would be off by 0.2.
+    means = [
+        [mean(run[i : i + 3]) for i in range(STEPS - 2)]
+        for run in (found, cpu_curve())
+    ]
+    compare_curves(*means, 0.1 if option else 0.05)
     assert found[-1] < 0.9 * found[0], (
         f'the loss does not fall: {found[0]:.4f}, {found[-1]:.4f} after '
         f'{len(found)} steps'

@@ -139,7 +139,9 @@ def test_who_waits(monkeypatch):
 def test_the_parts_that_are_timed(monkeypatch):
     shapes = dict(content=(2, 2, 3, 64, 64), motion=(1, 2, 3, 64, 64))
     monkeypatch.setattr(speed, 'recipe_shapes', lambda device: shapes)
+    assert {speed.JOB, speed.RECIPE} <= {*speed.STEPS}
     monkeypatch.setattr(speed, 'STEPS', {speed.JOB: shapes})
+    monkeypatch.setattr(speed, 'RECIPE', speed.JOB)
     found = list(speed.rows('cpu'))
     assert {x['part'] for x in found} >= {
         'matrix product',
@@ -150,7 +152,11 @@ def test_the_parts_that_are_timed(monkeypatch):
     }
     last = found[-1]
     assert (last['part'], last['dtype']) == ('step, ConvNeXt-T', 'bfloat16')
-    assert all(0 < x['share'] <= 1.5 and x['TFLOP/s'] > 0 for x in found)
+    rates = {x['dtype']: x['TFLOP/s'] for x in found[:2]}
+    for row in found[2:]:
+        assert row['ms'] > 0 and row['GiB'] is None
+        rate = row['share'] * rates[row['dtype']]
+        assert row['TFLOP/s'] == pytest.approx(rate)
 
 
 def test_a_report_of_what_fails_and_of_what_takes_too_long(
