@@ -116,7 +116,9 @@ def write_many(out: str, count: int) -> None:
     ]
     names = [f'{clip.folder}/{name}' for clip in clips for name in clip.names]
     written = packing._Shard(shard.stat().st_size, rows, names)
-    packing._write_arrays(target, dict(format=packing.FORMAT), [written], clips)
+    packing._write_arrays(
+        target, dict(format=packing.FORMAT), [written], clips
+    )
 
 
 @cache
