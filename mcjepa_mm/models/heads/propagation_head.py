@@ -88,10 +88,11 @@ class PropagationHead(BaseModule):
         """
         image_size = tuple(inputs.shape[3:])
         starts = [t == 0 for _ in inputs for t in range(inputs.shape[1])]
-        grid = self.reader.read(feats, image_size, starts)
-        grid = grid.unflatten(0, tuple(inputs.shape[:2]))
+        cells = self.reader.read_cells(feats, image_size, starts)
+        length = inputs.shape[1]
+        clips = [cells[i : i + length] for i in range(0, len(cells), length)]
         frames = []
-        for clip, sample in zip(grid, data_samples, strict=True):
+        for clip, sample in zip(clips, data_samples, strict=True):
             truth = sample.gt_objects.data.cpu()
             if len(truth) != len(clip):
                 raise ValueError(

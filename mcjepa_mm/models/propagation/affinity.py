@@ -1,18 +1,22 @@
 """Propagate labels by feature affinity."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-_LARGEST_TILE = 12
-"""Most cells of a tile's side. On a CPU 8 to 16 are equally fast at radius
-12: larger tiles copy less and multiply more that is outside the radius."""
+from .cell_features import CellFeatures, Features
+
+_LARGEST_TILE = 8
+"""Most cells of a tile's side. At radius 12 on a CPU larger tiles multiply
+more that is outside the radius, and smaller ones are slower to multiply."""
 
 
 def propagate_labels(
-    query: Tensor,
-    keys: Sequence[Tensor],
+    query: Features,
+    keys: Sequence[Features],
     labels: Sequence[Tensor],
     *,
     radius: int | None = 12,
@@ -29,11 +33,13 @@ def propagate_labels(
     of them vote too.
 
     The affinities of a whole frame, a gigabyte at 480p, never exist: a square
-    tile of cells at a time is compared with the window around it.
+    tile of cells at a time is compared with the window around it. Nor does a
+    coarse level at the size of the grid: a tile meets few of its cells, and
+    what they have in common with those of the window is interpolated.
 
     Args:
-        query (Tensor): (H, W, C), features of length 1.
-        keys (Sequence[Tensor]): The same of K context frames.
+        query (Tensor | CellFeatures): (H, W, C), features of length 1.
+        keys (Sequence[Tensor | CellFeatures]): The same of K context frames.
         labels (Sequence[Tensor]): (H, W, M) float32, share of each of M
             labels at the cells of the context frames.
         radius (int, optional): Cells; None for no limit. Defaults to 12.
@@ -49,28 +55,67 @@ def propagate_labels(
         ValueError: If ``max_memory`` is too small for a single cell.
     """
     size = query.shape[:2]
+    cells = _as_cells(query)
+    context = [_as_cells(key) for key in keys]
     side = tile_side(
-        (*size, query.shape[2]),
+        cells.shape,
         len(keys),
         radius=radius,
-        itemsize=query.element_size(),
+        itemsize=cells.fine.element_size(),
         max_memory=max_memory,
     )
-    out = query.new_empty(*size, labels[0].shape[2], dtype=torch.float32)
-    columns = list(_bands(size[1], side, radius))
-    for rows, near_rows in _bands(size[0], side, radius):
-        for cols, near_cols in columns:
-            window = (near_rows, near_cols)
-            affinity = _affinity(
-                query[rows, cols].flatten(0, 1),
-                _stack(keys, window),
-                _is_far(rows, cols, *window, radius).to(query.device),
+    out = labels[0].new_empty(*size, labels[0].shape[2])
+    coarse = [
+        (levels[0], torch.stack([level.map for level in levels[1:]]))
+        for levels in zip(cells.coarse, *(key.coarse for key in context))
+    ]
+    lines = [
+        (*band, [_reach(level.rows, *band) for level in cells.coarse])
+        for band in _bands(size[0], side, radius)
+    ]
+    for cols, near_cols in _bands(size[1], side, radius):
+        across = [_reach(x.cols, cols, near_cols) for x in cells.coarse]
+        fine = torch.stack([key.fine[:, near_cols] for key in context])
+        scales = [key.scale[:, near_cols] for key in context if key.coarse]
+        for rows, near_rows, down in lines:
+            ours = cells.fine[rows, cols]
+            affinity = torch.bmm(
+                ours.flatten(0, 1).expand(len(context), -1, -1),
+                fine[:, near_rows].flatten(1, 2).mT,
             )
-            near_labels = _stack(labels, window).flatten(0, 1)
-            shares = _vote(affinity, near_labels, topk, temperature)
-            out[rows, cols] = shares.view(
-                rows.stop - rows.start, cols.stop - cols.start, -1
+            if coarse:
+                factors = [
+                    _interpolated(level.map, others, *reach)
+                    for (level, others), *reach in zip(coarse, down, across)
+                ]
+                shares, products = map(torch.cat, zip(*factors))
+                scale = torch.stack([x[near_rows].flatten() for x in scales])
+                shares = shares * cells.scale[rows, cols].flatten()
+                affinity.baddbmm_(
+                    shares.T.to(fine).expand(len(context), -1, -1),
+                    (products * scale).transpose(0, 1).to(fine),
+                )
+            affinity = affinity.float().view(
+                len(context), *ours.shape[:2], -1, fine.shape[2]
             )
+            borders = _borders((rows, cols), (near_rows, near_cols), radius)
+            if any(borders):
+                affinity = F.pad(affinity, borders, value=-torch.inf)
+            places = torch.arange(affinity[:, 0, 0].numel(), device=out.device)
+            places = places.view_as(affinity[:, 0, 0])[:, None, None]
+            near_labels = torch.stack(
+                [x[near_rows, near_cols] for x in labels]
+            )
+            near_labels = F.pad(near_labels, (0, 0, *borders)).flatten(0, 2)
+            shares = _vote(
+                _within(affinity, radius),
+                _within(places.expand_as(affinity), radius),
+                near_labels,
+                topk,
+                temperature,
+            )
+            out[rows, cols] = shares.view_as(out[rows, cols])
+        del fine  # before the next columns take as much
     return out
 
 
@@ -99,9 +144,11 @@ def tile_side(
         for length in shape[:2]:
             reach = length if radius is None else side + 2 * radius
             window *= min(length, reach)
-        # the keys; affinities, weights and what topk makes of them
-        keys = num_keys * window * shape[2] * itemsize
-        pairs = num_keys * window * side**2 * (3 * 4 + 1)
+        # the columns of the keys; affinities, with borders, within the radius
+        width = shape[1] if radius is None else side + 2 * radius
+        columns = min(shape[1], width)
+        keys = num_keys * shape[0] * columns * shape[2] * itemsize
+        pairs = num_keys * window * (side**2 * (3 * 4 + 1) + 8)
         if keys + pairs <= max_memory * 2**20:
             return side
     raise ValueError(
@@ -112,55 +159,142 @@ def tile_side(
     )
 
 
-def _affinity(query: Tensor, keys: Tensor, far: Tensor) -> Tensor:
-    """Cosines (T, K * S) of a tile (T, C) and a window (K, S, C)."""
-    cosines = torch.matmul(query, keys.transpose(1, 2)).float()
-    cosines.masked_fill_(far, -torch.inf)
-    return cosines.transpose(0, 1).flatten(1)
+def _as_cells(features: Features) -> CellFeatures:
+    if isinstance(features, Tensor):
+        return CellFeatures(features)
+    return features
+
+
+class _Reach(NamedTuple):
+    """Coarse rows (or columns) that a tile and its window are made of.
+
+    Attributes:
+        shares (Tensor): (h, a), of those of the tile in its rows.
+        part (slice): Where they are in the level.
+        near_shares (Tensor): (rows, b), the same of the window.
+        near_part (slice): Where those are.
+    """
+
+    shares: Tensor
+    part: slice
+    near_shares: Tensor
+    near_part: slice
+
+
+def _reach(weights: Tensor, cells: slice, near: slice) -> _Reach:
+    found: list[Any] = []
+    for chosen in (weights[cells], weights[near]):
+        used = chosen.any(dim=0).nonzero()
+        part = slice(int(used[0]), int(used[-1]) + 1)
+        found += [chosen[:, part].contiguous(), part]
+    return _Reach(*found)
+
+
+def _interpolated(
+    level: Tensor, others: Tensor, down: _Reach, across: _Reach
+) -> tuple[Tensor, Tensor]:
+    """Two factors of the products of a level's interpolated cells.
+
+    Args:
+        level (Tensor): (H, W, C), the query's.
+        others (Tensor): (K, H, W, C), the keys'.
+        down (_Reach): Of the rows of the tile and its window.
+        across (_Reach): Of their columns.
+
+    Returns:
+        tuple[Tensor, Tensor]: (n, h * w), shares of n coarse cells in those
+        of the tile; (n, K, rows * cols), their products with the window's.
+    """
+    ours = level[down.part, across.part].flatten(0, 1)
+    theirs = others[:, down.near_part, across.near_part]
+    shares = down.shares[:, None, :, None] * across.shares[:, None]
+    products = across.near_shares @ (theirs @ ours.T)
+    products = down.near_shares @ products.flatten(2)
+    products = products.unflatten(2, (-1, len(ours)))
+    return (
+        shares.flatten(2).flatten(0, 1).T,
+        products.flatten(1, 2).permute(2, 0, 1),
+    )
+
+
+def _within(x: Tensor, radius: int | None) -> Tensor:
+    """View of what is within the radius of each cell: (h, w, K, R, S).
+
+    Args:
+        x (Tensor): (K, h, w, h + 2 * radius, w + 2 * radius), of a tile and
+            its window; without a radius the window has any size.
+        radius (int, optional): See :func:`propagate_labels`.
+    """
+    if radius is None:
+        return x.permute(1, 2, 0, 3, 4)
+    length = 2 * radius + 1
+    # the rows, then the columns of the window of each cell
+    x = x.unfold(3, length, 1).diagonal(dim1=1, dim2=3)
+    x = x.unfold(2, length, 1).diagonal(dim1=1, dim2=2)
+    return x.permute(2, 4, 0, 1, 3)
 
 
 def _vote(
-    affinity: Tensor, labels: Tensor, topk: int, temperature: float
+    affinity: Tensor,
+    places: Tensor,
+    labels: Tensor,
+    topk: int,
+    temperature: float,
 ) -> Tensor:
-    """Mean labels (T, M) of the best of P cells, affinity (T, P)."""
-    topk = min(topk, affinity.shape[1])
-    best, cells = affinity.topk(min(topk + 1, affinity.shape[1]), dim=1)
+    """Mean labels (T, M) of the cells with the highest affinity.
+
+    Args:
+        affinity (Tensor): (h, w, K, R, S), h * w = T.
+        places (Tensor): The same shape, where those cells are in ``labels``.
+        labels (Tensor): (P, M).
+        topk (int): See :func:`propagate_labels`.
+        temperature (float): See :func:`propagate_labels`.
+    """
+    width, keys, rows, cols = affinity.shape[1:]
+    near = affinity.flatten(3).flatten(0, 1)  # (T, K, R * S)
+    topk = min(topk, near[0].numel())
+    # They are at the offsets whose maxima over the frames are highest, which
+    # are found sooner.
+    maxima = near.amax(dim=1)
+    offsets = maxima.topk(min(topk + 1, rows * cols), dim=1).indices
+    among = near.gather(2, offsets[:, None].expand(-1, keys, -1)).flatten(1)
+    best, chosen = among.topk(min(topk + 1, among.shape[1]), dim=1)
     last = best[:, topk - 1 : topk]
     # The softmax over exponents is the votes' share, and it does not leave
     # the range of float32 where exp() by itself does.
     if (best[:, topk:] == last).any():
-        votes = affinity.masked_fill(affinity < last, -torch.inf)
-        return votes.div_(temperature).softmax(dim=1) @ labels
+        near = near.flatten(1)
+        votes = near.masked_fill(near < last, -torch.inf)
+        votes = votes.div_(temperature).softmax(dim=1)
+        spread = votes.new_zeros(len(votes), len(labels))
+        places = places.flatten(2).flatten(0, 1)
+        return spread.scatter_(1, places, votes) @ labels
     # Without a tie, which is the rule, only the best cells count.
     votes = (best[:, :topk] / temperature).softmax(dim=1)
-    return torch.bmm(votes[:, None], labels[cells[:, :topk]])[:, 0]
-
-
-def _stack(maps: Sequence[Tensor], window: tuple[slice, slice]) -> Tensor:
-    """A window of (H, W, C) maps as (K, S, C)."""
-    return torch.stack([x[window] for x in maps]).flatten(1, 2)
-
-
-def _is_far(
-    rows: slice,
-    cols: slice,
-    near_rows: slice,
-    near_cols: slice,
-    radius: int | None,
-) -> Tensor:
-    """Mask of window cells outside the radius of each tile cell: (T, S)."""
-    if radius is None:
-        return torch.zeros((), dtype=torch.bool)
-    near = [
-        (_range(a)[:, None] - _range(b)).abs() <= radius
-        for a, b in ((rows, near_rows), (cols, near_cols))
+    cell = torch.arange(len(near), device=near.device)[:, None]
+    frame = chosen[:, :topk] // offsets.shape[1]
+    offset = offsets.gather(1, chosen[:, :topk] % offsets.shape[1])
+    chosen = places[
+        cell // width, cell % width, frame, offset // cols, offset % cols
     ]
-    both = near[0][:, None, :, None] & near[1][None, :, None, :]
-    return ~both.flatten(0, 1).flatten(1)
+    return torch.bmm(votes[:, None], labels[chosen])[:, 0]
 
 
-def _range(cells: slice) -> Tensor:
-    return torch.arange(cells.start, cells.stop)
+def _borders(
+    tile: tuple[slice, slice],
+    window: tuple[slice, slice],
+    radius: int | None,
+) -> tuple[int, ...]:
+    """Cells of a window outside the frame: left, right, above and below."""
+    if radius is None:
+        return (0, 0, 0, 0)
+    found = []
+    for part, near in reversed(list(zip(tile, window))):
+        found += [
+            near.start - part.start + radius,
+            part.stop + radius - near.stop,
+        ]
+    return tuple(found)
 
 
 def _bands(

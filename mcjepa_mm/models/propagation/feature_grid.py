@@ -2,12 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .cell_features import CellFeatures, CoarseLevel
 from .whitening import Whitening
+
+_COARSE = 4
+"""Least cells of the grid in a side of a level's cell for which interpolating
+in place saves more than it costs ..."""
+_WIDE = 32
+"""... and the least channels."""
 
 
 def feature_grid(
@@ -40,6 +48,87 @@ def feature_grid(
         ValueError: If there is no such level or none of this stride, or
             ``whitening`` is that of other levels.
     """
+    chosen = _unit_maps(maps, image_size, levels, stride, whitening)
+    size = _grid_size(image_size, stride)
+    resized = [_place(x, size, image_size, stride) for x in chosen]
+    grid = F.normalize(torch.cat(resized, dim=1))
+    return grid.permute(0, 2, 3, 1).contiguous()
+
+
+def cell_features(
+    maps: Tensor | Sequence[Tensor],
+    image_size: tuple[int, int],
+    *,
+    levels: Sequence[int] | str | None = None,
+    stride: int = 8,
+    whitening: Sequence[Whitening] | None = None,
+) -> CellFeatures:
+    """The cells of :func:`feature_grid` with coarse levels at their own size.
+
+    Args:
+        maps (Tensor | Sequence[Tensor]): Of a single image.
+        image_size (tuple[int, int]): See :func:`feature_grid`.
+        levels (Sequence[int] | str, optional): See :func:`feature_grid`.
+        stride (int): See :func:`feature_grid`.
+        whitening (Sequence[Whitening], optional): See :func:`feature_grid`.
+
+    Returns:
+        CellFeatures: Of the image.
+
+    Raises:
+        TypeError, ValueError: See :func:`feature_grid`.
+    """
+    chosen = _unit_maps(maps, image_size, levels, stride, whitening)
+    size = _grid_size(image_size, stride)
+    fine, coarse = [], []
+    energy = chosen[0].new_zeros(size)
+    for x in chosen:
+        cells = tuple(x.shape[2:])
+        if x.shape[1] < _WIDE or any(
+            _COARSE * n > full for n, full in zip(cells, size)
+        ):
+            fine.append(_place(x, size, image_size, stride)[0])
+            energy += fine[-1].square().sum(dim=0)
+            continue
+        rows, cols = _weights(cells, size, image_size, stride)
+        level = CoarseLevel(
+            x[0].permute(1, 2, 0).contiguous(), rows.to(x), cols.to(x)
+        )
+        coarse.append(level)
+        # rows are interpolated, then products of two in place of columns
+        lines = torch.einsum('ya,abc->ybc', level.rows, level.map)
+        products = lines @ lines.mT
+        energy += (level.cols @ products * level.cols).sum(dim=2)
+    scale = energy.sqrt().clamp_min(1e-12).reciprocal()
+    grid = torch.cat([energy.new_empty(0, *size), *fine]) * scale
+    return CellFeatures(grid.permute(1, 2, 0).contiguous(), coarse, scale)
+
+
+@cache
+def _weights(
+    cells: tuple[int, int],
+    size: tuple[int, int],
+    image_size: tuple[int, int],
+    stride: int,
+) -> tuple[Tensor, Tensor]:
+    """Shares (H, h) and (W, w) that cells of a map have in those of a grid."""
+    found = []
+    for dim in (0, 1):
+        one_hot = torch.eye(cells[dim]).unsqueeze(2 - dim)
+        x = one_hot.expand(-1, *cells)[None]
+        placed = _place(x, size, image_size, stride)[0]
+        found.append(placed.select(2 - dim, 0).T.contiguous())
+    return found[0], found[1]
+
+
+def _unit_maps(
+    maps: Tensor | Sequence[Tensor],
+    image_size: tuple[int, int],
+    levels: Sequence[int] | str | None,
+    stride: int,
+    whitening: Sequence[Whitening] | None,
+) -> list[Tensor]:
+    """The chosen maps, whitened, with features of length 1."""
     chosen = [
         x.float()
         for x in chosen_maps(maps, image_size, levels=levels, stride=stride)
@@ -47,13 +136,12 @@ def feature_grid(
     if whitening is not None:
         _check_channels(chosen, whitening)
         chosen = [one.apply(x) for x, one in zip(chosen, whitening)]
+    return [F.normalize(x) for x in chosen]
+
+
+def _grid_size(image_size: tuple[int, int], stride: int) -> tuple[int, int]:
     height, width = (max(1, round(side / stride)) for side in image_size)
-    resized = [
-        _place(F.normalize(x), (height, width), image_size, stride)
-        for x in chosen
-    ]
-    grid = F.normalize(torch.cat(resized, dim=1))
-    return grid.permute(0, 2, 3, 1).contiguous()
+    return height, width
 
 
 def chosen_maps(

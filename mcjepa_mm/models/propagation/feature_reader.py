@@ -1,13 +1,15 @@
 """Read the features of frames as grids, optionally whitened."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .feature_grid import chosen_maps, feature_grid
+from .cell_features import CellFeatures
+from .feature_grid import cell_features, chosen_maps, feature_grid
 from .whitening import (
     Moments,
     Whitening,
@@ -82,22 +84,39 @@ class FeatureReader:
             TypeError, ValueError: See :func:`feature_grid` and
                 :func:`~.whitening.whitening`.
         """
-        if not self.by_first_frame:
-            return self.grid(maps, image_size)
-        # Each video of a batch has its own statistics.
+        frames = self._frames(maps, image_size, starts)
+        return torch.cat([self.grid(x, image_size) for x in frames])
+
+    def read_cells(
+        self,
+        maps: Tensor | Sequence[Tensor],
+        image_size: tuple[int, int],
+        starts: Sequence[bool],
+    ) -> list[CellFeatures]:
+        """:meth:`read`, each frame with coarse levels at their own size."""
+        return [
+            cell_features(x, image_size, **self._options)
+            for x in self._frames(maps, image_size, starts)
+        ]
+
+    def _frames(
+        self,
+        maps: Tensor | Sequence[Tensor],
+        image_size: tuple[int, int],
+        starts: Sequence[bool],
+    ) -> Iterator[list[Tensor]]:
+        """Maps of one frame after the other, with its video's statistics."""
         maps = [maps] if isinstance(maps, Tensor) else maps
-        grids = []
         for t, is_first in enumerate(starts):
             frame = [x[t : t + 1] for x in maps]
-            if is_first:
+            if self.by_first_frame and is_first:
                 self.whitening = self._fitted(self.moments(frame, image_size))
-            if self.whitening is None:
+            if self.by_first_frame and self.whitening is None:
                 raise RuntimeError(
                     'whitening by the first frame needs one: give the first '
                     'frame of a video before the others'
                 )
-            grids.append(self.grid(frame, image_size))
-        return torch.cat(grids)
+            yield frame
 
     def moments(
         self, maps: Tensor | Sequence[Tensor], image_size: tuple[int, int]
@@ -140,12 +159,12 @@ class FeatureReader:
         self, maps: Tensor | Sequence[Tensor], image_size: tuple[int, int]
     ) -> Tensor:
         """Make the grid, whitened if there are statistics."""
-        return feature_grid(
-            maps,
-            image_size,
-            levels=self.levels,
-            stride=self.stride,
-            whitening=self.whitening,
+        return feature_grid(maps, image_size, **self._options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return dict(
+            levels=self.levels, stride=self.stride, whitening=self.whitening
         )
 
 

@@ -178,8 +178,10 @@ class LabelPropagation(ModeModel):
         for sample in data_samples:
             video = _next_frame(video, sample)
         starts = [sample.frame_index == 0 for sample in data_samples]
-        feats = self.extract_feat(inputs.flatten(0, 1), starts)
-        for feat, sample in zip(feats, data_samples, strict=True):
+        maps = self._encode(inputs.flatten(0, 1))
+        feats = self.reader.read_cells(maps, inputs.shape[3:], starts)
+        for cells, sample in zip(feats, data_samples, strict=True):
+            feat = cells.to(self.dtype)
             if sample.frame_index == 0:
                 mask = self.propagator.start(feat, _given(sample))
             else:

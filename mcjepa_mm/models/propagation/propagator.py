@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from .affinity import propagate_labels
+from .cell_features import Features
 from .label_maps import labels_to_mask, mask_to_labels, without_undecided
 
 
@@ -66,16 +67,16 @@ class LabelPropagator:
             max_memory=max_memory,
         )
         # the first frame, and those in which further objects begin
-        self._given: list[tuple[Tensor, Tensor]] = []
-        self._last: deque[tuple[Tensor, Tensor]] = deque()
+        self._given: list[tuple[Features, Tensor]] = []
+        self._last: deque[tuple[Features, Tensor]] = deque()
         self._numbers = np.zeros(1, np.uint8)
         self._mask_size = (0, 0)
 
-    def start(self, feat: Tensor, mask: np.ndarray) -> np.ndarray:
+    def start(self, feat: Features, mask: np.ndarray) -> np.ndarray:
         """Reset the memory and start with a first frame.
 
         Args:
-            feat (Tensor): (h, w, C), features of length 1.
+            feat (Tensor | CellFeatures): (h, w, C), features of length 1.
             mask (np.ndarray): (H, W) uint8, object numbers; 0 and 255 are
                 background.
 
@@ -90,14 +91,14 @@ class LabelPropagator:
 
     def step(
         self,
-        feat: Tensor,
+        feat: Features,
         image_size: tuple[int, int],
         begin: np.ndarray | None = None,
     ) -> np.ndarray:
         """Propagate the labels to the next frame.
 
         Args:
-            feat (Tensor): (h, w, C), features of length 1.
+            feat (Tensor | CellFeatures): (h, w, C), features of length 1.
             image_size (tuple[int, int]): Height and width of the frame that
                 they are of.
             begin (np.ndarray, optional): (H, W) uint8, further objects, which
@@ -130,7 +131,7 @@ class LabelPropagator:
         self._add(feat, soft, begin)
         return np.where(without_undecided(begin), begin, mask)
 
-    def _add(self, feat: Tensor, soft: Tensor, begin: np.ndarray) -> None:
+    def _add(self, feat: Features, soft: Tensor, begin: np.ndarray) -> None:
         """Add objects that begin in a frame, with (h, w, M) of the others."""
         labels, numbers = _labels_of(begin, feat)
         labels = labels[..., 1:]
@@ -144,7 +145,7 @@ class LabelPropagator:
         self._numbers = np.concatenate([self._numbers, numbers[1:]])
 
 
-def _labels_of(mask: np.ndarray, feat: Tensor) -> tuple[Tensor, np.ndarray]:
+def _labels_of(mask: np.ndarray, feat: Features) -> tuple[Tensor, np.ndarray]:
     """Labels and numbers of a given mask; warns of objects without a cell."""
     labels, numbers = mask_to_labels(mask, tuple(feat.shape[:2]))
     lost = numbers[labels.sum(dim=(0, 1)).numpy() == 0]
