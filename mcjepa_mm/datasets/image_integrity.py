@@ -10,6 +10,7 @@ import io
 import re
 import zlib
 
+import numpy as np
 import simplejpeg
 from PIL import Image
 
@@ -78,6 +79,28 @@ def check_png(content: bytes) -> None:
 
 
 def load_jpeg(content: bytes) -> Image.Image:
+    """Decode a JPEG, see :func:`decode_jpeg`.
+
+    Returns:
+        Image.Image: The picture, loaded, as the file holds it, with the
+        file's EXIF tags.
+
+    Raises:
+        OSError, ValueError: See :func:`decode_jpeg`.
+    """
+    return loaded_image(*decode_jpeg(content))
+
+
+def loaded_image(image: Image.Image, pixels: np.ndarray | None) -> Image.Image:
+    """The picture of what :func:`decode_jpeg` returns, loaded."""
+    if pixels is None:
+        return image
+    loaded = Image.fromarray(pixels[..., 0] if image.mode == 'L' else pixels)
+    loaded.info = image.info
+    return loaded
+
+
+def decode_jpeg(content: bytes) -> tuple[Image.Image, np.ndarray | None]:
     """Decode a JPEG; libjpeg's warnings are errors.
 
     A JPEG has no checksum, but in code that is damaged there is often a
@@ -93,8 +116,9 @@ def load_jpeg(content: bytes) -> Image.Image:
     components.
 
     Returns:
-        Image.Image: The picture, loaded, as the file holds it, with the
-        file's EXIF tags.
+        tuple[Image.Image, np.ndarray | None]: The picture as the file holds
+        it, and its pixels (H, W, 3) uint8, RGB, or (H, W, 1) of a grey one.
+        None if the picture itself is loaded, where Pillow knows more.
 
     Raises:
         OSError: If it has no header of a JPEG.
@@ -124,7 +148,7 @@ def load_jpeg(content: bytes) -> Image.Image:
     except ValueError:
         # rare ratios of brightness's size to colours', which Pillow knows
         image.load()
-        return image
+        return image, None
     kind = {'L': 'GRAY', 'CMYK': 'CMYK'}.get(image.mode, 'RGB')
     try:
         pixels = simplejpeg.decode_jpeg(content, kind, strict=True)
@@ -134,10 +158,8 @@ def load_jpeg(content: bytes) -> Image.Image:
         ) from error
     if kind == 'CMYK':  # Pillow knows which programs write it inverted
         image.load()
-        return image
-    loaded = Image.fromarray(pixels[..., 0] if kind == 'GRAY' else pixels)
-    loaded.info = image.info
-    return loaded
+        return image, None
+    return image, pixels
 
 
 def _find_scan(content: bytes) -> tuple[int, int, list[int]]:

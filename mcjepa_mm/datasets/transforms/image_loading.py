@@ -6,10 +6,15 @@ import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError, check_regular
-from mcjepa_mm.datasets.image_integrity import check_png, is_jpeg, load_jpeg
+from mcjepa_mm.datasets.image_integrity import (
+    check_png,
+    decode_jpeg,
+    is_jpeg,
+    loaded_image,
+)
 from mcjepa_mm.datasets.packed_folder import read_packed
 from mcjepa_mm.registry import TRANSFORMS
 
@@ -59,11 +64,15 @@ def _content(path: str) -> bytes:
 
 def _decode(content: bytes, channel_order: str) -> np.ndarray:
     if is_jpeg(content):
-        image = ImageOps.exif_transpose(load_jpeg(content)).convert('RGB')
-        image = np.asarray(image)
+        image, pixels = decode_jpeg(content)
+        upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        # most are, and pass through Pillow for nothing
+        if pixels is None or not upright or pixels.shape[2] != 3:
+            image = ImageOps.exif_transpose(loaded_image(image, pixels))
+            pixels = np.asarray(image.convert('RGB'))
         if channel_order == 'rgb':
-            return image
-        return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+            return pixels
+        return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     check_png(content)
     with Image.open(io.BytesIO(content)) as image:
         _refuse_several(image)
