@@ -4,6 +4,8 @@
 # start_with_torchrun PROCESSES SCRIPT [options]
 #     On one machine with a port of its own, unless PORT names one. On several,
 #     run it on each with NNODES, NODE_RANK, MASTER_ADDR and PORT (29500) set.
+#     With RESTARTS, machines may go away and come back, so often; NODE_RANK is
+#     not needed, NNODES may be MIN:MAX, and MASTER_ADDR has to stay.
 # start_with_srun PARTITION JOB_NAME SCRIPT [options]
 #     GPUS (8) is the number of processes, GPUS_PER_NODE (8) those of a
 #     machine. CPUS_PER_TASK (5) are the cores of each, SRUN_ARGS further
@@ -16,7 +18,12 @@ tools=$(dirname "${BASH_SOURCE[0]}")
 start_with_torchrun() {
     local processes=$1 script=$2 where
     shift 2
-    if (( ${NNODES:-1} > 1 )); then
+    if [[ -n ${RESTARTS:-} ]]; then
+        where=(--nnodes="${NNODES:?is needed with RESTARTS: 3, or 2:3}"
+            --max_restarts="$RESTARTS" --rdzv_backend=c10d
+            --rdzv_id="${MASTER_ADDR:?is needed with RESTARTS: node 0}"
+            --rdzv_endpoint="$MASTER_ADDR:${PORT:-29500}")
+    elif (( ${NNODES:-1} > 1 )); then
         where=(--nnodes="$NNODES"
             --node_rank="${NODE_RANK:?is needed with NNODES > 1: 0, 1, ...}"
             --master_addr="${MASTER_ADDR:?is needed with NNODES > 1: node 0}"

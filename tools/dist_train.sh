@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Train with several processes: CONFIG PROCESSES [options of tools/train.py]
-# _start.sh says how on several machines.
+# _start.sh says how on several machines. With RESTARTS it resumes.
 set -euo pipefail
 
 if (( $# < 2 )); then
@@ -9,4 +9,4 @@ if (( $# < 2 )); then
 fi
 # shellcheck source=tools/_start.sh
 source "$(dirname "${BASH_SOURCE[0]}")/_start.sh"
-start_with_torchrun "$2" train.py "$1" "${@:3}"
+start_with_torchrun "$2" train.py "$1" ${RESTARTS:+--resume} "${@:3}"

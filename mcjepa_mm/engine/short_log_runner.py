@@ -1,7 +1,9 @@
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.device import get_device
@@ -10,8 +12,11 @@ from mmengine.utils.dl_utils import collect_env
 from torch import nn
 
 from mcjepa_mm.models.base_model import ModeModel
+from mcjepa_mm.utils.dist import cpu_group, require_agreement
 from mcjepa_mm.utils.provenance import package_versions, provenance
 from mcjepa_mm.version import __version__
+
+from .process_group import dist_timeout
 
 
 class ShortLogRunner(Runner):
@@ -22,6 +27,26 @@ class ShortLogRunner(Runner):
     the work dir, where mmengine writes it in any case, ``environment.json``
     and ``hooks.txt`` beside the log.
     """
+
+    def setup_env(self, env_cfg: dict) -> None:
+        """Join the processes; all of them must have one set-up.
+
+        Raises:
+            ValueError: On every process, if one has another config, another
+                version, or another number of processes beside it.
+        """
+        super().setup_env(env_cfg)
+        number = os.environ.get('LOCAL_WORLD_SIZE', 'not set')
+        require_agreement(
+            {
+                'number of processes on the machine': number,
+                'mcjepa_mm': __version__,
+                'torch': torch.__version__,
+                **flat_settings(self.cfg.to_dict()),
+            },
+            'Give every machine the same command, config and versions.',
+            cpu_group(dist_timeout(self.cfg)),
+        )
 
     def _log_env(self, env_cfg: dict) -> None:
         record = dict(
@@ -89,3 +114,25 @@ class ShortLogRunner(Runner):
         if self.rank == 0:
             path.write_text(f'{content}\n', encoding='utf-8')
         return path
+
+
+def flat_settings(settings: Any, name: str = '') -> dict[str, str]:
+    """Settings of a config in one level, as text.
+
+    Args:
+        settings (dict | list | Any): Of what an object is, only its class is
+            told.
+        name (str): Of these settings. Defaults to '': all.
+
+    Returns:
+        dict[str, str]: Values by names such as ``'model.backbone.arch'``.
+    """
+    if isinstance(settings, list | tuple):
+        settings = dict(enumerate(settings))
+    if isinstance(settings, dict):
+        flat: dict[str, str] = {}
+        for key, value in settings.items():
+            flat |= flat_settings(value, f'{name}.{key}' if name else f'{key}')
+        return flat
+    plain = settings is None or isinstance(settings, str | int | float)
+    return {name: repr(settings) if plain else type(settings).__name__}

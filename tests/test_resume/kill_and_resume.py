@@ -6,16 +6,21 @@ and ends with status 1 if a run could not be resumed, or if a loss, a weight,
 the optimiser or a schedule differs by a bit.
 
     python tests/test_resume/kill_and_resume.py --kills 20
+
+With --nodes the processes are of as many torchruns, which meet by c10d. One of
+the nodes, torchrun and all, is killed and begun again; the others stay.
 """
 
 import argparse
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
@@ -30,19 +35,75 @@ def parse() -> argparse.Namespace:
         description=__doc__.splitlines()[0],
     )
     parser.add_argument('--kills', type=int, default=20)
-    parser.add_argument('--processes', type=int, default=1)
+    number = parser.add_mutually_exclusive_group()
+    number.add_argument('--processes', type=int, default=1)
+    number.add_argument('--nodes', type=int, help='of one process each')
     parser.add_argument('--strategy', default='combined')
     parser.add_argument('--seed', type=int, default=0, help='of the moments')
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.processes = args.nodes or args.processes
+    return args
+
+
+class Nodes:
+    """A job on several machines, in the place of a process.
+
+    A node that ends with an error is begun again, as by a scheduler.
+    """
+
+    def __init__(
+        self, folder: Path, args: argparse.Namespace, *more: str
+    ) -> None:
+        with socket.create_server(('127.0.0.1', 0)) as probe:
+            port = probe.getsockname()[1]
+        place = dict(
+            NNODES=str(args.nodes),
+            RESTARTS=str(10 * args.kills),
+            MASTER_ADDR='127.0.0.1',
+            PORT=str(port),
+        )
+        alone = argparse.Namespace(**{**vars(args), 'processes': 1})
+        self.begin = lambda: start(folder, alone, *more, place=place)
+        self.nodes = [self.begin() for _ in range(args.nodes)]
+        self.again = 0
+
+    def poll(self) -> int | None:
+        """0 when all have ended well."""
+        for i, node in enumerate(self.nodes):
+            if node.poll():
+                self.again += 1
+                if self.again > 100:
+                    return node.returncode
+                self.nodes[i] = self.begin()
+        done = all(node.poll() == 0 for node in self.nodes)
+        return 0 if done else None
+
+    returncode = property(poll)
+
+    def wait(self, seconds: float = float('inf')) -> int:
+        """Wait as for a process."""
+        end = time.monotonic() + seconds
+        while (status := self.poll()) is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired('nodes', seconds)
+            time.sleep(min(seconds, 0.01))
+        return status
 
 
 def start(
-    folder: Path, args: argparse.Namespace, *more: str
+    folder: Path,
+    args: argparse.Namespace,
+    *more: str,
+    place: dict[str, str] | None = None,
 ) -> subprocess.Popen:
-    """Start the job in a folder, or go on with it, with more options."""
+    """Start the job in a folder, or go on with it, with more options.
+
+    With a place this is one node of it, whose length is that of all.
+    """
     config = REPO / 'tests' / 'toys' / 'short_pretraining.py'
     tools = REPO / 'tools'
-    if args.processes == 1:
+    number = args.nodes if place else args.processes
+    if number == 1:
         command = [sys.executable, tools / 'train.py', config]
     else:
         command = [
@@ -54,8 +115,7 @@ def start(
         f'custom_hooks.0.strategy={args.strategy}',
         f'train_cfg.max_epochs={EPOCHS}',
         f'param_scheduler.total_steps={EPOCHS * STEPS}',
-        'train_dataloader.content.dataset.length='
-        f'{4 * STEPS * args.processes}',
+        f'train_dataloader.content.dataset.length={4 * STEPS * number}',
         # a strategy may leave a head out of a step
         'find_unused_parameters=True',
         *more,
@@ -75,12 +135,25 @@ def start(
                 PYTHON=sys.executable,
                 PYTHONPATH=os.pathsep.join(PATH),
                 OMP_NUM_THREADS='1',
+                **(place or {}),
             ),
         )
 
 
+def kill(process: int) -> None:
+    """Kill a process and all that it has started, in other sessions too."""
+    children = Path(f'/proc/{process}/task/{process}/children').read_text()
+    os.kill(process, signal.SIGKILL)
+    for child in children.split():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            kill(int(child))
+
+
 def wait_for_kill(
-    job: subprocess.Popen, folder: Path, moment: str, rng: random.Random
+    job: subprocess.Popen | Nodes,
+    folder: Path,
+    moment: str,
+    rng: random.Random,
 ) -> None:
     """Wait until the moment has come; the job may end before."""
     record = folder / 'losses.jsonl'
@@ -101,7 +174,7 @@ def wait_for_kill(
         _wait(job, rng.uniform(0, 1))
 
 
-def _wait(job: subprocess.Popen, seconds: float) -> bool:
+def _wait(job: subprocess.Popen | Nodes, seconds: float) -> bool:
     """Whether the job has ended within some seconds."""
     try:
         job.wait(seconds)
@@ -110,7 +183,7 @@ def _wait(job: subprocess.Popen, seconds: float) -> bool:
     return True
 
 
-def finish(job: subprocess.Popen, folder: Path) -> None:
+def finish(job: subprocess.Popen | Nodes, folder: Path) -> None:
     """Wait for the end of a job that has to end well."""
     if job.wait():
         log = (folder / 'log').read_text()
@@ -134,16 +207,19 @@ def main() -> None:
             for i in range(args.kills)
         ]
         torn = 0
+        job = Nodes(killed, args) if args.nodes else start(killed, args)
         for moment in moments:
-            job = start(killed, args)
             wait_for_kill(job, killed, moment, rng)
             if job.poll() is not None:
                 finish(job, killed)
                 sys.exit('the job was over before the last kill')
-            os.killpg(job.pid, signal.SIGKILL)
-            job.wait()
+            node = rng.choice(job.nodes) if args.nodes else job
+            kill(node.pid)
+            node.wait()
             torn += half_written(killed)
-        finish(start(killed, args), killed)
+            if not args.nodes:
+                job = start(killed, args)
+        finish(job, killed)
         report(whole, killed, moments, torn)
     print(f'{time.perf_counter() - begun:.0f} s')
 

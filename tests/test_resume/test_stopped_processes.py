@@ -1,4 +1,4 @@
-"""Two processes and their workers that are asked to stop."""
+"""Two processes and their workers that are asked to stop, or killed."""
 
 import os
 import re
@@ -10,8 +10,10 @@ import pytest
 import torch
 from loss_record import assert_equal_state, newest, read_losses
 
-from .kill_and_resume import finish, start
+from .kill_and_resume import Nodes, finish, kill, start
 
+JOB = Namespace(nodes=2, processes=2, kills=1, strategy='combined')
+LENGTH = ('train_cfg.max_epochs=4', 'param_scheduler.total_steps=20')
 pytestmark = pytest.mark.slow
 
 
@@ -19,15 +21,7 @@ pytestmark = pytest.mark.slow
 def go():
     """Function of a folder: start the job there, or go on with it."""
 
-    def go(folder):
-        return start(
-            folder,
-            Namespace(processes=2, strategy='combined'),
-            'train_cfg.max_epochs=4',
-            'param_scheduler.total_steps=20',
-        )
-
-    return go
+    return lambda folder: start(folder, JOB, *LENGTH)
 
 
 @pytest.fixture(scope='module')
@@ -77,3 +71,18 @@ def test_they_stop_after_the_same_step(tmp_path, go, whole, send, number):
     assert read_losses(record) == read_losses(whole / 'losses.jsonl')
     assert_equal_state(newest(whole / 'work'), newest(tmp_path / 'work'))
     assert not path.exists()
+
+
+def test_a_node_that_was_killed_comes_back(tmp_path, whole):
+    record = tmp_path / 'losses.jsonl'
+    job = Nodes(tmp_path, JOB, *LENGTH)
+    wait_for_steps(job, record, 6)
+    kill(job.nodes[1].pid)
+    finish(job, tmp_path)
+    assert job.again
+    expected = read_losses(whole / 'losses.jsonl')
+    made = read_losses(record)
+    assert made.keys() == expected.keys()
+    for step, losses in made.items():
+        assert losses == expected[step] * len(losses)
+    assert_equal_state(newest(whole / 'work'), newest(tmp_path / 'work'))
