@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from _command_line import prefer_checkout, run
 
@@ -53,6 +54,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--no-memory', action='store_true', help='leave it out, it takes long'
     )
+    parser.add_argument('--json', metavar='FILE', help='write them there too')
     parser.add_argument(
         '--memory-of',
         nargs=2,
@@ -96,10 +98,16 @@ def memory(args: argparse.Namespace, part: str, index: int, side: str) -> int:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(args: argparse.Namespace, part: str, rates: tuple) -> None:
-    """Print the rows of a part, one per case and side, as they come."""
+def measure(
+    args: argparse.Namespace, part: str, rates: tuple
+) -> list[dict[str, Any]]:
+    """Print the rows of a part as they come, one per case and side.
+
+    Returns what was measured: seconds of a sample, in each run, and bytes.
+    """
     from benchmarks._measure import interleaved
 
+    records = []
     for index, case in enumerate(load(part, args.device)):
         times = interleaved(case, args.runs, args.device)
         ours = next(iter(times))
@@ -110,6 +118,16 @@ def measure(args: argparse.Namespace, part: str, rates: tuple) -> None:
         }
         floor = floor_of(case, rates)
         for side, found in times.items():
+            records.append(
+                dict(
+                    part=part,
+                    shape=case.shape,
+                    side=side,
+                    seconds=found,
+                    clock='CPU' if case.is_cpu_time else 'wall',
+                    bytes=taken.get(side),
+                )
+            )
             ratios = [a / b for a, b in zip(found, times[ours])]
             print_row(
                 part,
@@ -121,6 +139,7 @@ def measure(args: argparse.Namespace, part: str, rates: tuple) -> None:
                 f'{taken[side] / taken[ours]:.2f}' if taken else '',
                 f'{1e3 * floor:.3g}' if floor and side == ours else '',
             )
+    return records
 
 
 def floor_of(case, rates: tuple) -> float | None:
@@ -166,8 +185,16 @@ def main() -> None:
     )
     print_row(*HEADERS)
     print_row(*['---'] * len(HEADERS))
+    records = []
     for part in args.parts:
-        measure(args, part, rates)
+        records += measure(args, part, rates)
+    if args.json:
+        from mcjepa_mm.utils.provenance import provenance
+
+        head = dict(provenance(), device=args.device, rates=rates)
+        Path(args.json).write_text(
+            json.dumps(dict(machine=head, records=records), indent=1)
+        )
 
 
 if __name__ == '__main__':

@@ -1,3 +1,4 @@
+import json
 import re
 
 import pytest
@@ -76,8 +77,9 @@ def test_peers_that_are_not_installed_are_left_out(capsys):
 
 
 @pytest.mark.slow
-def test_the_table_of_a_part(run):
-    words = ('vicreg', '--runs', '1', '--no-memory')
+def test_the_table_of_a_part(run, tmp_path):
+    out = tmp_path / 'vicreg.json'
+    words = ('vicreg', '--runs', '1', '--no-memory', '--json', out)
     done = run('python', 'tools/benchmark.py', *words)
     lines = done.stdout.splitlines()
     assert re.search(r'1 runs; matrix product \d+ GFLOP/s, copy', lines[0])
@@ -90,3 +92,9 @@ def test_the_table_of_a_part(run):
     ours = rows[2]
     assert ours[0] == 'vicreg' and ours[2] == 'ours' and ours[4] == '1'
     assert float(ours[7]) > 0
+    written = json.loads(out.read_text())
+    record = written['records'][0]
+    assert record['part'] == 'vicreg' and record['side'] == 'ours'
+    (taken,) = record['seconds']
+    assert taken * 1e3 == pytest.approx(float(ours[3].split()[0]), rel=0.01)
+    assert written['machine']['threads'] == 2

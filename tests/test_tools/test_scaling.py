@@ -36,6 +36,24 @@ def test_shares_of_what_is_linear():
     ]
 
 
+def test_ratios_are_of_step_by_step():
+    times = dict(none=[(1.0, 1.0), (2.0, 1.0), (4.0, 1.0)])
+    times['other'] = [(2.0, 1.0), (2.0, 0.5), (2.0, 1.5)]
+    assert scaling.ratio_rows(2, times)[1] == (
+        *(2, 'other', '1.00 (0.50 to 2.00)', '1.00 (0.50 to 1.50)'),
+    )
+
+
+@pytest.mark.slow
+def test_options_of_ddp_take_turns(run):
+    small = ('--batches', 8, '--steps', 1, '--processes', 2)
+    done = run('python', FOLDER / 'scaling.py', '--ddp', *small)
+    assert done.returncode == 0, done.stderr
+    rows = [x for x in done.stdout.splitlines() if x.startswith('| 2')]
+    assert rows[0].endswith(' | 1.00 (1.00 to 1.00)' * 2 + ' |')
+    assert len(rows) == len(scaling.ddp_options()) > 3
+
+
 @pytest.mark.slow
 def test_a_tiny_run_prints_a_table_and_draws(run, tmp_path):
     out = tmp_path / 'new' / 'scaling.png'

@@ -12,6 +12,10 @@ The first value of each list is the base, and one of the three grows at a time.
 Linear is: the same time a sample whatever the batch, time in proportion to the
 pixels, and twice the samples a second with twice the processes, each of which
 brings the batch of the table.
+
+With --ddp the options of DDP are compared instead, at the base of batch and
+resolution. All are built in each process and take turns; ratios are of step by
+step to the one without options, of time and of the CPU time of process 0.
 """
 
 import argparse
@@ -65,6 +69,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--threads', type=int, default=1, help='of each process; default: 1'
     )
+    parser.add_argument('--ddp', action='store_true', help='see above')
     parser.add_argument('--share', nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.config = cli.find_config(args.config)
@@ -119,6 +124,59 @@ def view_shapes(path: str, batch: int, resolution: int) -> dict[str, tuple]:
     return shapes
 
 
+def ddp_options() -> dict[str, dict]:
+    """Arguments of DDP's wrapper, by name; first its defaults."""
+    from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
+
+    return {
+        'none: buckets of 25 MB': {},
+        'buckets of 1 MB': dict(bucket_cap_mb=1),
+        'buckets of 100 MB': dict(bucket_cap_mb=100),
+        'static_graph': dict(static_graph=True),
+        'gradients sent in float16': dict(
+            hook=default_hooks.fp16_compress_hook
+        ),
+    }
+
+
+def time_options(
+    args: argparse.Namespace, shapes: dict[str, tuple]
+) -> dict[str, list[tuple[float, float]]]:
+    """Wall and CPU seconds of each option's steps, which take turns."""
+    import time
+
+    from benchmarks._step import training_step
+
+    steps = {
+        name: training_step(args.config, shapes, ddp=ddp)
+        for name, ddp in ddp_options().items()
+    }
+    times: dict[str, list] = {name: [] for name in steps}
+    turn = list(steps)
+    for _ in range(WARM_UP + args.steps):
+        for name in turn:
+            begin = time.perf_counter(), time.process_time()
+            steps[name]()
+            end = time.perf_counter(), time.process_time()
+            times[name].append((end[0] - begin[0], end[1] - begin[1]))
+        turn = [*turn[1:], turn[0]]
+    return {name: found[WARM_UP:] for name, found in times.items()}
+
+
+def ratio_rows(number: int, times: dict[str, list]) -> list[tuple]:
+    """A row for each option: median and range of its ratios to the first."""
+    rows = []
+    base = next(iter(times.values()))
+    for name, found in times.items():
+        cells = []
+        for clock in (0, 1):
+            ratios = sorted(a[clock] / b[clock] for a, b in zip(found, base))
+            middle = ratios[len(ratios) // 2]
+            cells.append(f'{middle:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})')
+        rows.append((number, name, *cells))
+    return rows
+
+
 def run_share(args: argparse.Namespace) -> None:
     """Be one process of a point; print its times and its memory."""
     import torch
@@ -136,6 +194,9 @@ def run_share(args: argparse.Namespace) -> None:
             world_size=number,
         )
     shapes = view_shapes(args.config, batch, resolution)
+    if args.ddp:
+        print(json.dumps(time_options(args, shapes)))
+        return
     times = []
 
     def make():
@@ -153,12 +214,11 @@ def run_share(args: argparse.Namespace) -> None:
     print(json.dumps(dict(times=times[WARM_UP:], peak=peak)))
 
 
-def measure(args: argparse.Namespace, point: Point) -> tuple[float, float]:
-    """Samples a second of all processes of a point, and GiB of the largest."""
-    import statistics
-
+def run_shares(args: argparse.Namespace, point: Point) -> list[dict]:
+    """What the processes of a point print."""
     words = [sys.executable, __file__, '--config', args.config]
     words += ['--steps', str(args.steps), '--threads', str(args.threads)]
+    words += ['--ddp'] * args.ddp
     with tempfile.TemporaryDirectory() as folder:
         shares = [
             subprocess.Popen(
@@ -173,7 +233,14 @@ def measure(args: argparse.Namespace, point: Point) -> tuple[float, float]:
         said = [share.communicate()[0] for share in shares]
     if any(share.returncode for share in shares):
         sys.exit(f'{point} failed:\n{"".join(said)}')
-    found = [json.loads(text.splitlines()[-1]) for text in said]
+    return [json.loads(text.splitlines()[-1]) for text in said]
+
+
+def measure(args: argparse.Namespace, point: Point) -> tuple[float, float]:
+    """Samples a second of all processes of a point, and GiB of the largest."""
+    import statistics
+
+    found = run_shares(args, point)
     slowest = max(statistics.median(each['times']) for each in found)
     gib = max(each['peak'] for each in found) / 2**30
     return point[0] * point[2] / slowest, gib
@@ -245,6 +312,13 @@ def main() -> None:
         run_share(args)
         return
     lines = points(args.batches, args.resolutions, args.processes)
+    if args.ddp:
+        rows = []
+        for point in lines['processes']:
+            rows += ratio_rows(point[2], run_shares(args, point)[0])
+        head = ('processes', 'option', 'time', 'CPU time')
+        print(markdown(head, rows))
+        return
     found = {}
     for point in dict.fromkeys(p for line in lines.values() for p in line):
         found[point] = measure(args, point)

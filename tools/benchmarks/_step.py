@@ -21,6 +21,7 @@ def training_step(
     shapes: dict[str, tuple[int, ...]],
     options: dict | None = None,
     device: str = 'cpu',
+    ddp: dict | None = None,
 ) -> Callable[..., dict[str, Tensor]]:
     """Build the model and the optimiser of a config.
 
@@ -33,6 +34,8 @@ def training_step(
             process brings to a step, by task.
         options (dict, optional): Settings over those of the config.
         device (str): Where the model is. Defaults to 'cpu'.
+        ddp (dict, optional): Arguments of the wrapper; its ``hook`` is one
+            of torch's communication hooks.
 
     Returns:
         Callable: A function that does one ``train_step``, forward, backward
@@ -54,11 +57,16 @@ def training_step(
         for task, shape in shapes.items()
     }
     if dist.is_initialized():
+        ddp = dict(ddp or {})
+        hook = ddp.pop('hook', None)
         model = MMDistributedDataParallel(
             model,
             device_ids=None if device == 'cpu' else [torch.device(device)],
             broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False),
+            **ddp,
         )
+        if hook:
+            model.register_comm_hook(None, hook)
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     return lambda batch=views: model.train_step(batch, optim_wrapper)

@@ -170,6 +170,7 @@ def cases(
                 name: make(side, samples, size) for name, side in sides.items()
             },
             tolerance=None,
+            is_cpu_time=True,
             samples=samples,
         )
     ]

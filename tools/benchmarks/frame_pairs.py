@@ -149,6 +149,7 @@ def cases(
                 for name, side in sides.items()
             },
             tolerance=None,
+            is_cpu_time=True,
             samples=min(PAIRS, frames[suffix] - 1),
         )
         for suffix, sides in kinds.items()

@@ -145,18 +145,29 @@ def update(build: Callable, settings: dict, device: str) -> Callable[[], Work]:
     return make
 
 
-def operations() -> int:
+def operations(
+    arch: str = 'tiny',
+    views: tuple[int, int] = VIEWS,
+    frames: tuple[int, int, int] = FRAMES,
+) -> int:
     """Products and sums of convolutions, linear layers and cost volumes.
 
     The gradients with respect to inputs and weights cost as much as the
     forward each; that the images have none is left out.
+
+    Args:
+        arch (str): Of the encoder.
+        views (tuple[int, int]): Number of images, and side of their views.
+        frames (tuple[int, int, int]): Number of pairs, height and width.
     """
-    widths, depths = (96, 192, 384, 768), (3, 3, 9, 3)
-    levels = (48, 48, *widths)
+    from mcjepa_mm.models.backbones.convnext import ARCHS
+
+    widths, depths = ARCHS[arch]['channels'], ARCHS[arch]['depths']
+    levels = (widths[0] // 2, widths[0] // 2, *widths)
     hidden = (128, 128, 96, 64, 32, 2)
-    count, side = VIEWS
-    pairs, height, width = FRAMES
-    total = 2 * count * (768 * 8192 + 2 * 8192**2)  # the expander
+    count, side = views
+    pairs, height, width = frames
+    total = 2 * count * (widths[-1] * 8192 + 2 * 8192**2)  # the expander
     for pixels, motion in (
         (2 * count * side**2, False),
         (2 * pairs * height * width, True),
