@@ -19,6 +19,9 @@ start_with_torchrun() {
     local processes=$1 script=$2 where
     shift 2
     if [[ -n ${RESTARTS:-} ]]; then
+        # torch 2.13 tells where to meet in its first round only: a machine
+        # that came back would wait a minute for it, and all would end.
+        export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
         where=(--nnodes="${NNODES:?is needed with RESTARTS: 3, or 2:3}"
             --max_restarts="$RESTARTS" --rdzv_backend=c10d
             --rdzv_id="${MASTER_ADDR:?is needed with RESTARTS: node 0}"
