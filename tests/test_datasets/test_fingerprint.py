@@ -13,11 +13,17 @@ class Files(Dataset):
     def __len__(self):
         return len(self.paths)
 
+    def __getitem__(self, index):
+        return self.paths[index]
+
     def get_data_info(self, index):
         return dict(img_path=self.paths[index])
 
 
 class Drawn(Dataset):
+    def __getitem__(self, index):
+        return index
+
     def __len__(self):
         return 1200
 
