@@ -43,9 +43,22 @@ def data(tmp_path):
             save(f'vos/Annotations/{clip}/{t:05d}.png', mask)
     for number in (10, 11):
         save(f'flow/other-data/Venus/frame{number}.png', picture())
-    (tmp_path / 'flow/other-gt-flow/Venus').mkdir(parents=True)
     flow = np.ones((2, 64, 64)) * [[[3]], [[4]]]
-    write_flow(tmp_path / 'flow/other-gt-flow/Venus/flow10.flo', flow)
+    for name in (
+        'flow/other-gt-flow/Venus/flow10',
+        'sintel/training/flow/alley/frame_0001',
+        'sintel/training/flow/alley/frame_0002',
+        'chairs/data/00001_flow',
+    ):
+        path = tmp_path / f'{name}.flo'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_flow(path, flow)
+    for number in (1, 2, 3):
+        for style in ('clean', 'final'):
+            name = f'{style}/alley/frame_{number:04d}.png'
+            save(f'sintel/training/{name}', picture())
+        save(f'chairs/data/00001_img{number}.ppm', picture())
+    (tmp_path / 'chairs/FlyingChairs_train_val.txt').write_text('2')
     return tmp_path
 
 
@@ -56,9 +69,9 @@ def test_measures_appends_and_prints(command, data):
     folders += ['--davis', 'vos', '--middlebury', 'flow', '--references']
     done = command('real_evaluation', *words, *folders, '--seed', 3)
     assert done.returncode == 0, done.stderr
-    again = command(
-        'real_evaluation', *words, '--middlebury', 'flow', '--seed', 4
-    )
+    folders = ['--middlebury', 'flow', '--sintel', 'sintel']
+    folders += ['--flyingchairs', 'chairs', '--seed', 4]
+    again = command('real_evaluation', *words, *folders)
     assert again.returncode == 0, again.stderr
     lines = (data / 'out/all.jsonl').read_text().splitlines()
     first, mask, colours, second = map(json.loads, lines)
@@ -68,6 +81,10 @@ def test_measures_appends_and_prints(command, data):
         assert record['processor'] and record['torch']
         venus = record['middlebury']['Venus']
         assert venus['zero'] == pytest.approx(5) and venus['pixels'] == 4096
+    assert list(second['flyingchairs']) == ['00001_img1']
+    pairs = [f'alley/frame_000{k}' for k in (1, 2)]
+    pairs = [f'{style}/{x}' for style in ('clean', 'final') for x in pairs]
+    assert list(second['sintel']) == pairs
     assert second['seed'] == 4 and 'davis' not in second
     assert first['images/classes']['queries'] == 4
     assert len(first['images/classes']['right']['knn_all']) == 4
@@ -84,3 +101,4 @@ def test_measures_appends_and_prints(command, data):
     raw = rows.index('| J&F all_stride4')
     assert rows[raw + 1] == '| J&F white_all_stride4'
     assert '| classes knn_last |' in table and '| EPE / zero |' in table
+    assert '| EPE Sintel / zero |' in table

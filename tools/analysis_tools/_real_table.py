@@ -74,10 +74,18 @@ def figures_of(record: dict) -> dict[str, Figure]:
         figures['mIoU large'] = Figure(units, areas[:, :, large])
     for name, clips in record.get('davis', {}).items():
         figures[f'J&F {name}'] = _by_name(clips, lambda x: x['JF'])
-    if 'middlebury' in record:
-        pairs = record['middlebury']
-        figures['EPE'] = _by_name(pairs, lambda x: x['epe'])
-        figures['EPE / zero'] = _by_name(pairs, lambda x: x['epe'] / x['zero'])
+    # Middlebury came first and has no name in the rows
+    for name, row in (
+        ('middlebury', 'EPE'),
+        ('flyingchairs', 'EPE FlyingChairs'),
+        ('sintel', 'EPE Sintel'),
+    ):
+        if name in record:
+            pairs = record[name]
+            figures[row] = _by_name(pairs, lambda x: x['epe'])
+            figures[f'{row} / zero'] = _by_name(
+                pairs, lambda x: x['epe'] / x['zero']
+            )
     return figures
 
 

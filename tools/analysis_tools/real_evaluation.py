@@ -6,6 +6,8 @@ For each folder that is named:
 --segmentation   mIoU of a ridge regression from cells to CamVid's classes
 --davis          J&F of one object followed through each clip
 --middlebury     end-point error of the flow beside that of a flow of zeros
+--flyingchairs   the same, of the validation split
+--sintel         the same, of the training split's clean and final pass
 
 CHECKPOINT is one of a pretraining; 'none' takes the config's model with random
 weights of the seed. Prints a table of all that FILE holds and appends one line
@@ -24,6 +26,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import _command_line as cli
 
+FLOW = ('middlebury', 'flyingchairs', 'sintel')
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line, before anything heavy is imported."""
@@ -35,7 +39,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--images', nargs='+', default=[], metavar='DIR')
     parser.add_argument('--segmentation', metavar='DIR')
     parser.add_argument('--davis', metavar='DIR')
-    parser.add_argument('--middlebury', metavar='DIR')
+    for name in FLOW:
+        parser.add_argument(f'--{name}', metavar='DIR')
     parser.add_argument(
         '--out',
         default='work_dirs/real_evaluation.jsonl',
@@ -64,15 +69,11 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.checkpoint != 'none':
         cli.refuse_missing(parser, 'checkpoint', args.checkpoint)
-    for folder in (
-        *args.images,
-        args.segmentation,
-        args.davis,
-        args.middlebury,
-    ):
-        if folder:
-            cli.refuse_missing(parser, 'folder', folder)
-    if not (args.images or args.segmentation or args.davis or args.middlebury):
+    folders = [*args.images, args.segmentation, args.davis]
+    folders = list(filter(None, folders + [vars(args)[x] for x in FLOW]))
+    for folder in folders:
+        cli.refuse_missing(parser, 'folder', folder)
+    if not folders:
         parser.error('name at least one folder of data')
     return args
 
@@ -103,6 +104,18 @@ def open_davis(root: str):
         if read_object_mask(info['mask_path']).clip(max=254).max() == 1
     ]
     return DAVIS2016(str(root), sequences=single, **options)
+
+
+def flow_pairs(name: str, root: str):
+    """The labelled pairs of a data set, by its parts."""
+    from mcjepa_mm.datasets import FlyingChairs, Middlebury, Sintel
+
+    if name == 'middlebury':
+        return {name: Middlebury(root)}
+    if name == 'flyingchairs':
+        return {name: FlyingChairs(root, test_mode=True)}
+    passes = ('clean', 'final')
+    return {f'{name}/{x}': Sintel(root, pass_style=x) for x in passes}
 
 
 def open_flow(args: argparse.Namespace, meta: dict):
@@ -136,7 +149,6 @@ def evaluate(args: argparse.Namespace) -> list[dict]:
     from mmengine.config import Config
 
     from mcjepa_mm.apis.model_files import find_config
-    from mcjepa_mm.datasets import Middlebury
     from mcjepa_mm.evaluation.frozen import (
         FrozenEncoder,
         classify_folders,
@@ -178,13 +190,12 @@ def evaluate(args: argparse.Namespace) -> list[dict]:
             for name in ('first mask', 'colours'):
                 scores = timed(name, measure_propagation, clips, name)
                 records.append(dict(arm=name, seed=0, davis=scores))
-    if args.middlebury:
-        inferencer = open_flow(args, meta)
-        if inferencer is not None:
-            pairs = Middlebury(args.middlebury)
-            record['middlebury'] = timed(
-                'middlebury', measure_flow, inferencer, pairs
-            )
+    wanted = [x for x in FLOW if vars(args)[x]]
+    inferencer = open_flow(args, meta) if wanted else None
+    for name in wanted if inferencer else ():
+        record[name] = {}
+        for part, pairs in flow_pairs(name, vars(args)[name]).items():
+            record[name] |= timed(part, measure_flow, inferencer, pairs)
     return records
 
 

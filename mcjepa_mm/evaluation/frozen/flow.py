@@ -34,6 +34,8 @@ def measure_flow(
         flow, valid = map(torch.from_numpy, read_flow(info['flow_fw_path']))
         pred = sample.pred_flow_fw.data.double()
         name = info.get('scene') or Path(paths[0]).stem
+        if 'pass_style' in info:  # many pairs of a scene
+            name = f'{info["pass_style"]}/{name}/{Path(paths[0]).stem}'
         results[name] = dict(
             epe=float(endpoint_error(pred, flow.double(), valid)),
             zero=float(
