@@ -16,7 +16,16 @@ from ..flow import (
 from ..losses.distributed import check_shapes
 from .base_pretext_head import BasePretextHead, EncoderInfo, fill_in
 
-LOSS_TERMS = ('rec', 'reg', 'smooth', 'cycle', 'vc', 'student', 'dense')
+LOSS_TERMS = (
+    'rec',
+    'reg',
+    'smooth',
+    'cycle',
+    'vc',
+    'student',
+    'dense',
+    'slow',
+)
 OCCLUSIONS = {
     'forward_backward': ('alpha', 'beta'),
     'range_map': ('threshold',),
@@ -52,10 +61,11 @@ class FlowHead(BasePretextHead):
     vc     variance and covariance of the encoder's maps, every level
     ====== ===============================================================
 
-    and two of the paper's peers: ``student``, the flow of a zoomed and
+    and three that it does not have: ``student``, the flow of a zoomed and
     disturbed crop against that of the whole frame, see
-    :class:`SelfSupervisionLoss`; and ``dense``, VICReg on the features of
-    points that the flow matches, see :class:`DenseVICReg`.
+    :class:`SelfSupervisionLoss`; ``dense``, VICReg on the features of
+    points that the flow matches, see :class:`DenseVICReg`; and ``slow``, the
+    length of the levels' flows, see :class:`SlownessLoss`.
 
     Both directions are estimated in one call, as one batch: its first half
     goes from t to t + 1, its second half back.
@@ -92,6 +102,12 @@ class FlowHead(BasePretextHead):
         rec_levels_weight (float): Of all ``rec_levels`` together, for a
             ``ScheduleHook``: they begin what the finest level has to end.
             Defaults to 1.
+        smooth_levels (Sequence[float]): Weight for each level of ``smooth``
+            taken at the flow of that level as well. Without it coarse flow
+            is noise where a level sees no texture, and in pictures larger
+            than those of the training the finer levels do not mend it (I).
+            A second difference grows with the square of the stride. Not in
+            the paper. Defaults to (): at the image's size only.
         loss_weight (float): Weight of the task: "flow_weight" of the paper,
             where both tasks gain up to about 0.1 (P). Defaults to 1.
         init_cfg (dict, optional): mmengine's initialisation.
@@ -114,6 +130,7 @@ class FlowHead(BasePretextHead):
         bidirectional: bool = True,
         rec_levels: Sequence[float] = (),
         rec_levels_weight: float = 1.0,
+        smooth_levels: Sequence[float] = (),
         loss_weight: float = 1.0,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -146,6 +163,7 @@ class FlowHead(BasePretextHead):
         self.bidirectional = bidirectional
         self.rec_levels = tuple(rec_levels)
         self.rec_levels_weight = rec_levels_weight
+        self.smooth_levels = tuple(smooth_levels)
         for name, value in (('mean', mean), ('std', std)):
             self.register_buffer(
                 name,
@@ -189,7 +207,9 @@ class FlowHead(BasePretextHead):
         if 'rec' in losses:
             terms['rec'] = self._rec(frames, others, mask, flow, flows)
         if 'smooth' in losses:
-            terms['smooth'] = losses['smooth'](flow[:n], frames)
+            terms['smooth'] = self._smooth(frames, flow, flows)
+        if 'slow' in losses:
+            terms['slow'] = losses['slow']([x[:n] for x in flows])
         if 'reg' in losses or 'cycle' in losses:
             terms.update(self._reg_and_cycle(*pyramids, mask, flows))
         if 'vc' in losses:
@@ -237,6 +257,17 @@ class FlowHead(BasePretextHead):
                 error = loss(image, warp(other, level[:n]), seen)
                 rec = rec + self.rec_levels_weight * weight * error
         return rec
+
+    def _smooth(
+        self, frames: Tensor, flow: Tensor, flows: Sequence[Tensor]
+    ) -> Tensor:
+        loss, n = self.losses['smooth'], len(frames)
+        smooth = loss(flow[:n], frames)
+        for weight, level in zip(self.smooth_levels[-len(flows) :], flows):
+            if weight:
+                image = F.interpolate(frames, level.shape[-2:], mode='area')
+                smooth = smooth + weight * loss(level[:n], image)
+        return smooth
 
     def _reg_and_cycle(
         self,

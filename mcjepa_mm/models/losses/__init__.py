@@ -13,6 +13,7 @@ from .photometric import (
     ssim_distance,
 )
 from .self_supervision import SelfSupervisionLoss, flow_distance
+from .slowness import SlownessLoss, slowness_loss
 from .smoothness import SmoothnessLoss, smoothness_loss
 from .variance_covariance import FeatureVCLoss, sample_positions
 from .vicreg import (
@@ -28,6 +29,7 @@ __all__ = [
     'FeatureVCLoss',
     'PhotometricLoss',
     'SelfSupervisionLoss',
+    'SlownessLoss',
     'SmoothnessLoss',
     'VICRegLoss',
     'census_distance',
@@ -40,6 +42,7 @@ __all__ = [
     'masked_mean',
     'photometric_loss',
     'sample_positions',
+    'slowness_loss',
     'smoothness_loss',
     'ssim_distance',
     'variance_loss',

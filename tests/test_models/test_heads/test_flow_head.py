@@ -9,6 +9,7 @@ from torch import nn
 from mcjepa_mm.models.flow import warp
 from mcjepa_mm.models.heads import FlowHead
 from mcjepa_mm.models.heads.flow_head import bidirectional_pairs
+from mcjepa_mm.models.losses import smoothness_loss
 from mcjepa_mm.registry import MODELS
 
 MEAN, STD = (120.0, 110.0, 100.0), (60.0, 50.0, 40.0)
@@ -129,6 +130,29 @@ def test_rec_at_the_flows_of_levels():
         head.loss(feats, inputs, None)['rec'],
         plain.loss(feats, inputs, None)['rec']
         + (gap.abs() + gap**2).mean() / 4,
+    )
+
+
+def test_smoothness_and_slowness_of_the_levels_flows():
+    losses = dict(
+        smooth=TERMS['smooth'],
+        slow=dict(type='mcjepa_mm.SlownessLoss', loss_weight=0.5),
+    )
+    inputs, feats = example(head := build(losses=losses, bidirectional=False))
+    fine, coarse = head.decoder.flows
+    plain = head.loss(feats, inputs, None)
+    head.smooth_levels = (0.0, 0.5)
+    terms = head.loss(feats, inputs, None)
+    image = inputs * torch.tensor(STD).view(3, 1, 1) / 255
+    image = image + torch.tensor(MEAN).view(3, 1, 1) / 255
+    small = image.unflatten(-1, (6, 4)).unflatten(-3, (4, 4)).mean((-1, -3))
+    torch.testing.assert_close(
+        terms['smooth'],
+        plain['smooth'] + smoothness_loss(coarse[:2], small[:, 0]),
+    )
+    torch.testing.assert_close(
+        terms['slow'],
+        (fine[:2].abs().mean() / 8 + coarse[:2].abs().mean() / 4) / 2,
     )
 
 
