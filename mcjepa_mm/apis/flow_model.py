@@ -114,9 +114,12 @@ def estimator_config(model: dict) -> dict:
             f'no flow; its tasks are {list(model["heads"])}'
         )
     norm = model['data_preprocessor']['tasks'][_TASK]
+    # whoever trains the estimator says anew what is frozen
+    backbone = dict(model['backbone'])
+    backbone.pop('frozen_stages', None)
     return dict(
         type='mcjepa_mm.MCJEPAFlow',
-        backbone=model['backbone'],
+        backbone=backbone,
         head=head,
         data_preprocessor=dict(
             type='mmflow.FlowDataPreprocessor',

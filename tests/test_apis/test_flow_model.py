@@ -88,6 +88,10 @@ def test_a_pretraining_gives_its_motion_half(config, tmp_path):
     assert torch.equal(ours.std, expected.std)
     assert ours.channel_conversion and expected.channel_conversion
 
+    cfg.model.backbone.frozen_stages = 6  # in the pretraining
+    found = get_flow_model(cfg, tmp_path / 'epoch_1.pth', 'cpu')
+    assert all(x.requires_grad for x in found.parameters())
+
     del cfg.model.heads['motion']
     with pytest.raises(ValueError, match=r"'motion'.*\['content'\]"):
         get_flow_model(cfg, tmp_path / 'epoch_1.pth', 'cpu')
