@@ -37,12 +37,16 @@ class ShortLogRunner(Runner):
         """
         super().setup_env(env_cfg)
         number = os.environ.get('LOCAL_WORLD_SIZE', 'not set')
+        settings = self.cfg.to_dict()
+        # process 0 saves; where the others write their logs is theirs
+        for name in ('work_dir', 'experiment_name'):
+            settings.pop(name, None)
         require_agreement(
             {
                 'number of processes on the machine': number,
                 'mcjepa_mm': __version__,
                 'torch': torch.__version__,
-                **flat_settings(self.cfg.to_dict()),
+                **flat_settings(settings),
             },
             'Give every machine the same command, config and versions.',
             cpu_group(dist_timeout(self.cfg)),

@@ -120,7 +120,8 @@ def test_the_node_that_is_wrong_is_named(
         for line in two.stderr.splitlines()
         if all(name in line for name in names)
     ]
-    assert len(lines) == processes
+    # torchrun may end a process before it speaks, once another has
+    assert 1 <= len(lines) <= processes
     assert (
         not [*tmp_path.glob('work/*.pth')]
         and not (tmp_path / 'losses').exists()

@@ -88,12 +88,13 @@ def propagate_labels(
                     _interpolated(level.map, others, *reach)
                     for (level, others), *reach in zip(coarse, down, across)
                 ]
-                shares, products = map(torch.cat, zip(*factors))
+                shares, products = (torch.cat(x, 1) for x in zip(*factors))
                 scale = torch.stack([x[near_rows].flatten() for x in scales])
-                shares = shares * cells.scale[rows, cols].flatten()
+                shares *= cells.scale[rows, cols].flatten()[:, None]
+                products *= scale[:, None]
                 affinity.baddbmm_(
-                    shares.T.to(fine).expand(len(context), -1, -1),
-                    (products * scale).transpose(0, 1).to(fine),
+                    shares.to(fine).expand(len(context), -1, -1),
+                    products.to(fine),
                 )
             affinity = affinity.float().view(
                 len(context), *ours.shape[:2], -1, fine.shape[2]
@@ -202,19 +203,16 @@ def _interpolated(
         across (_Reach): Of their columns.
 
     Returns:
-        tuple[Tensor, Tensor]: (n, h * w), shares of n coarse cells in those
-        of the tile; (n, K, rows * cols), their products with the window's.
+        tuple[Tensor, Tensor]: (h * w, n), shares of n coarse cells in those
+        of the tile; (K, n, rows * cols), their products with the window's.
     """
     ours = level[down.part, across.part].flatten(0, 1)
     theirs = others[:, down.near_part, across.near_part]
     shares = down.shares[:, None, :, None] * across.shares[:, None]
-    products = across.near_shares @ (theirs @ ours.T)
-    products = down.near_shares @ products.flatten(2)
-    products = products.unflatten(2, (-1, len(ours)))
-    return (
-        shares.flatten(2).flatten(0, 1).T,
-        products.flatten(1, 2).permute(2, 0, 1),
-    )
+    products = ours @ theirs.flatten(1, 2).mT
+    products = products.unflatten(2, theirs.shape[1:3]) @ across.near_shares.T
+    products = down.near_shares @ products
+    return shares.flatten(2).flatten(0, 1), products.flatten(2)
 
 
 def _within(x: Tensor, radius: int | None) -> Tensor:
