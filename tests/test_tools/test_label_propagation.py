@@ -67,7 +67,12 @@ def test_measures_encoders_and_what_stands_beside_them(
     for both, region, outline in found.values():
         assert both == pytest.approx((region + outline) / 2, abs=0.011)
     perfect = found.pop(list(found)[-1])
-    assert perfect[1] > 95
+    assert perfect[1] > 99
+    # which no other features come near to, at either size
+    for side in ('128', '384'):
+        rows = {k[0]: row[0] for k, row in found.items() if k[1] == side}
+        best = rows.pop('perfect features')
+        assert best > max(85, *rows.values())
     for row in found.values():
         assert 0 < row[0] < perfect[0]
     assert len({tuple(row) for row in found.values()}) == len(found)

@@ -70,7 +70,7 @@ class PerfectPropagation(LabelPropagation):
     def predict(
         self, inputs: Tensor, data_samples: list[BaseDataElement]
     ) -> list[BaseDataElement]:
-        """Keep the truth for :meth:`extract_feat`."""
+        """Keep the truth for :meth:`extract_cells`."""
         self._masks = [
             sample.gt_objects.data[0].cpu().numpy() for sample in data_samples
         ]
@@ -79,7 +79,7 @@ class PerfectPropagation(LabelPropagation):
             self._channels = 1 + int(first.max(initial=0, where=first != 255))
         return super().predict(inputs, data_samples)
 
-    def extract_feat(self, images: Tensor, starts: Sequence[bool]) -> Tensor:
+    def extract_cells(self, images: Tensor, starts: Sequence[bool]) -> Tensor:
         """One-hot vectors (N, H / stride, W / stride, objects + 1)."""
         size = tuple(length // self.stride for length in images.shape[2:])
         feats = images.new_zeros(len(images), *size, self._channels)

@@ -95,7 +95,7 @@ class FeatureReader:
     ) -> list[CellFeatures]:
         """:meth:`read`, each frame with coarse levels at their own size."""
         return [
-            cell_features(x, image_size, **self._options)
+            self.cells(x, image_size)
             for x in self._frames(maps, image_size, starts)
         ]
 
@@ -161,6 +161,12 @@ class FeatureReader:
         """Make the grid, whitened if there are statistics."""
         return feature_grid(maps, image_size, **self._options)
 
+    def cells(
+        self, maps: Tensor | Sequence[Tensor], image_size: tuple[int, int]
+    ) -> CellFeatures:
+        """:meth:`grid` of one image, coarse levels at their own size."""
+        return cell_features(maps, image_size, **self._options)
+
     @property
     def _options(self) -> dict[str, Any]:
         return dict(
@@ -182,3 +188,7 @@ class ColorReader(FeatureReader):
             colors = self.whitening[0].apply(colors)
         both = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
         return F.normalize(both).permute(0, 2, 3, 1).contiguous()
+
+    def cells(self, maps: Tensor, image_size: tuple[int, int]) -> CellFeatures:
+        """:meth:`grid` of one image: there is no coarse level."""
+        return CellFeatures(self.grid(maps, image_size)[0])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mcjepa_mm.registry import MODELS
 
 from ..base_model import ModeModel
+from .cell_features import Features
 from .feature_reader import FeatureReader
 from .propagator import LabelPropagator
 from .whitening import Whitening
@@ -109,6 +110,25 @@ class LabelPropagation(ModeModel):
         grid = self.reader.read(self._encode(images), images.shape[2:], starts)
         return grid.to(self.dtype)
 
+    def extract_cells(
+        self, images: Tensor, starts: Sequence[bool]
+    ) -> Sequence[Features]:
+        """:meth:`extract_feat`, coarse levels at their own size.
+
+        It is what labels are propagated by.
+
+        Args:
+            images (Tensor): (N, 3, H, W), normalised.
+            starts (Sequence[bool]): Which of them are the first frame of a
+                video.
+
+        Returns:
+            Sequence[Tensor | CellFeatures]: Of each image.
+        """
+        maps = self._encode(images)
+        cells = self.reader.read_cells(maps, tuple(images.shape[2:]), starts)
+        return [each.to(self.dtype) for each in cells]
+
     @torch.no_grad()
     def fit_whitening(self, batches: Iterable[Tensor]) -> list[Whitening]:
         """Fit the whitening to images.
@@ -178,10 +198,8 @@ class LabelPropagation(ModeModel):
         for sample in data_samples:
             video = _next_frame(video, sample)
         starts = [sample.frame_index == 0 for sample in data_samples]
-        maps = self._encode(inputs.flatten(0, 1))
-        feats = self.reader.read_cells(maps, inputs.shape[3:], starts)
-        for cells, sample in zip(feats, data_samples, strict=True):
-            feat = cells.to(self.dtype)
+        feats = self.extract_cells(inputs.flatten(0, 1), starts)
+        for feat, sample in zip(feats, data_samples, strict=True):
             if sample.frame_index == 0:
                 mask = self.propagator.start(feat, _given(sample))
             else:
