@@ -12,7 +12,8 @@ SCRIPT = 'tools/analysis_tools/world_ladder.py'
 
 @pytest.fixture
 def ladder(repo, monkeypatch):
-    monkeypatch.syspath_prepend(repo / 'tools')
+    # as a script has it
+    monkeypatch.syspath_prepend((repo / SCRIPT).parent)
     return runpy.run_path(repo / SCRIPT)
 
 
