@@ -87,8 +87,15 @@ CANDIDATES = {
 }
 # Which of the two, and how many of its own epochs take joint's CPU time:
 # chosen on the seeds of the stage tune.
-CHOSEN: dict[str, int] = {}
-EPOCHS_AT_EQUAL_TIME: dict[str, float] = {}
+CHOSEN: dict[str, int] = {
+    'motion': 1,
+    'content': 0,
+    'dense': 0,
+    'joint': 1,
+    'joint-dense-stills': 1,
+    'joint-dense-flow': 1,
+}
+EPOCHS_AT_EQUAL_TIME: dict[str, float] = {'content': 3.74, 'dense': 2.69}
 
 
 def arms_of(stage: str) -> dict[str, Arm | None]:
