@@ -1,6 +1,9 @@
 """The statistics of evidence.py, on differences worked out by hand."""
 
+import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -124,3 +127,19 @@ def test_arms_are_jobs(evidence):
         for loader in (*cfg.train_dataloader.values(),):
             assert not loader or loader.dataset.camouflage == 0.5
     assert 'dense' in model.heads['motion'].losses
+
+
+@pytest.mark.slow
+def test_the_queue_measures_what_has_no_line(repo, tmp_path):
+    command = [
+        sys.executable,
+        repo / 'tools/analysis_tools/evidence.py',
+        *('run', 'main', '--arms', 'colors', '--scale', '0.02'),
+        *('--seeds', '1', '2'),  # colors are measured once
+        *('--work-dir', tmp_path / 'work', '--out', tmp_path / 'lines.jsonl'),
+    ]
+    for _ in range(2):
+        subprocess.run([*map(str, command)], check=True)
+        (line,) = (tmp_path / 'lines.jsonl').read_text().splitlines()
+    assert (json.loads(line)['arm'], json.loads(line)['seed']) == ('colors', 0)
+    assert 0 < json.loads(line)['jf'] < 100

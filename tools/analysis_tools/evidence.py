@@ -160,13 +160,14 @@ def color_figures(args: argparse.Namespace) -> dict:
     """J&F by whitened colours on the same clips."""
     import torch.nn.functional as F
     from _evidence_arms import WORLD, job
-    from mmengine.registry import DATASETS, METRICS
+    from mmengine.registry import DATASETS, METRICS, init_default_scope
 
     from mcjepa_mm.evaluation.frozen.encoder import normalize
     from mcjepa_mm.models.heads import PropagationHead
     from mcjepa_mm.models.propagation import ColorReader
     from mcjepa_mm.utils.provenance import provenance
 
+    init_default_scope('mcjepa_mm')
     cfg = job(None, seed=0, stage=args.stage, epochs=1, scale=args.scale)
     clips = DATASETS.build(cfg.val_dataloader.propagation.dataset)
     metric = METRICS.build(cfg.val_evaluator.propagation)
@@ -207,8 +208,8 @@ def run_queue(args: argparse.Namespace) -> None:
         )
     for seed in args.seeds:
         for arm in args.arms or arms:
-            if arm == 'colors' and seed != args.seeds[0]:
-                continue
+            if arm == 'colors':
+                seed = 0  # nothing in it is drawn
             folder = Path(args.work_dir, args.stage, f'{arm}-{seed}')
             folder.mkdir(parents=True, exist_ok=True)
             with open(folder / 'lock', 'w') as lock:
