@@ -206,10 +206,10 @@ def run_queue(args: argparse.Namespace) -> None:
         raise ValueError(
             f'unknown arms {sorted(unknown)}; there are {sorted(arms)}'
         )
-    for seed in args.seeds:
+    for drawn in args.seeds:
         for arm in args.arms or arms:
-            if arm == 'colors':
-                seed = 0  # nothing in it is drawn
+            # of colors nothing is drawn
+            seed = 0 if arm == 'colors' else drawn
             folder = Path(args.work_dir, args.stage, f'{arm}-{seed}')
             folder.mkdir(parents=True, exist_ok=True)
             with open(folder / 'lock', 'w') as lock:
