@@ -76,7 +76,6 @@ def trained(tmp_path_factory):
 @pytest.mark.parametrize(
     'document, beginning, name',
     [
-        ('pretraining.md', "checkpoint='epoch_8.pth'", 'epoch_8.pth'),
         ('swap.md', "checkpoint='epoch_8.pth'", 'epoch_8.pth'),
         (
             'export.md',

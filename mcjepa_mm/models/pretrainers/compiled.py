@@ -24,6 +24,11 @@ def compile_modules(
     eval mode the module runs as it is: the images of an evaluation come in
     many sizes.
 
+    A loss can be compiled too, 'heads.motion.losses.rec'; with several
+    processes not 'vicreg' and 'vc', whose collectives a graph cannot hold. A
+    weight of it that a ScheduleHook ramps is part of the graph: each step
+    compiles anew, and after eight stops with an error.
+
     ``nn.Module.compile`` is not used: of an ``nn.Sequential``, as the expander
     is one, it compiles nothing (torch 2.13), because torch leaves out the
     code of its own modules unless it is named.
