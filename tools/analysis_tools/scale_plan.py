@@ -1,10 +1,10 @@
 """Plan a training on a billion images: time, cores, network and failures.
 
-Fills the formulae of docs/distributed.md from what `benchmark recipe_step
-content_views frame_pairs --json FILE` measured on this machine, and from
-assumptions, each of them an option. With --check it trains two jobs for a few
-steps, measures the part job_pieces before, between and after them, and
-compares their time with the formulae's.
+Fills the formulae of docs/results/benchmarks.md from what `benchmark
+recipe_step content_views frame_pairs --json FILE` measured on this machine,
+and from assumptions, each of them an option. With --check it trains two jobs
+for a few steps, measures the part job_pieces before, between and after them,
+and compares their time with the formulae's.
 """
 
 import argparse
