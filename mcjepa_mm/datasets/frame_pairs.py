@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from mmengine.dataset import Compose
 from mmengine.logging import print_log
-from PIL import Image
 from torch.utils.data import Dataset
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
@@ -25,6 +24,7 @@ from mcjepa_mm.datasets.clips import (
     walk,
     warn,
 )
+from mcjepa_mm.datasets.image_integrity import header_size
 from mcjepa_mm.datasets.packed_folder import PackedNames
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_decoding import NoDecoderError, index_video
@@ -332,14 +332,9 @@ class FramePairs(Dataset):
 
     def _inspect_frame(self, clip: Clip) -> None:
         (path,) = clip.files(list(clip.frames)[:1])
-        try:
-            with Image.open(path) as image:
-                width, height = image.size
-        except Exception:  # noqa: BLE001
-            # Pillow raises whatever a damaged file makes of it, see
-            # read_image; it is found bad, and counted, when it is loaded.
-            return
-        self._check_size(path, (height, width))
+        # a damaged file is found bad, and counted, when it is loaded
+        if shape := header_size(path):
+            self._check_size(path, shape)
 
     def _check_size(self, path: str, shape: tuple[int, int]) -> None:
         if min(shape) < self.min_size:

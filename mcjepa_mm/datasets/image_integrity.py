@@ -9,6 +9,7 @@ simplejpeg makes errors of those warnings.
 import io
 import re
 import zlib
+from typing import BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -32,6 +33,17 @@ def is_png(content: bytes) -> bool:
 def is_jpeg(content: bytes) -> bool:
     """Whether the bytes begin as a JPEG does."""
     return content[:2] == _JPEG
+
+
+def header_size(file: str | BinaryIO) -> tuple[int, int] | None:
+    """Height and width in an image's header, None if it has none."""
+    try:
+        with Image.open(file) as image:
+            return image.height, image.width
+    except Exception:  # noqa: BLE001
+        # Pillow raises whatever a damaged file makes of it; whoever reads
+        # the image says so
+        return None
 
 
 def check_png(content: bytes) -> None:

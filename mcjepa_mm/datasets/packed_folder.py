@@ -101,6 +101,10 @@ class PackedFolder:
         """Path by which a file is known, in the folder's place."""
         return os.path.join(self.root, self.name(number))
 
+    def size(self, number: int) -> int:
+        """Bytes of a file."""
+        return int(self._rows[number]['size'])
+
     def find(self, name: str) -> int:
         """Number of a file.
 
@@ -232,6 +236,19 @@ def read_packed(path: str) -> bytes | None:
             hold it.
         ValueError: If it is not what was packed.
     """
+    found = _find_packed(path)
+    return found and found[0].read(found[1])
+
+
+def file_size(path: str) -> int:
+    """Bytes of a file, packed or not; -1 if there is none."""
+    if found := _find_packed(path):
+        packed, number = found
+        return packed.size(number)
+    return os.path.getsize(path) if os.path.exists(path) else -1
+
+
+def _find_packed(path: str) -> tuple[PackedFolder, int] | None:
     above = list(_folders_above(path))
     root = next((x for x in above if x in _opened), None)
     if root is None and not os.path.exists(path):
@@ -240,7 +257,7 @@ def read_packed(path: str) -> bytes | None:
     if root is None:
         return None
     packed = _opened.get(root) or open_packed(root)
-    return packed.read(packed.find(path[len(root) :].lstrip(os.sep)))
+    return packed, packed.find(path[len(root) :].lstrip(os.sep))
 
 
 def read_header(root: str) -> dict:

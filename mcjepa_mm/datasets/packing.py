@@ -32,6 +32,7 @@ from mcjepa_mm.datasets.clips import (
     walk,
     warn,
 )
+from mcjepa_mm.datasets.image_integrity import header_size
 from mcjepa_mm.datasets.packed_folder import (
     CLIP,
     FORMAT,
@@ -310,7 +311,7 @@ def _write_arrays(
     first, table = 0, np.zeros(len(clips), CLIP)
     for entry, clip in zip(table, clips):
         entry['first'], entry['is_video'] = first, clip.is_video
-        entry['width'], entry['height'] = _size(out, rows[first])
+        entry['height'], entry['width'] = _size(out, rows[first])
         first += len(clip.names)
     arrays = dict(
         rows=rows,
@@ -335,16 +336,11 @@ def _write_header(out: Path, header: dict[str, Any]) -> None:
 
 
 def _size(out: Path, row: np.ndarray) -> tuple[int, int]:
-    """Width and height of a packed image, 0 if its header tells none."""
+    """Height and width of a packed image, 0 if its header tells none."""
     with open(shard_path(str(out), int(row['shard'])), 'rb') as file:
         file.seek(int(row['offset']))
         content = file.read(int(row['size']))
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return image.size
-    except Exception:  # noqa: BLE001
-        # Pillow raises whatever a damaged file makes of it, see read_image
-        return 0, 0
+    return header_size(io.BytesIO(content)) or (0, 0)
 
 
 def _verify(packed: PackedFolder) -> None:

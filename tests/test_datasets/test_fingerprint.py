@@ -1,8 +1,10 @@
 import pytest
+from PIL import Image
 from torch.utils.data import Dataset
 
-from mcjepa_mm.datasets import BadSampleGuard
+from mcjepa_mm.datasets import BadSampleGuard, UnlabelledImages
 from mcjepa_mm.datasets.fingerprint import fingerprint
+from mcjepa_mm.datasets.packing import pack_folder
 from mcjepa_mm.datasets.seeded import SeededDataset
 
 
@@ -52,3 +54,17 @@ def test_files_need_not_be_there():
     assert fingerprint(SeededDataset(BadSampleGuard(Drawn()))) == (
         '1,200 samples'
     )
+
+
+def test_sizes_in_a_packed_folder_count(tmp_path):
+    found = set()
+    for side in (64, 128):
+        source, packed = tmp_path / str(side), tmp_path / f'packed{side}'
+        source.mkdir()
+        Image.new('RGB', (side, side)).save(source / '0.png')
+        pack_folder(source, packed)
+        # in one place, as on two machines
+        (tmp_path / 'data').unlink(missing_ok=True)
+        (tmp_path / 'data').symlink_to(packed)
+        found.add(fingerprint(UnlabelledImages(str(tmp_path / 'data'))))
+    assert len(found) == 2
