@@ -1,5 +1,5 @@
 # M-JEPA, small, on the embedded world: the motion task of the default job
-# alone. Options of the flow are tried on it (docs/flow.md).
+# alone. Options of the flow are tried on it (docs/results/flow.md).
 _base_ = [
     '../_base_/models/mcjepa_convnext-micro.py',
     '../_base_/datasets/embedded_world.py',
