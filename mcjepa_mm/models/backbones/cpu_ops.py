@@ -9,11 +9,10 @@ from ..exporting import is_exporting
 from ..precision import without_autocast
 
 _STRIP = 3  # columns
-# Where oneDNN has it: seen with AVX-512 only, so elsewhere torch's own
-# gradient stays.
+# Where oneDNN has it; elsewhere torch's own gradient stays.
 _HAS_FAST_STRIPS = (
     torch.backends.mkldnn.is_available()
-    and torch.backends.cpu.get_cpu_capability() == 'AVX512'
+    and torch.backends.cpu.get_cpu_capability() in ('AVX2', 'AVX512')
 )
 
 
@@ -23,7 +22,7 @@ class DepthwiseConv(nn.Conv2d):
     A ``nn.Conv2d`` with the same parameters and results. The gradient of its
     weights is taken by :func:`weight_gradient` where that is faster: for
     float32 maps in channels-last memory, no smaller than the kernel, on a CPU
-    with AVX-512. There it cannot be differentiated twice. An exported graph
+    with AVX2. There it cannot be differentiated twice. An exported graph
     has torch's own.
 
     Args:
