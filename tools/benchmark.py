@@ -3,8 +3,8 @@
 A part is the same work, done by this package and by what a user would
 otherwise pick. All sides run in turn in this process, after their results were
 compared; memory is that of a process of its own. The floor is what the machine
-would need at best: the larger of the arithmetic over its measured rate of
-matrix products and the bytes over its measured rate of copying.
+would need at best: the larger of the arithmetic over its rate of matrix
+products and the bytes over its rate of copying, both measured in each turn.
 """
 
 import argparse
@@ -33,7 +33,6 @@ HEADERS = (
     'of ours (range)',
     'MiB',
     'of ours',
-    'floor (ms)',
 )
 
 
@@ -98,14 +97,12 @@ def memory(args: argparse.Namespace, part: str, index: int, side: str) -> int:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(
-    args: argparse.Namespace, part: str, rates: tuple
-) -> list[dict[str, Any]]:
+def measure(args: argparse.Namespace, part: str) -> list[dict[str, Any]]:
     """Print the rows of a part as they come, one per case and side.
 
     Returns what was measured: seconds of a sample, in each run, and bytes.
     """
-    from benchmarks._measure import interleaved
+    from benchmarks._measure import FLOOR, interleaved
 
     records = []
     for index, case in enumerate(load(part, args.device)):
@@ -114,9 +111,8 @@ def measure(
         taken = {
             side: memory(args, part, index, side)
             for side in times
-            if not args.no_memory
+            if not args.no_memory and side != FLOOR
         }
-        floor = floor_of(case, rates)
         for side, found in times.items():
             records.append(
                 dict(
@@ -135,21 +131,10 @@ def measure(
                 side,
                 spread([1e3 * x for x in found]),
                 '1' if side == ours else spread(ratios),
-                f'{taken[side] / 2**20:.0f}' if taken else '',
-                f'{taken[side] / taken[ours]:.2f}' if taken else '',
-                f'{1e3 * floor:.3g}' if floor and side == ours else '',
+                f'{taken[side] / 2**20:.0f}' if side in taken else '',
+                f'{taken[side] / taken[ours]:.2f}' if side in taken else '',
             )
     return records
-
-
-def floor_of(case, rates: tuple) -> float | None:
-    """Seconds of a sample that the machine needs at best, if known."""
-    needs = [
-        need / rate / case.samples
-        for need, rate in zip((case.flops, case.traffic), rates)
-        if need is not None
-    ]
-    return max(needs, default=None)
 
 
 def print_row(*cells: str) -> None:
@@ -187,7 +172,7 @@ def main() -> None:
     print_row(*['---'] * len(HEADERS))
     records = []
     for part in args.parts:
-        records += measure(args, part, rates)
+        records += measure(args, part)
     if args.json:
         from mcjepa_mm.utils.provenance import provenance
 

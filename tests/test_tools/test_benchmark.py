@@ -3,6 +3,7 @@ import re
 
 import pytest
 import torch
+from benchmarks import _measure
 from benchmarks._case import Case, optional
 from benchmarks._measure import interleaved
 
@@ -33,6 +34,21 @@ def test_sides_take_turns_after_their_results_were_compared():
         'ours': 2,
         'theirs': 2,
     }
+
+
+def test_the_floor_is_what_rates_of_the_turn_allow(monkeypatch):
+    rates = iter([1e3, 2e3])
+    monkeypatch.setattr(_measure, 'matrix_rate', lambda device: next(rates))
+    monkeypatch.setattr(_measure, 'copy_rate', lambda device: 100.0)
+    case = Case(
+        shape='3',
+        sides={'ours': side(1.0, [], '')},
+        flops=4e3,
+        traffic=300.0,
+        samples=2,
+    )
+    # 4 s of arithmetic against 3 s of copying, then 2 s against 3 s
+    assert interleaved(case, runs=2, device='cpu')['floor'] == [2.0, 1.5]
 
 
 @pytest.mark.parametrize('value', [1.1, float('nan')])
@@ -89,9 +105,9 @@ def test_the_table_of_a_part(run, tmp_path):
         if line.startswith('|')
     ]
     assert rows[0][:4] == ['part', 'shape', 'side', 'ms (range)']
-    ours = rows[2]
+    ours, floor = rows[2], next(row for row in rows if row[2] == 'floor')
     assert ours[0] == 'vicreg' and ours[2] == 'ours' and ours[4] == '1'
-    assert float(ours[7]) > 0
+    assert floor[1] == ours[1] and 0 < float(floor[4].split()[0]) < 1
     written = json.loads(out.read_text())
     record = written['records'][0]
     assert record['part'] == 'vicreg' and record['side'] == 'ours'

@@ -14,6 +14,8 @@ from benchmarks._case import Case, Work
 # Of a matrix that keeps the device busy for far longer than a call takes.
 MATRIX_SIDE = dict(cpu=2048, cuda=8192)
 COPIED_BYTES = 2**28  # far more than any cache holds
+FLOOR = 'floor'
+_REPEATS = 5  # of a rate
 
 
 def synchronizer(device: str) -> Callable[[], None]:
@@ -40,7 +42,9 @@ def matrix_rate(device: str, dtype: torch.dtype = torch.float32) -> float:
     """Floating-point operations a second of a matrix product."""
     side = MATRIX_SIDE[torch.device(device).type]
     x = torch.rand(side, side, device=device, dtype=dtype)
-    times = [seconds(lambda: x @ x, synchronizer(device)) for _ in range(9)]
+    times = [
+        seconds(lambda: x @ x, synchronizer(device)) for _ in range(_REPEATS)
+    ]
     return 2 * side**3 / statistics.median(times)
 
 
@@ -49,7 +53,8 @@ def copy_rate(device: str) -> float:
     x = torch.ones(COPIED_BYTES // 4, device=device)
     y = torch.ones_like(x)
     times = [
-        seconds(lambda: y.copy_(x), synchronizer(device)) for _ in [0] * 9
+        seconds(lambda: y.copy_(x), synchronizer(device))
+        for _ in range(_REPEATS)
     ]
     return 2 * COPIED_BYTES / statistics.median(times)
 
@@ -57,7 +62,9 @@ def copy_rate(device: str) -> float:
 def interleaved(case: Case, runs: int, device: str) -> dict[str, list[float]]:
     """Seconds of each side, run in turn after one run that is not counted.
 
-    That first run of each side is where results are compared.
+    That first run of each side is where results are compared. The last side
+    of a case that knows its work is FLOOR: what the machine would need at
+    best, by its rates between the runs.
 
     Raises:
         SystemExit: If the results of a side differ from ours.
@@ -78,10 +85,20 @@ def interleaved(case: Case, runs: int, device: str) -> dict[str, list[float]]:
                 case.prepare()
             taken = seconds(work, synchronize, clock)
             times[name].append(taken / case.samples)
+        if floor := _floor(case, device):
+            times.setdefault(FLOOR, []).append(floor / case.samples)
         # None is always the one behind the same other, whose data the cache
         # holds.
         turn = [*turn[1:], turn[0]]
     return times
+
+
+def _floor(case: Case, device: str) -> float:
+    """Seconds that the rates of this moment allow at best, 0 if unknown."""
+    return max(
+        (case.flops or 0) and case.flops / matrix_rate(device),
+        (case.traffic or 0) and case.traffic / copy_rate(device),
+    )
 
 
 def peak_memory(make: Callable[[], Work], device: str) -> int:
