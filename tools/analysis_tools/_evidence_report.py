@@ -192,9 +192,8 @@ def claims_table(
                     f'{sign_flip_p(x):.3f}',
                     wanted,
                     ('shown' if shown else 'not shown')
-                    + (
-                        '' if open_ else ' (not tested: an earlier one failed)'
-                    ),
+                    if open_
+                    else 'not tested: an earlier one failed',
                 ]
             )
         if fixed_order and not all(results):
@@ -290,7 +289,8 @@ def plot(lines: Sequence[dict], path: str) -> None:
     for axis, key in zip(axes, names):
         for row, seeds in enumerate(arms.values()):
             values = [x[key] for x in seeds.values() if key in x]
-            axis.plot(values, [row] * len(values), 'o', ms=4, alpha=0.5)
+            rows = [row] * len(values)
+            axis.plot(values, rows, 'o', color='tab:blue', ms=4, alpha=0.5)
             if values:
                 axis.plot(np.mean(values), row, 'k|', ms=14)
         axis.set_title(FIGURES[key], fontsize=10)
