@@ -95,10 +95,8 @@ def interleaved(case: Case, runs: int, device: str) -> dict[str, list[float]]:
 
 def _floor(case: Case, device: str) -> float:
     """Seconds that the rates of this moment allow at best, 0 if unknown."""
-    return max(
-        (case.flops or 0) and case.flops / matrix_rate(device),
-        (case.traffic or 0) and case.traffic / copy_rate(device),
-    )
+    needs = (case.flops, matrix_rate), (case.traffic, copy_rate)
+    return max((n / rate(device) for n, rate in needs if n), default=0.0)
 
 
 def peak_memory(make: Callable[[], Work], device: str) -> int:
