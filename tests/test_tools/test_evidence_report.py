@@ -129,6 +129,19 @@ def test_arms_are_jobs(evidence):
     assert 'dense' in model.heads['motion'].losses
 
 
+def test_settings_and_document_are_what_the_lines_say(evidence, repo):
+    import _evidence_arms as arms
+    from _records import read_records
+
+    lines = read_records(repo / 'docs/results/evidence.jsonl')
+    chosen = evidence.choice(lines)
+    assert chosen == (arms.CHOSEN, arms.EPOCHS_AT_EQUAL_TIME)
+    document = (repo / 'docs/evidence.md').read_text()
+    _, _, main = evidence.report(lines).partition('### main')
+    tables = [x for x in main.split('\n\n') if x.startswith('|')]
+    assert len(tables) == 3 and all(table in document for table in tables)
+
+
 @pytest.mark.slow
 def test_the_queue_measures_what_has_no_line(repo, tmp_path):
     command = [
