@@ -21,11 +21,13 @@ def test_both_propagations_find_the_same_objects():
 
 
 @pytest.mark.slow
-def test_both_estimators_take_a_pair():
+def test_both_estimators_take_a_pair_and_a_film():
     from benchmarks.video_flow import cases
 
-    (case,) = cases('cpu', size=(100, 150))
-    assert list(case.sides) == ['ours', "mmflow's PWC-Net"]
-    assert case.tolerance is None  # they are other models
-    for make in case.sides.values():
-        assert make()() is None
+    pair, film = cases('cpu', size=(100, 150))
+    assert pair.shape != film.shape
+    for case in (pair, film):
+        assert list(case.sides) == ['ours', "mmflow's PWC-Net"]
+        assert case.tolerance is None  # they are other models
+        for make in case.sides.values():
+            assert make()() is None
