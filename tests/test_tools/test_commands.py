@@ -15,7 +15,7 @@ commands = importlib.import_module('commands').find_commands()
 
 def test_the_document_lists_all():
     text = (REPO / 'docs' / 'commands.md').read_text()
-    rows = re.findall(r'^\| `(\w+)` \| (.*) \|$', text, re.MULTILINE)
+    rows = re.findall(r'^- `(\w+)`: (.*)$', text, re.MULTILINE)
     assert dict(rows) == commands
 
 
