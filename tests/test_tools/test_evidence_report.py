@@ -136,10 +136,15 @@ def test_settings_and_document_are_what_the_lines_say(evidence, repo):
     lines = read_records(repo / 'docs/results/evidence.jsonl')
     chosen = evidence.choice(lines)
     assert chosen == (arms.CHOSEN, arms.EPOCHS_AT_EQUAL_TIME)
-    document = (repo / 'docs/evidence.md').read_text()
+    document = (repo / 'docs/results/evidence.md').read_text()
     _, _, main = evidence.report(lines).partition('### main')
     tables = [x for x in main.split('\n\n') if x.startswith('|')]
     assert len(tables) == 3 and all(table in document for table in tables)
+    _, statements, _ = tables
+    page = (repo / 'docs/evidence.md').read_text()
+    for row in statements.splitlines()[2:]:
+        _, _, difference, _, mean, interval, *_ = row.split('|')
+        assert f'|{difference}|{mean}|{interval}|' in page
 
 
 @pytest.mark.slow

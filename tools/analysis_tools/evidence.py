@@ -7,7 +7,7 @@
 `run` goes through all arms and seeds that FILE has no line of. It may be
 stopped and started at any time, and may run several times at once. Each line
 has the figures, the CPU time and where they were computed. `report` prints
-what docs/evidence.md states, shown or not, and draws --plot.
+what docs/results/evidence.md states, shown or not, and draws --plot.
 """
 
 import argparse
