@@ -17,6 +17,8 @@ from PIL import Image
 
 _PNG = b'\x89PNG\r\n\x1a\n'
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by a PNG's kind of colour
+# without a palette, transparency, orientation or further pictures
+_PLAIN = {b'IHDR', b'IDAT', b'IEND', b'pHYs', b'gAMA', b'cHRM', b'sRGB'}
 _INFLATION = 1032  # most bytes that deflate makes of one
 _JPEG = b'\xff\xd8'
 _HUFFMAN = (0xC0, 0xC1, 0xC2)  # frames of that code; the last is progressive
@@ -46,18 +48,22 @@ def header_size(file: str | BinaryIO) -> tuple[int, int] | None:
         return None
 
 
-def check_png(content: bytes) -> None:
+def check_png(content: bytes) -> bool:
     """Refuse a damaged PNG; other formats pass.
 
     Every part of a PNG has a checksum. Bytes behind the end are allowed.
+
+    Returns:
+        bool: Whether it is a PNG whose pixels are RGB or grey of 8 bits, with
+        no palette, transparency, orientation or further picture.
 
     Raises:
         ValueError: If a part is missing or does not fit its checksum, or if
             the picture cannot be as large as its header says.
     """
     if not is_png(content):
-        return
-    position, data, kind = 8, 0, b''
+        return False
+    position, data, kind, plain = 8, 0, b'', True
     while kind != b'IEND':
         length = int.from_bytes(content[position : position + 4], 'big')
         kind = content[position + 4 : position + 8]
@@ -79,6 +85,7 @@ def check_png(content: bytes) -> None:
                 'fetch it anew'
             )
         data += length * (kind == b'IDAT')
+        plain &= kind in _PLAIN
         position = end
     width = int.from_bytes(content[16:20], 'big')
     height = int.from_bytes(content[20:24], 'big')
@@ -88,6 +95,7 @@ def check_png(content: bytes) -> None:
             f'the PNG cannot be {height} x {width} pixels (height x width), '
             f'as its header says: it has only {data} bytes of data'
         )
+    return plain and content[24] == 8 and content[25] in (0, 2)
 
 
 def load_jpeg(content: bytes) -> Image.Image:

@@ -1,12 +1,15 @@
 import os
+import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin
 
 from mcjepa_mm.datasets import BadSampleError
 from mcjepa_mm.datasets.transforms import LoadImageStrict, read_image
+from mcjepa_mm.datasets.transforms import image_loading as module
 
 
 def test_loads_bgr_with_mmcvs_keys(tmp_path, write_image, picture):
@@ -75,6 +78,61 @@ def test_twelve_bits_in_sixteen_are_refused_and_black_is_black(tmp_path):
         read_image(path)
     assert cv2.imwrite(path, np.zeros((8, 8), np.uint16))
     assert not read_image(path).any()
+
+
+def _turned(text=None):
+    if text is None:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        return dict(exif=exif)
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt('XML:com.adobe.xmp', text)
+    return dict(pnginfo=info)
+
+
+@pytest.mark.parametrize('strict', [True, False])
+@pytest.mark.parametrize(
+    'mode, options',
+    [
+        ('RGB', {}),
+        ('L', {}),
+        ('RGB', dict(dpi=(72, 72))),
+        ('RGB', dict(transparency=(0, 0, 0))),
+        ('L', dict(transparency=0)),
+        ('RGB', _turned()),
+        ('L', _turned('<tiff:Orientation>6</tiff:Orientation>')),
+    ],
+)
+def test_whoever_decodes_a_png_it_is_as_pillow_has_it(
+    tmp_path, picture, monkeypatch, mode, options, strict
+):
+    strict = strict and module._OPENCV_IS_STRICT
+    monkeypatch.setattr(module, '_OPENCV_IS_STRICT', strict)
+    path = str(tmp_path / 'a.png')
+    Image.fromarray(picture(3)).convert(mode).save(path, **options)
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    np.testing.assert_array_equal(read_image(path, 'rgb'), expected)
+    np.testing.assert_array_equal(read_image(path), expected[..., ::-1])
+
+
+@pytest.mark.skipif(
+    not module._OPENCV_IS_STRICT, reason='Pillow shows black for what is not'
+)
+@pytest.mark.parametrize('rows', [0, 1, 9])
+def test_a_png_with_too_few_rows_is_an_error(tmp_path, rows):
+    parts = [
+        (b'IHDR', struct.pack('>IIBBBBB', 16, 10, 8, 2, 0, 0, 0)),
+        (b'IDAT', zlib.compress(bytes(rows * (1 + 3 * 16)))),
+        (b'IEND', b''),
+    ]
+    content = b'\x89PNG\r\n\x1a\n'
+    for kind, data in parts:
+        content += struct.pack('>I', len(data)) + kind + data
+        content += struct.pack('>I', zlib.crc32(kind + data))
+    (tmp_path / 'a.png').write_bytes(content)
+    with pytest.raises(BadSampleError, match='a.png .*damaged'):
+        read_image(str(tmp_path / 'a.png'))
 
 
 def test_exif_rotation_is_applied(tmp_path, picture):
