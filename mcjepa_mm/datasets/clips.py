@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mmengine.logging import print_log
-from PIL import Image
 
+from mcjepa_mm.datasets.image_integrity import image_header
 from mcjepa_mm.datasets.packed_folder import is_packed, open_packed
 
 IMAGE_SUFFIXES = '.bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp'
@@ -98,15 +98,8 @@ def name_unused(root: str, paths: Sequence[str], expected: str) -> None:
 
 def is_animation(path: str) -> bool:
     """Whether a file with an image's suffix holds several frames."""
-    if not _has_suffix(path, _MAY_MOVE):
-        return False
-    try:
-        with Image.open(path) as image:
-            return getattr(image, 'is_animated', False)
-    except Exception:  # noqa: BLE001
-        # Pillow raises whatever a damaged file makes of it; whoever reads
-        # the image says so
-        return False
+    may_move = _has_suffix(path, _MAY_MOVE)
+    return may_move and bool(image_header(path, 'is_animated'))
 
 
 def compile_frame_name(pattern: str) -> re.Pattern:

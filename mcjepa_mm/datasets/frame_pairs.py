@@ -24,7 +24,7 @@ from mcjepa_mm.datasets.clips import (
     walk,
     warn,
 )
-from mcjepa_mm.datasets.image_integrity import header_size
+from mcjepa_mm.datasets.image_integrity import image_header
 from mcjepa_mm.datasets.packed_folder import PackedNames
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_decoding import NoDecoderError, index_video
@@ -333,7 +333,7 @@ class FramePairs(Dataset):
     def _inspect_frame(self, clip: Clip) -> None:
         (path,) = clip.files(list(clip.frames)[:1])
         # a damaged file is found bad, and counted, when it is loaded
-        if shape := header_size(path):
+        if shape := image_header(path, 'height', 'width'):
             self._check_size(path, shape)
 
     def _check_size(self, path: str, shape: tuple[int, int]) -> None:

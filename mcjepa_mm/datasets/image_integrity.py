@@ -9,7 +9,8 @@ simplejpeg makes errors of those warnings.
 import io
 import re
 import zlib
-from typing import BinaryIO
+from operator import attrgetter
+from typing import Any, BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -37,14 +38,14 @@ def is_jpeg(content: bytes) -> bool:
     return content[:2] == _JPEG
 
 
-def header_size(file: str | BinaryIO) -> tuple[int, int] | None:
-    """Height and width in an image's header, None if it has none."""
+def image_header(file: str | BinaryIO, *names: str) -> Any:
+    """Pillow's attributes of an image that is not decoded, None if damaged."""
     try:
         with Image.open(file) as image:
-            return image.height, image.width
+            return attrgetter(*names)(image)
     except Exception:  # noqa: BLE001
-        # Pillow raises whatever a damaged file makes of it; whoever reads
-        # the image says so
+        # IndexError and struct.error too, which Pillow does not document;
+        # whoever reads the image says what is wrong
         return None
 
 

@@ -32,7 +32,7 @@ from mcjepa_mm.datasets.clips import (
     walk,
     warn,
 )
-from mcjepa_mm.datasets.image_integrity import header_size
+from mcjepa_mm.datasets.image_integrity import image_header
 from mcjepa_mm.datasets.packed_folder import (
     CLIP,
     FORMAT,
@@ -340,7 +340,7 @@ def _size(out: Path, row: np.ndarray) -> tuple[int, int]:
     with open(shard_path(str(out), int(row['shard'])), 'rb') as file:
         file.seek(int(row['offset']))
         content = file.read(int(row['size']))
-    return header_size(io.BytesIO(content)) or (0, 0)
+    return image_header(io.BytesIO(content), 'height', 'width') or (0, 0)
 
 
 def _verify(packed: PackedFolder) -> None:
