@@ -25,7 +25,6 @@ from mcjepa_mm.datasets.clips import (
     warn,
 )
 from mcjepa_mm.datasets.image_integrity import image_header
-from mcjepa_mm.datasets.packed_folder import PackedNames
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_decoding import NoDecoderError, index_video
 from mcjepa_mm.datasets.video_file import VideoCache
@@ -218,11 +217,8 @@ class FramePairs(Dataset):
                     self.short_files += clip.files(list(clip.frames)[:1])
                 else:
                     self.short_files.append(path)
-            if isinstance(names, PackedNames):
-                if usable and all(names.shape):
-                    self._check_size(path, names.shape)
-            elif names and usable:
-                self._inspect_frame(usable[0])
+            if names and usable:
+                self._inspect_frame(usable[0], names)
             self.clips += usable
         if not self.frame_name:
             name_unused(self.data_root, others, 'images and no videos')
@@ -330,10 +326,13 @@ class FramePairs(Dataset):
             self.truncated_files.append(path)
         return index.count
 
-    def _inspect_frame(self, clip: Clip) -> None:
-        (path,) = clip.files(list(clip.frames)[:1])
+    def _inspect_frame(self, clip: Clip, names: Sequence[str]) -> None:
+        (path,) = clip.files([next(iter(clip.frames))])
+        # what is packed is known without reading it
+        shape = getattr(names, 'shape', None)
+        shape = shape or image_header(path, 'height', 'width')
         # a damaged file is found bad, and counted, when it is loaded
-        if shape := image_header(path, 'height', 'width'):
+        if shape:
             self._check_size(path, shape)
 
     def _check_size(self, path: str, shape: tuple[int, int]) -> None:

@@ -172,8 +172,8 @@ class PackedNames(Sequence):
 
     Attributes:
         is_video (bool): Whether they are of a video.
-        shape (tuple[int, int]): Height and width of the first one, 0 if it
-            cannot be read.
+        shape (tuple[int, int], optional): Height and width of the first one,
+            if it can be read.
     """
 
     __slots__ = ('end', 'first', 'is_video', 'packed', 'shape')
@@ -191,7 +191,7 @@ class PackedNames(Sequence):
         self.first = first
         self.end = end
         self.is_video = is_video
-        self.shape = (height, width)
+        self.shape = (height, width) if height else None
 
     def __len__(self) -> int:
         return self.end - self.first
