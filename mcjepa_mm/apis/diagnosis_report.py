@@ -18,7 +18,6 @@ _SHARES = (
     ('same_object', 'same object', 'nearest cell on the same object'),
     ('pck', 'PCK', 'nearest cell within 1 cell of the true place'),
 )
-_CHANCES = dict(same_object='same_object_chance', pck='pck_chance')
 
 
 def diagnosis_table(

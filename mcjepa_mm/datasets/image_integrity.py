@@ -99,19 +99,6 @@ def check_png(content: bytes) -> bool:
     return plain and content[24] == 8 and content[25] in (0, 2)
 
 
-def load_jpeg(content: bytes) -> Image.Image:
-    """Decode a JPEG, see :func:`decode_jpeg`.
-
-    Returns:
-        Image.Image: The picture, loaded, as the file holds it, with the
-        file's EXIF tags.
-
-    Raises:
-        OSError, ValueError: See :func:`decode_jpeg`.
-    """
-    return loaded_image(*decode_jpeg(content))
-
-
 def loaded_image(image: Image.Image, pixels: np.ndarray | None) -> Image.Image:
     """The picture of what :func:`decode_jpeg` returns, loaded."""
     if pixels is None:

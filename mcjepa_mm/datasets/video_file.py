@@ -62,11 +62,6 @@ class VideoFile:
         return self._index.fps
 
     @property
-    def is_seekable(self) -> bool:
-        """Whether the video can be sought."""
-        return len(self._index.keys) > 0
-
-    @property
     def missing(self) -> int:
         """Number of frames in the header that the file lacks."""
         return self._index.missing

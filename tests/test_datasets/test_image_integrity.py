@@ -7,10 +7,15 @@ from PIL import Image
 
 from mcjepa_mm.datasets.image_integrity import (
     check_png,
+    decode_jpeg,
     is_jpeg,
     is_png,
-    load_jpeg,
+    loaded_image,
 )
+
+
+def load_jpeg(content):
+    return loaded_image(*decode_jpeg(content))
 
 
 @pytest.fixture
