@@ -69,12 +69,11 @@ def contact_sheet(
     heading: str = '',
     row_titles: Sequence[str] | None = None,
     min_width: int = 192,
-    max_width: int = 384,
 ) -> np.ndarray:
     """Lay pictures out in rows under column titles, each with a caption.
 
     The first picture of the first row sets the size of all tiles: scaled up
-    by a whole factor to at least ``min_width``, or down to ``max_width``.
+    by a whole factor to at least ``min_width``, or down to 384 pixels.
 
     Args:
         titles (Sequence[str]): One title per column.
@@ -85,7 +84,6 @@ def contact_sheet(
         row_titles (Sequence[str], optional): A line over each row. Defaults
             to None.
         min_width (int): Least width of a tile, pixels.
-        max_width (int): Greatest width of a tile, pixels.
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB, on white.
@@ -111,7 +109,7 @@ def contact_sheet(
     if width < min_width:
         scale = -(-min_width // width)  # whole, so that pixels stay square
     else:
-        scale = min(1, max_width / width)
+        scale = min(1, 384 / width)
     height, width = round(height * scale), round(width * scale)
 
     def lines(texts: Sequence[str], **style) -> np.ndarray:

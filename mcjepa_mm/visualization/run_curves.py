@@ -9,15 +9,12 @@ from .panels import finish_panels, make_panels
 
 def draw_run_curves(
     panels: Mapping[str, Mapping[str, Mapping[int, float]]],
-    *,
-    columns: int = 4,
 ) -> np.ndarray:
     """Draw a panel for each figure, with a line for each run.
 
     Args:
         panels (Mapping): By the figure's name, and the run's, the value by
             training step. A run has one colour in all panels.
-        columns (int): Panels beside each other. Defaults to 4.
 
     Returns:
         np.ndarray: (H, W, 3) uint8, RGB.
@@ -25,7 +22,7 @@ def draw_run_curves(
     Raises:
         ValueError: If there are no panels.
     """
-    figure, axes = make_panels([*panels], columns=columns)
+    figure, axes = make_panels([*panels], columns=4)
     names = dict.fromkeys(name for runs in panels.values() for name in runs)
     colors = {name: f'C{i}' for i, name in enumerate(names)}
     for axis, runs in zip(axes, panels.values()):

@@ -68,25 +68,19 @@ def list_class_folders(
 
 
 def classify_folders(
-    encoder: FrozenEncoder,
-    root: str | os.PathLike,
-    *,
-    size: int = 64,
-    every: int = 4,
+    encoder: FrozenEncoder, root: str | os.PathLike
 ) -> dict[str, Any]:
     """Accuracy on every 4th picture of each class, fitted to the others.
 
-    Pictures are scaled to ``size`` x ``size`` whole, as the pretraining's
-    views are large. kNN (k 20, temperature 0.07) and a ridge regression see
-    the last level's spatial mean, or those of all levels; of these each level
-    counts alike for the neighbours. The penalty of the ridge is chosen on
-    every 4th of the pictures that are fitted.
+    Pictures are scaled to 64 x 64 whole, as the pretraining's views are
+    large. kNN (k 20, temperature 0.07) and a ridge regression see the last
+    level's spatial mean, or those of all levels; of these each level counts
+    alike for the neighbours. The penalty of the ridge is chosen on every 4th
+    of the pictures that are fitted.
 
     Args:
         encoder (FrozenEncoder): The encoder.
         root (str | PathLike): See :func:`list_class_folders`.
-        size (int): Pixels. Defaults to 64.
-        every (int): Defaults to 4.
 
     Returns:
         dict: ``classes``, ``fitted`` and ``queries`` (counts), ``chance`` and
@@ -102,11 +96,11 @@ def classify_folders(
     paths = [path for group in images for path in group]
     labels = torch.tensor([c for c, group in enumerate(images) for _ in group])
     place = torch.tensor([i for group in images for i in range(len(group))])
-    query = place % every == every - 1
+    query = place % 4 == 3
     # of those that are fitted, every 4th by its place among them
-    rank = place - (place + 1) // every
-    held = ~query & (rank % every == every - 1)
-    levels = _pooled(encoder, paths, size)
+    rank = place - (place + 1) // 4
+    held = ~query & (rank % 4 == 3)
+    levels = _pooled(encoder, paths)
     figures: dict[str, Any] = dict(
         classes=len(classes),
         fitted=int((~query).sum()),
@@ -138,14 +132,12 @@ def classify_folders(
     return figures
 
 
-def _pooled(
-    encoder: FrozenEncoder, paths: list[str], size: int
-) -> list[Tensor]:
+def _pooled(encoder: FrozenEncoder, paths: list[str]) -> list[Tensor]:
     """Spatial means (N, C_l) of all pictures."""
     parts = []
     for start in range(0, len(paths), _BATCH):
         images = [
-            fit_to(read_image(path, 'rgb'), (size, size))
+            fit_to(read_image(path, 'rgb'), (64, 64))
             for path in paths[start : start + _BATCH]
         ]
         parts.append(pool_maps(encoder.maps(torch.stack(images))))

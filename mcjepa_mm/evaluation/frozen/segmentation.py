@@ -40,14 +40,12 @@ def segment_folder(
     root: str | os.PathLike,
     *,
     size: tuple[int, int] = (192, 256),
-    stride: int = 8,
-    every: int = 1,
 ) -> dict[str, Any]:
     """Mean IoU of a linear map from cells to CamVid's classes.
 
     Pictures are scaled to ``size``, all levels brought to a grid of
-    ``stride`` pixels, and each cell has the class of most of its pixels; one
-    that is mostly unlabelled is left out. A ridge regression is fitted to the
+    stride 8, and each cell has the class of most of its pixels; one that is
+    mostly unlabelled is left out. A ridge regression is fitted to the
     cells of ``train.txt``. Its penalty and how much classes count, of
     :data:`WEIGHTINGS`, are those with the highest mean IoU of cells on a
     fifth of that list, see :func:`held_out`; then all of it is fitted. The
@@ -59,8 +57,6 @@ def segment_folder(
         root (str | PathLike): ``data_root`` of :class:`CamVid`.
         size (tuple[int, int]): Rows and columns in pixels. Defaults to
             (192, 256).
-        stride (int): Pixels of a cell's side. Defaults to 8.
-        every (int): Fit every n-th picture of the list. Defaults to 1.
 
     Returns:
         dict: ``miou`` over the 11 classes and ``miou_large`` over the six
@@ -75,8 +71,8 @@ def segment_folder(
         FileNotFoundError, ValueError: As :class:`CamVid`; or if
             ``train.txt`` has too few pictures or cells with a class.
     """
-    train, val = _paths(root, 'train')[::every], _paths(root, 'val')
-    grid = size[0] // stride, size[1] // stride
+    train, val = _paths(root, 'train'), _paths(root, 'val')
+    grid = size[0] // 8, size[1] // 8
     weight, bias, choice = _fit(encoder, train, size, grid)
     areas = []
     for cells, masks in _batches(encoder, val, size, grid):

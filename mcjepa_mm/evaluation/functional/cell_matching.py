@@ -92,19 +92,14 @@ def true_places(
 
 
 def right_place(
-    nearest: Tensor,
-    places: Tensor,
-    size: tuple[int, int],
-    *,
-    distance: float = 1.0,
+    nearest: Tensor, places: Tensor, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Whether the nearest cells are near the true places (PCK).
+    """Whether the nearest cells are within one of the true places (PCK).
 
     Args:
         nearest (Tensor): (M,), indices into cells row by row.
         places (Tensor): (M, 2), see :func:`true_places`.
         size (tuple[int, int]): Rows and columns of the target.
-        distance (float): How far is near, in cells. Defaults to 1.
 
     Returns:
         tuple[Tensor]: (M,) bool, whether they are, and (M,) float, the chance
@@ -113,8 +108,9 @@ def right_place(
     y, x = torch.meshgrid(*map(torch.arange, size), indexing='ij')
     cells = torch.stack([x, y]).flatten(1).T.to(places)
     # rounding must not decide about cells that are just as far
-    near = torch.cdist(
-        places, cells, compute_mode='donot_use_mm_for_euclid_dist'
-    ) <= distance * (1 + 1e-6)
+    near = (
+        torch.cdist(places, cells, compute_mode='donot_use_mm_for_euclid_dist')
+        <= 1 + 1e-6
+    )
     hits = near.gather(1, nearest[:, None])[:, 0]
     return hits, near.double().mean(dim=1)

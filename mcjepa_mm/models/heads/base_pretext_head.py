@@ -80,17 +80,14 @@ class BasePretextHead(BaseModule, metaclass=ABCMeta):
         """
         return cfg
 
-    def check_views(
-        self, inputs: Tensor, num_views: int | None = None
-    ) -> None:
+    def check_views(self, inputs: Tensor) -> None:
         """Refuse inputs that are not (N, num_views, 3, H, W)."""
-        num_views = num_views or self.num_views
-        if inputs.dim() != 5 or inputs.shape[1] != num_views:
+        if inputs.dim() != 5 or inputs.shape[1] != self.num_views:
             raise ValueError(
                 f'{type(self).__name__} takes inputs of shape (N, '
-                f'{num_views}, 3, H, W), got {tuple(inputs.shape)}. '
+                f'{self.num_views}, 3, H, W), got {tuple(inputs.shape)}. '
                 "Check the pipeline of the task's dataset: it must pack "
-                f'{num_views} views.'
+                f'{self.num_views} views.'
             )
 
     @abstractmethod
