@@ -218,8 +218,9 @@ def _start(init: str, images: str | None, out: Path) -> dict[str, Any]:
             f'A stem was fitted to {images}, relative error {stem.error:.3f}.'
         )
         init = str(converted)
-    start = dict(type='Pretrained', checkpoint=init, prefix='backbone.')
-    return dict(read_backbone(init).settings, init_cfg=start)
+    trained = read_backbone(init)
+    start = dict(type='Pretrained', checkpoint=init, prefix=trained.prefix)
+    return dict(trained.settings, init_cfg=start)
 
 
 def _is_begun(out: Path, arguments: dict) -> bool:

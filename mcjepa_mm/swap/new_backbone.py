@@ -52,9 +52,9 @@ class NewBackbone:
             checkpoint = f'{SCHEME}{name}'
         else:
             checkpoint = os.path.abspath(path)
-        init_cfg = dict(type='Pretrained', checkpoint=checkpoint)
-        if trained.prefix:
-            init_cfg['prefix'] = trained.prefix
+        init_cfg = dict(
+            type='Pretrained', checkpoint=checkpoint, prefix=trained.prefix
+        )
         return cls(trained.settings, init_cfg)
 
     def config(self, strides: Sequence[int], old: Mapping) -> dict[str, Any]:

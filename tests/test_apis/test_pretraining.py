@@ -17,6 +17,7 @@ import mcjepa_mm
 from mcjepa_mm.apis.pretraining import _checkpoint, _start
 from mcjepa_mm.apis.pretraining_config import write_pretraining
 from mcjepa_mm.engine.launch import build_runner, load_config
+from mcjepa_mm.models.backbones import MCJEPAConvNeXt
 from mcjepa_mm.registry import HOOKS, MODELS
 from mcjepa_mm.utils import memory
 
@@ -176,6 +177,19 @@ def test_weights_by_name_say_the_size(tmp_path):
     assert tuple(cfg.model.backbone.arch.depths) == (1, 1, 2, 1)
     name = cfg.model.backbone.init_cfg.checkpoint
     assert name == 'mcjepa://mcjepa-convnext-micro'
+
+
+def test_an_encoder_alone_is_a_start(tmp_path):
+    """Its weights have no prefix."""
+    arch = dict(depths=[1, 1, 1, 1], channels=[8, 8, 16, 16])
+    weights = MCJEPAConvNeXt(arch).state_dict()
+    torch.save(weights, tmp_path / 'encoder.pth')
+    settings = _start(str(tmp_path / 'encoder.pth'), None, tmp_path)
+    encoder = MCJEPAConvNeXt(**settings)
+    encoder.init_weights()
+    torch.testing.assert_close(
+        dict(encoder.state_dict()), dict(weights), rtol=0, atol=0
+    )
 
 
 @pytest.mark.slow

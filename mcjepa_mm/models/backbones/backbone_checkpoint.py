@@ -30,7 +30,7 @@ class BackboneCheckpoint:
 
     Attributes:
         state_dict (dict[str, Tensor]): Its weights, without the prefix.
-        prefix (str): What precedes its keys in the checkpoint, as
+        prefix (str, optional): What precedes its keys in the checkpoint, as
             ``init_cfg=dict(type='Pretrained', prefix=...)`` wants it.
         settings (dict): Those arguments of :class:`MCJEPAConvNeXt` that the
             weights decide, where they are not the default: ``arch``,
@@ -39,7 +39,7 @@ class BackboneCheckpoint:
     """
 
     state_dict: dict[str, Tensor]
-    prefix: str
+    prefix: str | None
     settings: dict[str, Any]
     meta: dict[str, Any] = field(default_factory=dict)
 
@@ -100,7 +100,7 @@ def read_backbone(
                 f'{path} holds an encoder of images with {found} channels; '
                 f'expected {in_channels}'
             )
-        return BackboneCheckpoint(state_dict, prefix, settings, meta)
+        return BackboneCheckpoint(state_dict, prefix or None, settings, meta)
     raise ValueError(
         f'{path} holds no MCJEPAConvNeXt: expected keys like '
         f'{PREFIXES[0] + _FIRST!r} or {_FIRST!r}, it has '
