@@ -41,6 +41,7 @@ def cell_figures(
     import torch.nn.functional as F
 
     from mcjepa_mm.datasets import EmbeddedPairs
+    from mcjepa_mm.evaluation.functional import ridge_classifier, ridge_moments
 
     data = EmbeddedPairs(scenes, **{'seed': 2, 'split': 'val', **world})
     classes, layers, hidden = [], [], []
@@ -71,7 +72,12 @@ def cell_figures(
             (cells[part][kept[part]], target[part][kept[part]])
             for part in (slice(fit), slice(fit, None))
         )
-        return _balanced_accuracy(x, y, queries, truth)
+        weights = (1 / y.bincount().double())[y]  # classes count alike
+        moments = ridge_moments(x, y, int(y.max()) + 1, weights=weights)
+        weight, bias = ridge_classifier(moments, 1e-2)
+        found = (queries @ weight + bias).argmax(1)
+        right = [(found[truth == c] == c).double().mean() for c in y.unique()]
+        return round(100 * torch.stack(right).mean().item(), 2)
 
     figures = dict(
         figure_ground=probe(figure, labels >= 0),
@@ -96,21 +102,3 @@ class FirstFrames:
 
         frame = self.pairs.world.scene(index).frame(0).transpose(2, 0, 1)
         return dict(inputs=torch.from_numpy(frame.copy())[None])
-
-
-def _balanced_accuracy(x, y, queries, truth) -> float:
-    """Of a ridge regression that weights classes alike, per cent."""
-    import torch
-    import torch.nn.functional as F
-
-    mean, std = x.mean(0), x.std(0) + 1e-6
-    x, queries = (
-        F.pad((z - mean) / std, (0, 1), value=1.0) for z in (x, queries)
-    )
-    weight = (1.0 / y.bincount().double())[y][:, None]
-    gram = x.T @ (weight * x)
-    gram.diagonal().add_(1e-2 * gram.diagonal().mean())
-    answers = torch.linalg.solve(gram, x.T @ (weight * F.one_hot(y).double()))
-    found = (queries @ answers).argmax(1)
-    right = [(found[truth == c] == c).double().mean() for c in y.unique()]
-    return round(100 * torch.stack(right).mean().item(), 2)
