@@ -29,6 +29,12 @@ SHARED = {
         nargs='+', metavar='IMAGES', help='image files and folders of images'
     ),
     '--out': dict(required=True, help='folder to write'),
+    '--size': dict(
+        type=int,
+        metavar='PIXELS',
+        help='scale the short side of the images to it (default: 256 if it '
+        'is longer, else as it is)',
+    ),
     '--device': dict(help='cpu, cuda, cuda:1 ... (default: a GPU if any)'),
     '--opacity': dict(
         type=float,

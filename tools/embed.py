@@ -45,14 +45,7 @@ def main() -> None:
         action='store_true',
         help='write the maps themselves in place of their means; .npy only',
     )
-    parser.add_argument(
-        '--size',
-        type=int,
-        metavar='PIXELS',
-        help='scale the short side of the images to it (default: 256 if it '
-        'is longer, else as it is)',
-    )
-    parser.share('--device')
+    parser.share('--size', '--device')
     args = parser.parse_args()
     if args.to is None and args.sheet is None:
         parser.error('name a file to write, --to or --sheet')

@@ -12,13 +12,7 @@ def main() -> None:
     parser = FilesParser(__doc__)
     parser.share('checkpoint', 'inputs', '--device')
     parser.share('--out', dest='out_dir', help='folder to write NAME.png to')
-    parser.add_argument(
-        '--size',
-        type=int,
-        metavar='PIXELS',
-        help='scale the short side of the images to it (default: 256 if it '
-        'is longer, else as it is)',
-    )
+    parser.share('--size')
     parser.add_argument(
         '--strides',
         type=int,
