@@ -13,6 +13,7 @@ from rich.progress import track
 from torch import Tensor
 
 from mcjepa_mm.datasets.embedded_world import EmbeddedWorld
+from mcjepa_mm.evaluation.frozen.encoder import normalize
 from mcjepa_mm.evaluation.functional.cell_matching import (
     cell_labels,
     nearest_cells,
@@ -30,7 +31,6 @@ from mcjepa_mm.evaluation.functional.feature_findings import (
 )
 from mcjepa_mm.evaluation.functional.feature_moments import FeatureMoments
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt
-from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 
 from .diagnosis_pictures import (
     FEWEST,
@@ -212,9 +212,7 @@ def _batches(
 
 def _encode(encoder: MCJEPAConvNeXt, pictures: np.ndarray) -> list[Tensor]:
     """(N, H, W, 3) uint8 to maps (N, C, h, w), float32 on the CPU."""
-    inputs = torch.tensor(pictures, dtype=torch.float32)
-    inputs = (inputs - torch.tensor(MEAN)) / torch.tensor(STD)
-    inputs = inputs.permute(0, 3, 1, 2)
+    inputs = normalize(torch.tensor(pictures).permute(0, 3, 1, 2))
     feats = encoder(inputs.to(next(encoder.parameters()).device))
     return [x.float().cpu() for x in feats]
 

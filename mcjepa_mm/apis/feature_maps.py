@@ -12,9 +12,8 @@ from rich.progress import track
 from torch.nn import functional as F
 
 from mcjepa_mm.datasets.transforms.image_loading import read_image
-from mcjepa_mm.evaluation.frozen import FrozenEncoder
+from mcjepa_mm.evaluation.frozen.encoder import FrozenEncoder, normalize
 from mcjepa_mm.models.backbones import MCJEPAConvNeXt, read_backbone
-from mcjepa_mm.models.backbones.backbone_checkpoint import MEAN, STD
 from mcjepa_mm.utils.image_file import write_image
 from mcjepa_mm.visualization.feature_color import (
     FeatureColors,
@@ -165,9 +164,7 @@ def encode(encoder: MCJEPAConvNeXt, image: np.ndarray) -> list[np.ndarray]:
         list[np.ndarray]: (C, ceil(H / stride), ceil(W / stride)) float32 for
         each level.
     """
-    inputs = torch.tensor(image, dtype=torch.float32)
-    inputs = (inputs - torch.tensor(MEAN)) / torch.tensor(STD)
-    inputs = inputs.permute(2, 0, 1)[None]
+    inputs = normalize(torch.tensor(image).permute(2, 0, 1)[None])
     height, width = image.shape[:2]
     stride = encoder.total_stride
     # its own border, continued: any other would be an edge to be seen
