@@ -15,7 +15,7 @@ from rich.progress import track
 from mcjepa_mm.datasets.clips import (
     IMAGE_SUFFIXES,
     find_images,
-    is_animation,
+    is_still,
     printable,
 )
 from mcjepa_mm.utils.atomic_write import atomic_write
@@ -125,7 +125,6 @@ def _open(
     """Pictures with names, how many, and the files of those that are files."""
     path = os.path.expanduser(os.fspath(inputs))
     name = printable(os.path.basename(path))
-    suffix = os.path.splitext(path)[1].lower()
     if os.path.isdir(path):
         found = find_images(path, recursive=True)
         if not found:
@@ -136,7 +135,7 @@ def _open(
         files = {printable(os.path.relpath(x, path)): x for x in found}
     elif not os.path.exists(path):
         raise FileNotFoundError(f'there is no image, folder or video {path!r}')
-    elif suffix in IMAGE_SUFFIXES.split() and not is_animation(path):
+    elif is_still(path):
         files = {name: path}
     else:
         stream = open_stream(path)

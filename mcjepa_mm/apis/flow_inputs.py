@@ -9,12 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mcjepa_mm.datasets.clips import (
-    IMAGE_SUFFIXES,
-    is_animation,
-    printable,
-    warn,
-)
+from mcjepa_mm.datasets.clips import is_still, printable, warn
 from mcjepa_mm.datasets.transforms.image_loading import read_image
 from mcjepa_mm.datasets.video_file import VideoFile
 
@@ -85,8 +80,7 @@ def open_stream(inputs: int | Picture | Sequence) -> FrameStream:
         return _from_clips([clip])._replace(title=_stem(path))
     if not os.path.exists(path):
         raise FileNotFoundError(f'there is no image, folder or video {path!r}')
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix in IMAGE_SUFFIXES.split() and not is_animation(path):
+    if is_still(path):
         raise ValueError(
             f'{path} is one image; flow needs two, or a folder or a video'
         )

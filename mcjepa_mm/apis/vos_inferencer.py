@@ -15,7 +15,7 @@ from rich.progress import track
 from torch import Tensor
 
 from mcjepa_mm.datasets.bad_samples import BadSampleError
-from mcjepa_mm.datasets.clips import IMAGE_SUFFIXES, is_animation, warn
+from mcjepa_mm.datasets.clips import is_still, warn
 from mcjepa_mm.datasets.transforms.video_frames import (
     LoadObjectMask,
     LoadVideoFrame,
@@ -274,11 +274,7 @@ def open_masked_video(
     """
     path = Path(os.path.abspath(os.path.expanduser(video)))
     first = Path(os.path.abspath(os.path.expanduser(mask)))
-    if (
-        path.is_file()
-        and path.suffix.lower() in IMAGE_SUFFIXES.split()
-        and not is_animation(os.fspath(path))
-    ):
+    if path.is_file() and is_still(os.fspath(path)):
         raise ValueError(
             f'{video} is a picture; expected a video or a folder of frames'
         )

@@ -96,10 +96,11 @@ def name_unused(root: str, paths: Sequence[str], expected: str) -> None:
     )
 
 
-def is_animation(path: str) -> bool:
-    """Whether a file with an image's suffix holds several frames."""
-    may_move = _has_suffix(path, _MAY_MOVE)
-    return may_move and bool(image_header(path, 'is_animated'))
+def is_still(path: str) -> bool:
+    """Whether a file has an image's suffix and does not move."""
+    return _has_suffix(path, IMAGE_SUFFIXES) and not (
+        _has_suffix(path, _MAY_MOVE) and image_header(path, 'is_animated')
+    )
 
 
 def compile_frame_name(pattern: str) -> re.Pattern:
@@ -191,8 +192,7 @@ def walk(
         return
     # not entry.is_file(): it raises where links end in a circle
     names = [entry.name for entry in entries if os.path.isfile(entry.path)]
-    images = [n for n in names if _has_suffix(n, IMAGE_SUFFIXES)]
-    moving = {n for n in images if is_animation(os.path.join(folder, n))}
+    stills = {n for n in names if is_still(os.path.join(folder, n))}
     folders = [entry.path for entry in entries if os.path.isdir(entry.path)]
     known = {*folders, *(os.path.join(folder, name) for name in names)}
     strange = [entry.path for entry in entries if entry.path not in known]
@@ -202,14 +202,16 @@ def walk(
             'are neither file nor folder, such as links to nothing and pipes, '
             f'or that this user may not see: {listing(strange)}'
         )
-    frames = tuple(n for n in images if n not in moving)
-    if frames:
-        yield folder, frames
+    if stills:
+        yield folder, tuple(n for n in names if n in stills)
     for name in names:
-        if name in moving or _has_suffix(name, VIDEO_SUFFIXES):
-            yield os.path.join(folder, name), ()
-        elif others is not None and not _has_suffix(name, IMAGE_SUFFIXES):
-            others.append(os.path.join(folder, name))
+        if name in stills:
+            continue
+        path = os.path.join(folder, name)
+        if _has_suffix(name, f'{IMAGE_SUFFIXES} {VIDEO_SUFFIXES}'):
+            yield path, ()
+        elif others is not None:
+            others.append(path)
     for inner in folders * recursive:
         yield from walk(inner, recursive, above | {real}, others)
 
