@@ -8,6 +8,7 @@ it takes a checkpoint.
 """
 
 import warnings
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,17 +18,13 @@ from mcjepa_mm.utils.named_weights import SCHEME, find_weights
 
 _MIM = Path(__file__).parent / '.mim'
 _INDEX = _MIM / 'configs' / 'classification' / 'metafile.yml'
-_announced = False
 
 
+@cache  # mmpretrain refuses a name that it knows
 def announce_models() -> None:
     """Tell mmpretrain and mmengine as soon as somebody imports them."""
-    global _announced
-    # mmpretrain refuses a name that it knows.
-    if not _announced:
-        _announced = True
-        on_import('mmpretrain.apis.model', _register)
-        on_import('mmengine.runner.checkpoint', _register_weights)
+    on_import('mmpretrain.apis.model', _register)
+    on_import('mmengine.runner.checkpoint', _register_weights)
 
 
 def _register(api: ModuleType) -> None:

@@ -17,12 +17,10 @@ When it can go
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from inspect import signature
 from types import ModuleType
 from typing import Any
-
-_applied = False
 
 
 def needed() -> bool:
@@ -33,12 +31,9 @@ def needed() -> bool:
     return default.default is not True
 
 
+@cache
 def apply() -> None:
     """Let the loaders load with ``weights_only=True``."""
-    global _applied
-    if _applied:
-        return
-    _applied = True
     from mmengine.runner import checkpoint
 
     checkpoint.torch = _SafeTorch('torch')

@@ -27,12 +27,10 @@ each logged value whose history it skips.
 import os
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.logging import HistoryBuffer, MessageHub
-
-_applied = False
 
 
 def needed() -> bool:
@@ -43,12 +41,9 @@ def needed() -> bool:
     return isinstance(hub.state_dict()['log_scalars']['x'], HistoryBuffer)
 
 
+@cache
 def apply() -> None:
     """Wrap how mmengine saves checkpoints and loads log scalars."""
-    global _applied
-    if _applied:
-        return
-    _applied = True
     from mmengine.runner import checkpoint
 
     MessageHub.load_state_dict = _restoring_load(MessageHub.load_state_dict)
