@@ -13,7 +13,7 @@ CHECKPOINT is one of a pretraining; 'none' takes the config's model with random
 weights of the seed. Prints a table of all that FILE holds and appends one line
 of JSON to it: every figure, those of each picture, clip and pair, and where
 they were computed. real_report prints differences of arms from it.
-docs/real_data.md says what the folders hold.
+docs/results/real_data.md says what the folders hold.
 """
 
 import argparse
