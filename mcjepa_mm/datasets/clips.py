@@ -99,7 +99,9 @@ def name_unused(root: str, paths: Sequence[str], expected: str) -> None:
 def is_still(path: str) -> bool:
     """Whether a file has an image's suffix and does not move."""
     return _has_suffix(path, IMAGE_SUFFIXES) and not (
-        _has_suffix(path, _MAY_MOVE) and image_header(path, 'is_animated')
+        _has_suffix(path, _MAY_MOVE)
+        and os.path.isfile(path)  # a pipe would be waited for
+        and image_header(path, 'is_animated')
     )
 
 

@@ -20,6 +20,7 @@ _PNG = b'\x89PNG\r\n\x1a\n'
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by a PNG's kind of colour
 # without a palette, transparency, orientation or further pictures
 _PLAIN = {b'IHDR', b'IDAT', b'IEND', b'pHYs', b'gAMA', b'cHRM', b'sRGB'}
+_LONGEST = 8192  # pixels a side; of larger ones Pillow limits the memory
 _INFLATION = 1032  # most bytes that deflate makes of one
 _JPEG = b'\xff\xd8'
 _HUFFMAN = (0xC0, 0xC1, 0xC2)  # frames of that code; the last is progressive
@@ -55,8 +56,9 @@ def check_png(content: bytes) -> bool:
     Every part of a PNG has a checksum. Bytes behind the end are allowed.
 
     Returns:
-        bool: Whether it is a PNG whose pixels are RGB or grey of 8 bits, with
-        no palette, transparency, orientation or further picture.
+        bool: Whether it is a PNG whose pixels are RGB or grey of 8 bits, at
+        most 8192 a side, with no palette, transparency, orientation or
+        further picture.
 
     Raises:
         ValueError: If a part is missing or does not fit its checksum, or if
@@ -96,7 +98,8 @@ def check_png(content: bytes) -> bool:
             f'the PNG cannot be {height} x {width} pixels (height x width), '
             f'as its header says: it has only {data} bytes of data'
         )
-    return plain and content[24] == 8 and content[25] in (0, 2)
+    plain &= content[24] == 8 and content[25] in (0, 2)
+    return plain and max(height, width) <= _LONGEST
 
 
 def loaded_image(image: Image.Image, pixels: np.ndarray | None) -> Image.Image:

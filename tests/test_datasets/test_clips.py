@@ -106,6 +106,11 @@ def test_walk_names_what_is_neither_file_nor_folder(
     )
 
 
+def test_a_pipe_is_not_asked_whether_it_moves(tmp_path):
+    os.mkfifo(tmp_path / 'a.gif')
+    assert clips.is_still(str(tmp_path / 'a.gif'))  # whoever reads it refuses
+
+
 def test_pairs_are_a_gap_apart():
     clip = Clip('c', {3: 'c', 4: 'd', 5: 'e', 7: 'g', 9: 'i'})
     assert list(clip.firsts(1)) == [3, 4]

@@ -116,23 +116,41 @@ def test_whoever_decodes_a_png_it_is_as_pillow_has_it(
     np.testing.assert_array_equal(read_image(path), expected[..., ::-1])
 
 
-@pytest.mark.skipif(
-    not module._OPENCV_IS_STRICT, reason='Pillow shows black for what is not'
-)
-@pytest.mark.parametrize('rows', [0, 1, 9])
-def test_a_png_with_too_few_rows_is_an_error(tmp_path, rows):
+def _write_png(path, width, height, data):
     parts = [
-        (b'IHDR', struct.pack('>IIBBBBB', 16, 10, 8, 2, 0, 0, 0)),
-        (b'IDAT', zlib.compress(bytes(rows * (1 + 3 * 16)))),
+        (b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)),
+        (b'IDAT', data),
         (b'IEND', b''),
     ]
     content = b'\x89PNG\r\n\x1a\n'
     for kind, data in parts:
         content += struct.pack('>I', len(data)) + kind + data
         content += struct.pack('>I', zlib.crc32(kind + data))
-    (tmp_path / 'a.png').write_bytes(content)
+    path.write_bytes(content)
+
+
+@pytest.mark.skipif(
+    not module._OPENCV_IS_STRICT, reason='Pillow shows black for what is not'
+)
+@pytest.mark.parametrize('rows', [0, 1, 9])
+def test_a_png_with_too_few_rows_is_an_error(tmp_path, rows):
+    data = zlib.compress(bytes(rows * (1 + 3 * 16)))
+    _write_png(tmp_path / 'a.png', 16, 10, data)
     with pytest.raises(BadSampleError, match='a.png .*damaged'):
         read_image(str(tmp_path / 'a.png'))
+
+
+def test_a_png_that_would_fill_the_memory_is_refused(tmp_path):
+    _write_png(tmp_path / 'a.png', 30000, 30000, bytes(3_000_000))
+    with pytest.raises(BadSampleError, match='a.png .*limit'):
+        read_image(str(tmp_path / 'a.png'))
+
+
+def test_a_very_long_png_is_read(tmp_path):
+    data = zlib.compress(b'\0' + b'\7' * 3_000_003)  # OpenCV refuses this
+    _write_png(tmp_path / 'a.png', 1_000_001, 1, data)
+    image = read_image(str(tmp_path / 'a.png'))
+    assert image.shape == (1, 1_000_001, 3) and (image == 7).all()
 
 
 def test_exif_rotation_is_applied(tmp_path, picture):
