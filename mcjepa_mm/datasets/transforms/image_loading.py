@@ -62,11 +62,10 @@ def _content(path: str) -> bytes:
         head = file.read(8)
         if not head:
             raise ValueError('the file is empty')
-        file.seek(0)
         if not is_jpeg(head) and not is_png(head):
-            with Image.open(file):
+            with Image.open(path):
                 pass  # a film is not read whole to find that it is no image
-            file.seek(0)
+        file.seek(0)
         return file.readall()
 
 

@@ -185,6 +185,12 @@ def test_empty_and_missing_files_are_errors(tmp_path):
         read_image(str(tmp_path / 'b.png'))
 
 
+def test_what_is_no_image_is_named(tmp_path):
+    (tmp_path / 'a.png').write_text('no image')
+    with pytest.raises(BadSampleError, match="image file '.*a.png'"):
+        read_image(str(tmp_path / 'a.png'))
+
+
 @pytest.mark.parametrize('name', ['a.png', 'a.tif', 'a.gif', 'a.webp'])
 def test_several_pictures_in_a_file_are_refused(tmp_path, picture, name):
     first, *others = (Image.fromarray(picture(i)) for i in range(3))
