@@ -183,7 +183,7 @@ class _TrialHook(Hook):
         data_batch: Any = None,
         outputs: dict | None = None,
     ) -> None:
-        loss = float((outputs or {}).get('loss', 0))
+        loss = torch.as_tensor((outputs or {}).get('loss', 0)).item()
         if not math.isfinite(loss):
             raise ValueError(
                 f'The loss of step {len(self.waits)} is {loss}: look at the '
