@@ -29,8 +29,8 @@ def main() -> None:
     parser.add_argument(
         '--weights',
         default='micro',
-        help='name of weights of this package, where no config and '
-        'checkpoint are given (default: %(default)s)',
+        help='name of weights of this package, or a checkpoint that holds its '
+        'config, where none is given (default: %(default)s)',
     )
     parser.share('--out', dest='out_dir')
     parser.add_argument(

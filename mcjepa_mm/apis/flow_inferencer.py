@@ -38,10 +38,10 @@ class FlowInferencer:
     that every frame would be encoded twice, and it takes no built model.
 
     Args:
-        model (str | PathLike | Config | BaseModel): The name of weights that
-            come with this package, 'micro'; a config file, the name of one
-            of this package, a config or a built model. Of the config of a
-            pretraining the motion half is used.
+        model (str | PathLike | Config | BaseModel): A checkpoint of a
+            training, or the name of weights that come with this package,
+            'micro'; a config file, the name of one of this package, a config
+            or a built model. Of a pretraining the motion half is used.
         pretrained (str | PathLike, optional): Checkpoint, of the estimator or
             of the pretraining, or a name of weights. Defaults to None.
         device (str | torch.device, optional): Defaults to None: the GPU if

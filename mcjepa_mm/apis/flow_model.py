@@ -28,9 +28,10 @@ def get_flow_model(
     """Build or take a flow estimator, load it, and put it in eval mode.
 
     Args:
-        model: The name of weights of this package, such as 'micro', which
-            need no config; a config file, the name of one of this package, a
-            config, or the model itself. Of a pretraining's config the motion
+        model: A checkpoint that holds its config, as a training leaves it, or
+            the name of weights of this package, such as 'micro'; a config
+            file, the name of one of this package, a config, or the model
+            itself. Of a pretraining's config the motion
             half is built. Of a config, ``bgr_to_rgb=False`` becomes True:
             frames are BGR here.
         pretrained (str, optional): Checkpoint of the estimator or of the
@@ -49,7 +50,9 @@ def get_flow_model(
         TypeError: If the model cannot encode and estimate by itself.
     """
     if not isinstance(model, torch.nn.Module):
-        if pretrained is None and full_name(model):
+        if pretrained is None and (
+            full_name(model) or str(model).endswith(('.pth', '.pt'))
+        ):
             model, pretrained = _recorded_config(model), model
         elif not isinstance(model, Config):
             model = read_config(find_config(model))
@@ -77,12 +80,12 @@ def get_flow_model(
 
 
 def _recorded_config(name: str | os.PathLike) -> Config:
-    """The config that is written into weights of this package."""
+    """The config that is written into a checkpoint."""
     meta = read_checkpoint(name)[1]
     if 'cfg' not in meta:
         raise ValueError(
-            f'the weights {name} hold an encoder and no flow; give a config '
-            'and a checkpoint with the motion task'
+            f'the weights {name} hold no config to build a flow from; give a '
+            'config and a checkpoint with the motion task'
         )
     return Config(dict(model=read_model(meta['cfg'])))
 

@@ -75,8 +75,10 @@ def test_a_pretraining_gives_its_motion_half(config, tmp_path):
         pretrainer = MODELS.build(cfg.model)
     # as a distributed run saves it
     state = {f'module.{k}': v for k, v in pretrainer.state_dict().items()}
-    torch.save(dict(state_dict=state), tmp_path / 'epoch_1.pth')
+    meta = dict(cfg=cfg.pretty_text)
+    torch.save(dict(state_dict=state, meta=meta), tmp_path / 'epoch_1.pth')
     found = get_flow_model(path, tmp_path / 'epoch_1.pth', 'cpu')
+    assert_same(get_flow_model(tmp_path / 'epoch_1.pth', device='cpu'), found)
     assert_same(found.backbone, pretrainer.backbone)
     assert_same(found.head, pretrainer.heads.motion)
     expected = get_flow_model(
