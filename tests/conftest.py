@@ -26,9 +26,14 @@ def own_scope():
 
 @pytest.fixture(autouse=True, scope='session')
 def own_cache(tmp_path_factory):
-    """Keep what is found in videos out of the user's cache."""
+    """Keep what is found in videos, and compiled, out of the user's cache.
+
+    torch keeps compiled code for AVX-512 and for AVX2 under one name, and
+    where it runs the other one it crashes.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('MCJEPA_CACHE', str(tmp_path_factory.mktemp('cache')))
+        for name in ('MCJEPA_CACHE', 'TORCHINDUCTOR_CACHE_DIR'):
+            patch.setenv(name, str(tmp_path_factory.mktemp('cache')))
         yield
 
 
