@@ -14,4 +14,6 @@ codespell
 mypy
 lint-imports
 sphinx-build -q -W docs docs/_build
-"$PYTHON" -m pytest -n auto --maxprocesses 8 --dist loadfile "$@"
+# If a process crashes and may be replaced, pytest-xdist waits for ever.
+"$PYTHON" -m pytest -n auto --maxprocesses 8 --dist loadfile \
+    --max-worker-restart 0 "$@"
