@@ -31,9 +31,8 @@ def get_flow_model(
         model: A checkpoint that holds its config, as a training leaves it, or
             the name of weights of this package, such as 'micro'; a config
             file, the name of one of this package, a config, or the model
-            itself. Of a pretraining's config the motion
-            half is built. Of a config, ``bgr_to_rgb=False`` becomes True:
-            frames are BGR here.
+            itself. Of a pretraining's config the motion half is built. Of a
+            config, ``bgr_to_rgb=False`` becomes True: frames are BGR here.
         pretrained (str, optional): Checkpoint of the estimator or of the
             pretraining, or the name of weights.
         device (str | torch.device, optional): Where to run. Defaults to
@@ -84,8 +83,9 @@ def _recorded_config(name: str | os.PathLike) -> Config:
     meta = read_checkpoint(name)[1]
     if 'cfg' not in meta:
         raise ValueError(
-            f'the weights {name} hold no config to build a flow from; give a '
-            'config and a checkpoint with the motion task'
+            f'the weights {name} hold an encoder and no flow, or no config to '
+            'build it from; give a config and a checkpoint with the motion '
+            'task'
         )
     return Config(dict(model=read_model(meta['cfg'])))
 
