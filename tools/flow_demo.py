@@ -10,7 +10,7 @@ from contextlib import closing
 
 import _command_line as cli
 
-# What mcjepa_mm.apis writes, which would be slow to import for a help text.
+# What mcjepa_mm writes and reads; it would be slow to import for a help text.
 FORMATS = ('flo', 'png', 'color', 'occ', 'video')
 CHECKPOINTS = ('.pth', '.pt', '.safetensors')
 

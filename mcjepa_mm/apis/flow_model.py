@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 
 from mcjepa_mm.engine.inherited_scope import read_config
 from mcjepa_mm.registry import MODELS
-from mcjepa_mm.utils.checkpoint import read_checkpoint
+from mcjepa_mm.utils.checkpoint import READABLE, read_checkpoint
 from mcjepa_mm.utils.config_text import read_model
 from mcjepa_mm.utils.named_weights import full_name
 
@@ -50,7 +50,7 @@ def get_flow_model(
     """
     if not isinstance(model, torch.nn.Module):
         if pretrained is None and (
-            full_name(model) or str(model).endswith(('.pth', '.pt'))
+            full_name(model) or str(model).endswith(READABLE)
         ):
             model, pretrained = _recorded_config(model), model
         elif not isinstance(model, Config):

@@ -17,6 +17,7 @@ from .named_weights import find_weights
 from .safe_load import load_error, safe_load
 
 SUFFIXES = ('.pth', '.safetensors')
+READABLE = (*SUFFIXES, '.pt')
 
 
 def read_checkpoint(

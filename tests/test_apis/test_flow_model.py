@@ -6,6 +6,7 @@ from mmengine.registry import DefaultScope
 from mcjepa_mm.apis.flow_model import get_flow_model
 from mcjepa_mm.models import MCJEPAFlow
 from mcjepa_mm.registry import MODELS
+from mcjepa_mm.utils.checkpoint import encode_checkpoint
 
 PRETRAINING = """
 _base_ = '{config}'
@@ -107,3 +108,11 @@ def test_weights_of_another_size_say_theirs(config):
 def test_other_models_are_refused():
     with pytest.raises(TypeError, match='Linear'):
         get_flow_model(torch.nn.Linear(1, 1))
+
+
+def test_a_file_without_a_config_cannot_stand_alone(tmp_path):
+    path = tmp_path / 'a.safetensors'
+    weights = {'x': torch.zeros(1)}
+    path.write_bytes(encode_checkpoint(weights, {}, suffix=path.suffix))
+    with pytest.raises(ValueError, match='a.safetensors hold .*no config'):
+        get_flow_model(path)
