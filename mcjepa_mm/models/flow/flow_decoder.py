@@ -2,6 +2,7 @@ import itertools
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -133,6 +134,50 @@ class ContextNetwork(nn.Sequential):
         )
 
 
+def propagate_flow(
+    flow: Tensor, feat1: Tensor, feat2: Tensor, offsets: Sequence[int]
+) -> Tensor:
+    """Take a neighbour's flow wherever the features match better with it.
+
+    A coarse flow that is resized spreads the motion of an object over what
+    is beside it, farther than the next level's cost volume can mend. As in
+    PatchMatch (Barnes et al., 2009), each cell tries the flows of the cells
+    to its right and left, below and above it, one after the other, and keeps
+    the one whose target has the smallest mean absolute difference to its own
+    feature. The choice has no gradient, what is chosen has.
+
+    Args:
+        flow (Tensor): (N, 2, H, W), pixels of this level.
+        feat1 (Tensor): (N, C, H, W), features of frame t.
+        feat2 (Tensor): (N, C, H, W), features of frame t + 1.
+        offsets (Sequence[int]): Distances in cells, in the order of trial.
+
+    Returns:
+        Tensor: (N, 2, H, W), pixels of this level.
+    """
+
+    @torch.no_grad()
+    def distance(candidate: Tensor) -> Tensor:
+        difference = (feat1 - warp(feat2, candidate)).abs()
+        return difference.mean(1, keepdim=True, dtype=flow.dtype)
+
+    least = distance(flow) if offsets else None
+    for k in offsets:
+        for dx, dy in ((k, 0), (-k, 0), (0, k), (0, -k)):
+            candidate = _shifted(flow, dx, dy)
+            now = distance(candidate)
+            flow = torch.where(now < least, candidate, flow)
+            least = torch.minimum(now, least)
+    return flow
+
+
+def _shifted(x: Tensor, dx: int, dy: int) -> Tensor:
+    """What is dx to the right and dy below, the border repeated."""
+    margins = max(-dx, 0), max(dx, 0), max(-dy, 0), max(dy, 0)
+    columns, rows = (slice(max(d, 0), min(d, 0) or None) for d in (dx, dy))
+    return F.pad(x, margins, mode='replicate')[..., rows, columns]
+
+
 @MODELS.register_module()
 class FlowDecoder(BaseModule):
     r"""Estimate optical flow from two pyramids, coarse to fine (PWC-Net).
@@ -172,6 +217,9 @@ class FlowDecoder(BaseModule):
             through a 1 x 1 convolution of ``shared_channels``, as in
             ARFlow (?). Defaults to False.
         shared_channels (int): See ``shared``. Defaults to 32.
+        propagation (Sequence[int]): Distances, in cells of each level, of the
+            neighbours whose flow is tried, see :func:`propagate_flow`. Not in
+            the paper. Defaults to (): none.
         context (bool): Refine the finest flow by PWC-Net's context network
             (?). Defaults to False.
         with_cp (bool): Keep fewer of the estimators' maps for backward and
@@ -198,6 +246,7 @@ class FlowDecoder(BaseModule):
         max_flow: float = 128.0,
         shared: bool = False,
         shared_channels: int = 32,
+        propagation: Sequence[int] = (),
         context: bool = False,
         with_cp: bool = False,
         init_cfg: dict | list | None = None,
@@ -234,6 +283,7 @@ class FlowDecoder(BaseModule):
         self.unit = unit
         self.max_flow = max_flow
         self.shared = shared
+        self.propagation = tuple(propagation)
 
         used = range(finest, len(strides))
         volume = (2 * radius + 1) ** 2
@@ -331,6 +381,10 @@ class FlowDecoder(BaseModule):
         flows = []
         for level in range(len(self.strides) - 1, self.finest - 1, -1):
             flow = resize_flow(flow, feats1[level].shape[-2:])
+            if flows:
+                flow = propagate_flow(
+                    flow, feats1[level], feats2[level], self.propagation
+                )
             hidden, flow = self._estimate(
                 level, feats1[level], feats2[level], flow
             )
