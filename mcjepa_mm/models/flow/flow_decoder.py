@@ -139,12 +139,11 @@ def propagate_flow(
 ) -> Tensor:
     """Take a neighbour's flow wherever the features match better with it.
 
-    A coarse flow that is resized spreads the motion of an object over what
-    is beside it, farther than the next level's cost volume can mend. As in
-    PatchMatch (Barnes et al., 2009), each cell tries the flows of the cells
-    to its right and left, below and above it, one after the other, and keeps
-    the one whose target has the smallest mean absolute difference to its own
-    feature. The choice has no gradient, what is chosen has.
+    The flow of a coarse level spreads an object's motion over what is beside
+    it, farther than the next level's cost volume can mend. As in PatchMatch
+    (Barnes et al., 2009), each cell tries the flows of the cells to its right
+    and left, below and above it, one after the other, and keeps the one whose
+    target has the smallest mean absolute difference to its own feature.
 
     Args:
         flow (Tensor): (N, 2, H, W), pixels of this level.
@@ -156,7 +155,6 @@ def propagate_flow(
         Tensor: (N, 2, H, W), pixels of this level.
     """
 
-    @torch.no_grad()
     def distance(candidate: Tensor) -> Tensor:
         difference = (feat1 - warp(feat2, candidate)).abs()
         return difference.mean(1, keepdim=True, dtype=flow.dtype)
@@ -217,9 +215,10 @@ class FlowDecoder(BaseModule):
             through a 1 x 1 convolution of ``shared_channels``, as in
             ARFlow (?). Defaults to False.
         shared_channels (int): See ``shared``. Defaults to 32.
-        propagation (Sequence[int]): Distances, in cells of each level, of the
-            neighbours whose flow is tried, see :func:`propagate_flow`. Not in
-            the paper. Defaults to (): none.
+        propagation (Sequence[int]): Distances, in cells of each level, of
+            the neighbours whose flow is tried after the level's CNN, when
+            not training, see :func:`propagate_flow`. Trained with it, flow
+            became worse (I). Not in the paper. Defaults to (): none.
         context (bool): Refine the finest flow by PWC-Net's context network
             (?). Defaults to False.
         with_cp (bool): Keep fewer of the estimators' maps for backward and
@@ -272,6 +271,11 @@ class FlowDecoder(BaseModule):
         if not 0 <= level_dropout < 1:
             raise ValueError(
                 f'level_dropout is a probability below 1, got {level_dropout}.'
+            )
+        if any(distance < 1 for distance in propagation):
+            raise ValueError(
+                'propagation takes distances of 1 cell or more, got '
+                f'{propagation}.'
             )
         self.in_channels = tuple(in_channels)
         self.strides = tuple(strides)
@@ -381,10 +385,6 @@ class FlowDecoder(BaseModule):
         flows = []
         for level in range(len(self.strides) - 1, self.finest - 1, -1):
             flow = resize_flow(flow, feats1[level].shape[-2:])
-            if flows:
-                flow = propagate_flow(
-                    flow, feats1[level], feats2[level], self.propagation
-                )
             hidden, flow = self._estimate(
                 level, feats1[level], feats2[level], flow
             )
@@ -395,6 +395,10 @@ class FlowDecoder(BaseModule):
                 refined = refined * (self.unit / self.strides[level])
                 flow = flow + refined.to(flow.dtype)
             flow = flow.clamp(-self.max_flow, self.max_flow)
+            if not self.training:
+                flow = propagate_flow(
+                    flow, feats1[level], feats2[level], self.propagation
+                )
             flows.append(flow)
         return tuple(reversed(flows))
 

@@ -1,11 +1,13 @@
 """The coarse-to-fine recursion."""
 
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from mcjepa_mm.models.flow import FlowDecoder, cost_volume, warp
-from mcjepa_mm.models.flow.flow_decoder import _normalize
+from mcjepa_mm.models.flow.flow_decoder import _normalize, propagate_flow
 
 CHANNELS, STRIDES = (4, 6, 8), (2, 4, 8)
 
@@ -296,3 +298,84 @@ def test_compiles_without_a_graph_break(kwargs):
         )
     for x, y in zip(*results, strict=True):
         torch.testing.assert_close(x, y)
+
+
+def test_propagation_written_out():
+    """Cell by cell: right, left, below, above, each distance in its turn."""
+    torch.manual_seed(2)
+    feat1, feat2 = torch.randn(2, 2, 3, 6, 7, dtype=torch.float64)
+    flow = 2 * torch.randn(2, 2, 6, 7, dtype=torch.float64)
+    expected = flow.clone()
+
+    def distance(n, y, x, motion):
+        # bilinear, clamped to the frame as 'border' does
+        u = (x + motion[0]).clamp(0, 6)
+        v = (y + motion[1]).clamp(0, 5)
+        left, top = u.floor().long(), v.floor().long()
+        right, bottom = (left + 1).clamp(max=6), (top + 1).clamp(max=5)
+        a, b = u - left, v - top
+        picture = feat2[n]
+        sample = (1 - b) * (
+            (1 - a) * picture[:, top, left] + a * picture[:, top, right]
+        ) + b * (
+            (1 - a) * picture[:, bottom, left] + a * picture[:, bottom, right]
+        )
+        return (feat1[n, :, y, x] - sample).abs().mean()
+
+    for k in (3, 1):
+        for dx, dy in ((k, 0), (-k, 0), (0, k), (0, -k)):
+            before = expected.clone()
+            for n, y, x in itertools.product(range(2), range(6), range(7)):
+                other = before[n, :, min(max(y + dy, 0), 5)][
+                    :, min(max(x + dx, 0), 6)
+                ]
+                mine = before[n, :, y, x]
+                if distance(n, y, x, other) < distance(n, y, x, mine):
+                    expected[n, :, y, x] = other
+    assert (expected != flow).any(1).float().mean() > 0.3
+    torch.testing.assert_close(
+        propagate_flow(flow, feat1, feat2, (3, 1)), expected
+    )
+
+
+def test_propagation_takes_the_halo_off_a_motion():
+    """A square of 8 cells moves by 3 over a background at rest."""
+    torch.manual_seed(0)
+    background, square = torch.randn(1, 5, 32, 32), torch.randn(1, 5, 8, 8)
+    feat1, feat2 = background.clone(), background.clone()
+    feat1[..., 12:20, 12:20] = square
+    feat2[..., 12:20, 15:23] = square
+    true = torch.zeros(1, 2, 32, 32)
+    true[:, 0, 12:20, 12:20] = 3
+    halo = torch.zeros(1, 2, 32, 32)
+    halo[:, 0, 8:24, 8:24] = 3
+    hidden = torch.zeros(32, 32, dtype=torch.bool)
+    hidden[12:20, 20:23] = True  # shown by no motion
+    found = propagate_flow(halo, feat1, feat2, (4,))
+    assert (found == true)[..., ~hidden].all()
+    assert (halo != true)[..., ~hidden].any()
+
+
+def test_propagation_after_each_level_when_not_training():
+    plain, decoder = (jolt(build(propagation=k)) for k in ((), (2, 1)))
+    feats1, feats2 = pyramids()
+    for mine, other in zip(decoder(feats1, feats2), plain(feats1, feats2)):
+        assert torch.equal(mine, other)  # in training
+    decoder.eval()
+    flow = torch.zeros(2, 2, 4, 8)
+    for level, found in zip((2, 1, 0), decoder(feats1, feats2)[::-1]):
+        if level < 2:
+            flow = 2 * F.interpolate(
+                flow, scale_factor=2, mode='bilinear', align_corners=False
+            )
+        feats = feats1[level], feats2[level]
+        _, flow = plain._estimate(level, *feats, flow)
+        chosen = propagate_flow(flow, *feats, (2, 1))
+        assert (chosen != flow).any()
+        flow = chosen
+        torch.testing.assert_close(found, flow)
+
+
+def test_distances_below_one_are_refused():
+    with pytest.raises(ValueError, match=r'1 cell or more, got \(4, 0\)'):
+        build(propagation=(4, 0))
