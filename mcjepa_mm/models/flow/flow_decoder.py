@@ -142,8 +142,9 @@ def propagate_flow(
     The flow of a coarse level spreads an object's motion over what is beside
     it, farther than the next level's cost volume can mend. As in PatchMatch
     (Barnes et al., 2009), each cell tries the flows of the cells to its right
-    and left, below and above it, one after the other, and keeps the one whose
-    target has the smallest mean absolute difference to its own feature.
+    and left, below and above it, one after the other, and keeps the one with
+    which the features match best: with the smallest mean absolute difference
+    over its patch of 3 x 3 cells.
 
     Args:
         flow (Tensor): (N, 2, H, W), pixels of this level.
@@ -157,7 +158,8 @@ def propagate_flow(
 
     def distance(candidate: Tensor) -> Tensor:
         difference = (feat1 - warp(feat2, candidate)).abs()
-        return difference.mean(1, keepdim=True, dtype=flow.dtype)
+        difference = difference.mean(1, keepdim=True, dtype=flow.dtype)
+        return F.avg_pool2d(difference, 3, 1, 1, count_include_pad=False)
 
     least = distance(flow) if offsets else None
     for k in offsets:
