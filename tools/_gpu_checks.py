@@ -165,6 +165,10 @@ def _labels(labels: Tensor, query: Tensor, *keys: Tensor) -> Tensor:
 OPERATORS: dict[str, Callable[[], tuple[Callable, list[Tensor]]]] = {
     'cost volume': lambda: (flow.cost_volume, [*randn(2, 2, 40, 20, 37)]),
     'warp': lambda: (flow.warp, [randn(2, 8, 20, 37), shifts(2, 2, 20, 37)]),
+    'flow propagation': lambda: (
+        partial(flow.propagate_flow, offsets=(4, 2)),
+        [shifts(2, 2, 20, 37), *randn(2, 2, 8, 20, 37)],
+    ),
     'forward-backward visibility': lambda: (
         flow.forward_backward_visibility,
         [(x := shifts(2, 2, 20, 37)), shifts(2, 2, 20, 37) / 8 - x],

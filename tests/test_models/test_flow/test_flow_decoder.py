@@ -6,8 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mcjepa_mm.models.flow import FlowDecoder, cost_volume, warp
-from mcjepa_mm.models.flow.flow_decoder import _normalize, propagate_flow
+from mcjepa_mm.models.flow import (
+    FlowDecoder,
+    cost_volume,
+    propagate_flow,
+    warp,
+)
+from mcjepa_mm.models.flow.flow_decoder import _normalize
 
 CHANNELS, STRIDES = (4, 6, 8), (2, 4, 8)
 
