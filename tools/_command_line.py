@@ -81,8 +81,6 @@ class FilesParser(OneLineParser):
             paths = getattr(args, dest, None)
             if isinstance(paths, str):
                 paths = [paths]
-            if name == 'checkpoint' and paths and is_name(paths[0]):
-                continue
             refuse_missing(self, name, *paths or ())
         return args
 
@@ -243,6 +241,8 @@ def refuse_missing(
 ) -> None:
     """Exit with one line where a file or folder that was named is missing."""
     for path in paths:
+        if name == 'checkpoint' and is_name(path):
+            continue
         if not os.path.exists(path):
             parser.exit(
                 2, f'{parser.prog}: {name}: there is no file {path!r}\n'

@@ -73,8 +73,15 @@ def test_measures_appends_and_prints(command, data):
     folders += ['--flyingchairs', 'chairs', '--seed', 4]
     again = command('real_evaluation', *words, *folders)
     assert again.returncode == 0, again.stderr
+    words[0], words[-1] = 'micro', 'named'
+    named = command(
+        'real_evaluation', *words, '--middlebury', 'flow', '--seed', 0
+    )
+    assert named.returncode == 0, named.stderr
     lines = (data / 'out/all.jsonl').read_text().splitlines()
-    first, mask, colours, second = map(json.loads, lines)
+    first, mask, colours, second, third = map(json.loads, lines)
+    assert third['checkpoint'] == 'micro'
+    assert third['middlebury'] != first['middlebury']
     assert (mask['arm'], colours['arm']) == ('first mask', 'colours')
     for record in (first, second):
         assert record['arm'] == 'untrained' and record['commit']

@@ -9,10 +9,11 @@ For each folder that is named:
 --flyingchairs   the same, of the validation split
 --sintel         the same, of the training split's clean and final pass
 
-CHECKPOINT is one of a pretraining; 'none' takes the config's model with random
-weights of the seed. Prints a table of all that FILE holds and appends one line
-of JSON to it: every figure, those of each picture, clip and pair, and where
-they were computed. real_report prints differences of arms from it.
+CHECKPOINT is one of a pretraining, or 'micro'; 'none' takes the config's model
+with random weights of the seed. Prints a table of all that FILE holds and
+appends one line of JSON to it: every figure, those of each picture, clip and
+pair, and where they were computed. real_report prints differences of arms
+from it.
 docs/results/real_data.md says what the folders hold.
 """
 
@@ -67,8 +68,7 @@ def parse_args() -> argparse.Namespace:
         'colours, as lines of their own; once is enough',
     )
     args = parser.parse_args()
-    if args.checkpoint != 'none':
-        cli.refuse_missing(parser, 'checkpoint', args.checkpoint)
+    cli.refuse_missing(parser, 'checkpoint', args.checkpoint)
     folders = [*args.images, args.segmentation, args.davis]
     folders = list(filter(None, folders + [vars(args)[x] for x in FLOW]))
     for folder in folders:
@@ -130,10 +130,14 @@ def open_flow(args: argparse.Namespace, meta: dict):
         config = Config.fromstring(meta['cfg'], '.py')
     else:
         config = Config.fromfile(find_config(args.config))
-    if not (config.model.get('heads') or {}).get('motion'):
+    # a flow estimator has one head, which is motion's
+    if not config.model.get('heads', dict(motion=True)).get('motion'):
         return None
     if args.checkpoint != 'none':
-        return FlowInferencer(config, args.checkpoint, 'cpu')
+        sources = [args.checkpoint]
+        if 'cfg' not in meta:
+            sources.insert(0, config)
+        return FlowInferencer(*sources, device='cpu')
     torch.manual_seed(args.seed)
     warnings.filterwarnings('ignore', message='No checkpoint is given')
     inferencer = FlowInferencer(config, device='cpu')
