@@ -15,6 +15,13 @@ FORMATS = ('flo', 'png', 'color', 'occ', 'video')
 CHECKPOINTS = ('.pth', '.pt', '.safetensors')
 
 
+def is_checkpoint(word: str) -> bool:
+    """Whether it is a checkpoint or a name of weights, and no input."""
+    if word.endswith(CHECKPOINTS):
+        return True
+    return cli.is_name(word) and not (word.isdecimal() or os.path.exists(word))
+
+
 def main() -> None:
     """Predict, and say where the results are."""
     parser = cli.FilesParser(__doc__)
@@ -24,7 +31,8 @@ def main() -> None:
         metavar='INPUT',
         help='a folder of frames, a video, the number of a camera, or two '
         'and more images that follow each other; before them maybe a config, '
-        'a file or the name of one of this package, and its checkpoint',
+        'a file or the name of one of this package, and its checkpoint or '
+        'the name of weights',
     )
     parser.add_argument(
         '--weights',
@@ -72,7 +80,7 @@ def main() -> None:
     )
     args = vars(parser.parse_args())
     inputs, weights = args.pop('sources'), [args.pop('weights')]
-    if len(inputs) > 1 and inputs[1].endswith(CHECKPOINTS):
+    if len(inputs) > 1 and is_checkpoint(inputs[1]):
         weights, inputs = inputs[:2], inputs[2:]
         cli.refuse_missing(parser, 'checkpoint', weights[1])
         if not inputs:

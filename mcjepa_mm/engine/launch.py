@@ -63,7 +63,7 @@ def load_config(
     """
     cfg = read_config(path)
     if cfg_options:
-        options = _parse_options(cfg_options)
+        options = parse_options(cfg_options)
         _refuse_without_effect(cfg, options)
         cfg.merge_from_dict(options)
     write_data_by_task(cfg)
@@ -178,8 +178,9 @@ def _refuse_without_effect(cfg: Config, options: dict) -> None:
         )
 
 
-def _parse_options(options: list) -> dict:
-    # mmengine parses values in an argparse action and nowhere else.
+def parse_options(options: list) -> dict:
+    """Values of ``key=value`` settings, parsed as mmengine does."""
+    # which it does in an argparse action and nowhere else
     parser = argparse.ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     return parser.parse_args(['--cfg-options', *options]).cfg_options

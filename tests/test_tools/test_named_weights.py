@@ -33,6 +33,10 @@ def clip(tmp_path):
 CPU = ('--device', 'cpu')
 COMMANDS = {
     'flow_demo': (('walk.mp4', '--out', 'out', *CPU), 'out/flo'),
+    'flow_demo by a config': (
+        ('mcjepa_convnext', 'micro', 'walk.mp4', '--out', 'out', *CPU),
+        'out/flo',
+    ),
     'vos_demo': (
         ('clip', 'mask.png', '--short-side', 64, '--out', 'out', *CPU),
         'out/masks/clip/1.png',
@@ -50,7 +54,7 @@ COMMANDS = {
 @pytest.mark.parametrize('name', COMMANDS)
 def test_by_name(command_here, clip, tmp_path, name):
     words, written = COMMANDS[name]
-    done = command_here(name, *words)
+    done = command_here(name.split()[0], *words)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / written).exists()
 

@@ -62,6 +62,12 @@ def parse_args() -> argparse.Namespace:
         '%(default)s',
     )
     parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        metavar='KEY=VALUE',
+        help="changes to the flow model's config",
+    )
+    parser.add_argument(
         '--references',
         action='store_true',
         help='also follow objects by the first mask copied and by plain '
@@ -125,19 +131,19 @@ def open_flow(args: argparse.Namespace, meta: dict):
 
     from mcjepa_mm.apis import FlowInferencer
     from mcjepa_mm.apis.model_files import find_config
+    from mcjepa_mm.engine.launch import parse_options
 
     if 'cfg' in meta:
         config = Config.fromstring(meta['cfg'], '.py')
     else:
         config = Config.fromfile(find_config(args.config))
+    if args.cfg_options:
+        config.merge_from_dict(parse_options(args.cfg_options))
     # a flow estimator has one head, which is motion's
     if not config.model.get('heads', dict(motion=True)).get('motion'):
         return None
     if args.checkpoint != 'none':
-        sources = [args.checkpoint]
-        if 'cfg' not in meta:
-            sources.insert(0, config)
-        return FlowInferencer(*sources, device='cpu')
+        return FlowInferencer(config, args.checkpoint, 'cpu')
     torch.manual_seed(args.seed)
     warnings.filterwarnings('ignore', message='No checkpoint is given')
     inferencer = FlowInferencer(config, device='cpu')
