@@ -161,7 +161,7 @@ def propagate_flow(
         difference = difference.mean(1, keepdim=True, dtype=flow.dtype)
         return F.avg_pool2d(difference, 3, 1, 1, count_include_pad=False)
 
-    least = distance(flow) if offsets else None
+    least = distance(flow)
     for k in offsets:
         for dx, dy in ((k, 0), (-k, 0), (0, k), (0, -k)):
             candidate = _shifted(flow, dx, dy)
@@ -176,6 +176,24 @@ def _shifted(x: Tensor, dx: int, dy: int) -> Tensor:
     margins = max(-dx, 0), max(dx, 0), max(-dy, 0), max(dy, 0)
     columns, rows = (slice(max(d, 0), min(d, 0) or None) for d in (dx, dy))
     return F.pad(x, margins, mode='replicate')[..., rows, columns]
+
+
+def median_filter(x: Tensor) -> Tensor:
+    """Median of 3 x 3 cells, the border repeated; (N, C, H, W) to the same.
+
+    It is what lies between the largest of the rows' smallest, the median of
+    their medians, and the smallest of their largest.
+    """
+    near = (-1, 0, 1)
+    rows = [_sort3(*(_shifted(x, dx, dy) for dx in near)) for dy in near]
+    least, middle, largest = (_sort3(*three) for three in zip(*rows))
+    return _sort3(least[2], middle[1], largest[0])[1]
+
+
+def _sort3(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    low, high = torch.minimum(a, b), torch.maximum(a, b)
+    middle = torch.maximum(low, torch.minimum(high, c))
+    return torch.minimum(low, c), middle, torch.maximum(high, c)
 
 
 @MODELS.register_module()
@@ -219,8 +237,9 @@ class FlowDecoder(BaseModule):
         shared_channels (int): See ``shared``. Defaults to 32.
         propagation (Sequence[int]): Distances, in cells of each level, of
             the neighbours whose flow is tried after the level's CNN, when
-            not training, see :func:`propagate_flow`. Trained with it, flow
-            became worse (I). Not in the paper. Defaults to (): none.
+            not training, see :func:`propagate_flow`; what they leave is
+            filtered by a median. Trained with it, flow became worse (I). Not
+            in the paper. Defaults to (): neither.
         context (bool): Refine the finest flow by PWC-Net's context network
             (?). Defaults to False.
         with_cp (bool): Keep fewer of the estimators' maps for backward and
@@ -397,10 +416,11 @@ class FlowDecoder(BaseModule):
                 refined = refined * (self.unit / self.strides[level])
                 flow = flow + refined.to(flow.dtype)
             flow = flow.clamp(-self.max_flow, self.max_flow)
-            if not self.training:
+            if self.propagation and not self.training:
                 flow = propagate_flow(
                     flow, feats1[level], feats2[level], self.propagation
                 )
+                flow = median_filter(flow)
             flows.append(flow)
         return tuple(reversed(flows))
 
