@@ -36,8 +36,8 @@ model = dict(
                 radius=3,
                 # Found to learn in half as many steps as 'mean' here.
                 volume_scale='sqrt',
-                # Takes a sixth off the error of the default job's flow here,
-                # and as much and more on photographs (docs/recipe.md).
+                # Takes a quarter off the error of the default job's flow, and
+                # as much and more on photographs (docs/recipe.md).
                 propagation=(8, 4),
             ),
             # Without it the flow does not use levels 3 to 5 and they get no
