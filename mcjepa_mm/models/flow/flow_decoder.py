@@ -159,7 +159,7 @@ def propagate_flow(
     def distance(candidate: Tensor) -> Tensor:
         difference = (feat1 - warp(feat2, candidate)).abs()
         difference = difference.mean(1, keepdim=True, dtype=flow.dtype)
-        return F.avg_pool2d(difference, 3, 1, 1, count_include_pad=False)
+        return F.avg_pool2d(difference, 3, stride=1, padding=1)
 
     least = distance(flow)
     for k in offsets:

@@ -371,6 +371,11 @@ def test_propagation_takes_the_halo_off_a_motion():
     assert (halo != true)[..., ~hidden].any()
 
 
+def test_what_matches_no_better_is_not_taken():
+    flow, flat = torch.randn(1, 2, 6, 8), torch.ones(1, 3, 6, 8)
+    assert torch.equal(propagate_flow(flow, flat, flat, (2, 1)), flow)
+
+
 def test_median_filter():
     torch.manual_seed(0)
     x = torch.randn(2, 2, 5, 7)
