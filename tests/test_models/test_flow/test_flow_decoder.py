@@ -388,8 +388,11 @@ def test_median_filter():
 def test_propagation_after_each_level_when_not_training():
     plain, decoder = (jolt(build(propagation=k)) for k in ((), (2, 1)))
     feats1, feats2 = pyramids()
-    for mine, other in zip(decoder(feats1, feats2), plain(feats1, feats2)):
-        assert torch.equal(mine, other)  # in training
+    expected = plain(feats1, feats2)
+    plain.eval()
+    for model in (decoder, plain):  # in training; without propagation
+        for mine, other in zip(model(feats1, feats2), expected):
+            assert torch.equal(mine, other)
     decoder.eval()
     flow = torch.zeros(2, 2, 4, 8)
     for level, found in zip((2, 1, 0), decoder(feats1, feats2)[::-1]):
