@@ -15,10 +15,12 @@ FORMATS = ('flo', 'png', 'color', 'occ', 'video')
 CHECKPOINTS = ('.pth', '.pt', '.safetensors')
 
 
-def is_checkpoint(word: str) -> bool:
-    """Whether it is a checkpoint or a name of weights, and no input."""
+def is_checkpoint(config: str, word: str) -> bool:
+    """Whether it is a checkpoint, or a name of weights behind a config."""
     if word.endswith(CHECKPOINTS):
         return True
+    if os.path.exists(config) and not config.endswith('.py'):
+        return False  # an input
     return cli.is_name(word) and not (word.isdecimal() or os.path.exists(word))
 
 
@@ -80,7 +82,7 @@ def main() -> None:
     )
     args = vars(parser.parse_args())
     inputs, weights = args.pop('sources'), [args.pop('weights')]
-    if len(inputs) > 1 and is_checkpoint(inputs[1]):
+    if len(inputs) > 1 and is_checkpoint(inputs[0], inputs[1]):
         weights, inputs = inputs[:2], inputs[2:]
         cli.refuse_missing(parser, 'checkpoint', weights[1])
         if not inputs:

@@ -140,7 +140,8 @@ def open_flow(args: argparse.Namespace, meta: dict):
     if args.cfg_options:
         config.merge_from_dict(parse_options(args.cfg_options))
     # a flow estimator has one head, which is motion's
-    if not config.model.get('heads', dict(motion=True)).get('motion'):
+    heads = config.model.get('heads') or {}
+    if 'head' not in config.model and not heads.get('motion'):
         return None
     if args.checkpoint != 'none':
         return FlowInferencer(config, args.checkpoint, 'cpu')

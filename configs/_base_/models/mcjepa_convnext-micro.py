@@ -37,7 +37,7 @@ model = dict(
                 # Found to learn in half as many steps as 'mean' here.
                 volume_scale='sqrt',
                 # Takes a quarter off the error of the default job's flow, and
-                # as much and more on photographs (docs/recipe.md).
+                # half on Middlebury (docs/recipe.md).
                 propagation=(8, 4),
             ),
             # Without it the flow does not use levels 3 to 5 and they get no

@@ -293,10 +293,13 @@ class FlowDecoder(BaseModule):
             raise ValueError(
                 f'level_dropout is a probability below 1, got {level_dropout}.'
             )
-        if any(distance < 1 for distance in propagation):
+        if not isinstance(propagation, (tuple, list)) or any(
+            type(distance) is not int or distance < 1
+            for distance in propagation
+        ):
             raise ValueError(
-                'propagation takes distances of 1 cell or more, got '
-                f'{propagation}.'
+                'propagation takes a list of distances, integers of 1 cell or '
+                f'more, got {propagation!r}.'
             )
         self.in_channels = tuple(in_channels)
         self.strides = tuple(strides)

@@ -408,6 +408,7 @@ def test_propagation_after_each_level_when_not_training():
         torch.testing.assert_close(found, flow)
 
 
-def test_distances_below_one_are_refused():
-    with pytest.raises(ValueError, match=r'1 cell or more, got \(4, 0\)'):
-        build(propagation=(4, 0))
+@pytest.mark.parametrize('wrong', [(4, 0), (8.0,), 8, None, (True,), '8'])
+def test_wrong_distances_are_refused(wrong):
+    with pytest.raises(ValueError, match='integers of 1 cell or more, got'):
+        build(propagation=wrong)
