@@ -202,6 +202,9 @@ def test_a_choice_that_rounding_decides_is_drawn_again():
     assert list(found.values()) == pytest.approx([0, 5e-4, 0], abs=1e-6)
     with pytest.raises(ValueError, match='differs from the model by 2.0e'):
         compare(lambda a, b: a, lambda a, b: a + 2, what='flow')
+    errors = iter([2.0, 0.0])  # an encoder chooses nothing
+    with pytest.raises(ValueError, match='differs from the model by'):
+        compare(lambda a: a, lambda a: a + next(errors), what='encoder')
 
 
 def test_what_is_missing_is_named(encoder_file, tmp_path, monkeypatch):
