@@ -198,8 +198,18 @@ def test_a_choice_that_rounding_decides_is_drawn_again():
     """An accident of one draw of images is not a wrong graph."""
     compare = import_module('mcjepa_mm.exports.export')._compare
     errors = iter([0.0, 2.0, 5e-4, 0.0])  # the second size takes two draws
-    found = compare(lambda a, b: a, lambda a, b: a + next(errors), what='flow')
+    seen = []
+
+    def graph(a, b):
+        seen.append(a)
+        return a + next(errors)
+
+    found = compare(lambda a, b: a, graph, what='flow')
     assert list(found.values()) == pytest.approx([0, 5e-4, 0], abs=1e-6)
+    assert seen[1].shape == seen[2].shape
+    assert (seen[1] != seen[2]).all()
+    with pytest.raises(ValueError, match='differs from the model by nan'):
+        compare(lambda a, b: a, lambda a, b: a + torch.nan, what='flow')
     with pytest.raises(ValueError, match='differs from the model by 2.0e'):
         compare(lambda a, b: a, lambda a, b: a + 2, what='flow')
     errors = iter([2.0, 0.0])  # an encoder chooses nothing

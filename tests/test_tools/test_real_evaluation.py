@@ -74,13 +74,16 @@ def test_measures_appends_and_prints(command, data):
     again = command('real_evaluation', *words, *folders)
     assert again.returncode == 0, again.stderr
     words[0], words[-1] = 'micro', 'named'
+    folders = ['--middlebury', 'flow', '--seed', 0]
+    option = 'model.head.decoder.propagation=()'
     named = command(
-        'real_evaluation', *words, '--middlebury', 'flow', '--seed', 0
+        'real_evaluation', *words, *folders, '--cfg-options', option
     )
     assert named.returncode == 0, named.stderr
     lines = (data / 'out/all.jsonl').read_text().splitlines()
     first, mask, colours, second, third = map(json.loads, lines)
     assert third['checkpoint'] == 'micro'
+    assert third['cfg_options'] == [option]
     assert third['middlebury'] != first['middlebury']
     assert (mask['arm'], colours['arm']) == ('first mask', 'colours')
     for record in (first, second):
@@ -109,3 +112,17 @@ def test_measures_appends_and_prints(command, data):
     assert rows[raw + 1] == '| J&F white_all_stride4'
     assert '| classes knn_last |' in table and '| EPE / zero |' in table
     assert '| EPE Sintel / zero |' in table
+
+
+def test_flow_of_content_alone(command_here, data):
+    words = ['none', '--config', 'vicreg_convnext-micro_1xb32_embedded']
+    words += ['--arm', 'content', '--seed', 0, '--middlebury', 'flow']
+    refused = command_here('real_evaluation', *words)
+    assert refused.returncode != 0
+    assert 'none has no motion task, so no flow of it' in refused.stderr
+    assert not (data / 'work_dirs').exists()
+    more = command_here('real_evaluation', *words, '--images', 'classes')
+    assert more.returncode == 0, more.stderr
+    assert 'no flow of it is measured' in more.stderr
+    (line,) = (data / 'work_dirs/real_evaluation.jsonl').open()
+    assert 'images/classes' in line and 'middlebury' not in line

@@ -165,6 +165,8 @@ def job(
     from mcjepa_mm.engine.launch import load_config
 
     cfg = load_config(str(CONFIG))
+    # which the model did not have when the record's arms were measured
+    cfg.model.heads.motion.decoder.propagation = ()
     trained = arm or Arm(BOTH)
     epochs = -int(-epochs * trained.epochs // 1)  # whole ones, rounded up
     train = cfg.train_dataloader

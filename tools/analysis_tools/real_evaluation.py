@@ -65,7 +65,9 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options',
         nargs='+',
         metavar='KEY=VALUE',
-        help="changes to the flow model's config",
+        help="changes to the flow model's config, whose decoder is "
+        'model.heads.motion.decoder in a pretraining and model.head.decoder '
+        "in 'micro'; written into the record",
     )
     parser.add_argument(
         '--references',
@@ -177,7 +179,16 @@ def evaluate(args: argparse.Namespace) -> list[dict]:
         encoder = FrozenEncoder.from_checkpoint(args.checkpoint)
         meta = read_checkpoint(args.checkpoint)[1]
     record = dict(arm=args.arm, seed=args.seed, checkpoint=args.checkpoint)
+    if args.cfg_options:
+        record['cfg_options'] = args.cfg_options
     records = [record]
+    wanted = [x for x in FLOW if vars(args)[x]]
+    inferencer = open_flow(args, meta) if wanted else None
+    if wanted and not inferencer:
+        missing = f'{args.checkpoint} has no motion task, so no flow of it '
+        if not (args.images or args.segmentation or args.davis):
+            raise ValueError(missing + 'can be measured')
+        print(missing + 'is measured', file=sys.stderr, flush=True)
 
     def timed(name, function, *words):
         start = time.perf_counter()
@@ -201,8 +212,6 @@ def evaluate(args: argparse.Namespace) -> list[dict]:
             for name in ('first mask', 'colours'):
                 scores = timed(name, measure_propagation, clips, name)
                 records.append(dict(arm=name, seed=0, davis=scores))
-    wanted = [x for x in FLOW if vars(args)[x]]
-    inferencer = open_flow(args, meta) if wanted else None
     for name in wanted if inferencer else ():
         record[name] = {}
         for part, pairs in flow_pairs(name, vars(args)[name]).items():
