@@ -32,6 +32,7 @@ from mcjepa_mm.models.heads.dense_vicreg_head import DenseVICReg, Windows
 from mcjepa_mm.models.knn import knn_votes
 from mcjepa_mm.models.propagation.affinity import propagate_labels
 from mcjepa_mm.registry import DATASETS, MODELS
+from mcjepa_mm.utils.random_state import preserved_random_state, seed_sample
 
 JOB = CONFIGS / 'mcjepa_convnext.py'
 STEPS = 8
@@ -357,14 +358,16 @@ def curve(device: str, *options: dict, steps: int = STEPS) -> list[float]:
 
 @cache
 def batch() -> dict[str, dict]:
-    """A batch of the default job's data."""
+    """A batch of the default job's data, the same in every process."""
     compat.apply_all()
     init_default_scope('mcjepa_mm')
     loaders = Config.fromfile(JOB).train_dataloader
     found = {}
-    for task, size in BATCH.items():
-        data = DATASETS.build(loaders[task].dataset)
-        found[task] = default_collate([data[i] for i in range(size)])
+    with preserved_random_state():
+        seed_sample(0)
+        for task, size in BATCH.items():
+            data = DATASETS.build(loaders[task].dataset)
+            found[task] = default_collate([data[i] for i in range(size)])
     return found
 
 

@@ -26,8 +26,16 @@ def test_operators(name, device):
         assert 'mmcv' in name
 
 
+@pytest.fixture
+def without_onednn(name):
+    """For float16: oneDNN's is slow on CPUs that have it, by a reference."""
+    with torch.backends.mkldnn.flags(enabled='float16' not in name.split()):
+        yield
+
+
 @pytest.mark.gpu
 @pytest.mark.slow
+@pytest.mark.usefixtures('without_onednn')
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('name', TRAININGS)
 def test_trainings(name, device):
@@ -85,7 +93,16 @@ def test_mmcvs_correlation_has_the_form_of_ours():
     checks.compare(checks.mmcv_correlation, ours, inputs, 'cpu')
 
 
+def test_the_batch_is_the_same_in_every_process():
+    first = checks.batch()
+    checks.batch.cache_clear()
+    again = checks.batch()
+    for task, views in first.items():
+        assert torch.equal(views['inputs'], again[task]['inputs'])
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures('without_onednn')
 @pytest.mark.parametrize('name', [x for x in TRAININGS if x[10:] != 'float32'])
 def test_a_training_that_goes_another_way_is_caught(name, monkeypatch):
     build, built = checks.training_step, []
