@@ -99,11 +99,22 @@ class GracefulStopHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Restore the handlers and remove an outdated ``interrupted.pth``."""
+        self.restore_handlers()
+        if runner.rank == 0:
+            _remove_if_older(Path(runner.work_dir))
+
+    def restore_handlers(self) -> None:
+        """Restore the signal handlers, where they are not restored yet.
+
+        Else, after a training that was broken off, Ctrl-C would do nothing in
+        a notebook. Several processes that were asked to stop keep theirs:
+        torchrun asks again while they end.
+        """
+        if self._group is not None and self.signal:
+            return
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
-        if runner.rank == 0:
-            _remove_if_older(Path(runner.work_dir))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         first, self.signal = not self.signal, number

@@ -9,6 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
 from mcjepa_mm.engine.hooks.end_workers_hook import end_workers_of
+from mcjepa_mm.engine.hooks.graceful_stop_hook import GracefulStopHook
 from mcjepa_mm.engine.hooks.multi_task_hook import MultiTaskHook
 from mcjepa_mm.engine.task_stream import TaskStream
 from mcjepa_mm.registry import LOOPS
@@ -84,7 +85,8 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
     def run(self) -> nn.Module:
         """Train, from where a stopped run left off.
 
-        The dataloaders' workers end with it, also if it is broken off.
+        The dataloaders' workers end with it, and the signal handlers of
+        GracefulStopHook are restored, also if it is broken off.
 
         Returns:
             nn.Module: The trained model.
@@ -93,6 +95,9 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
             self._run()
         finally:
             end_workers_of(self.runner)
+            for hook in self.runner.hooks:
+                if isinstance(hook, GracefulStopHook):
+                    hook.restore_handlers()
         return self.runner.model
 
     def _run(self) -> None:

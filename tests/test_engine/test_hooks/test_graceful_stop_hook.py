@@ -8,6 +8,7 @@ import subprocess
 import pytest
 import torch
 from loss_record import (
+    BrokenOffError,
     assert_equal_state,
     newest,
     read_losses,
@@ -115,6 +116,18 @@ def test_the_signals_are_given_back(tmp_path, handlers):
     looking = At(3, lambda _: inside.extend(map(signal.getsignal, SIGNALS)))
     job(tmp_path, stop=True, hooks=(looking,)).train()
     assert not set(inside) & set(handlers)
+    assert [signal.getsignal(x) for x in SIGNALS] == handlers
+
+
+def broken_off(_):
+    raise BrokenOffError
+
+
+def test_the_signals_are_given_back_where_it_is_broken_off(tmp_path, handlers):
+    with pytest.raises(BrokenOffError):
+        job(tmp_path / 'a', stop=True, hooks=(At(3, broken_off),)).train()
+    assert [signal.getsignal(x) for x in SIGNALS] == handlers
+    stopped(tmp_path / 'b', 143, At(3, lambda _: send(signal.SIGTERM)))
     assert [signal.getsignal(x) for x in SIGNALS] == handlers
 
 
