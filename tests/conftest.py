@@ -67,7 +67,7 @@ def run():
             env=env,
             capture_output=True,
             text=True,
-            timeout=600,  # a process group that waits for ever
+            timeout=300,  # a process group that waits for ever
         )
 
     return run

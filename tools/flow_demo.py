@@ -19,7 +19,8 @@ def is_checkpoint(config: str, word: str) -> bool:
     """Whether it is a checkpoint, or a name of weights behind a config."""
     if word.endswith(CHECKPOINTS):
         return True
-    if os.path.exists(config) and not config.endswith('.py'):
+    is_path = os.path.exists(config) and not config.endswith('.py')
+    if config.isdecimal() or is_path:
         return False  # an input
     return cli.is_name(word) and not (word.isdecimal() or os.path.exists(word))
 

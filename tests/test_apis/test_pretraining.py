@@ -304,11 +304,16 @@ from mcjepa_mm.utils import memory
 memory.machine_memory = lambda: 2**30
 try:
     mcjepa_mm.pretrain(
-        images=sys.argv[1], out='run', size='large', epochs=1, epoch_length=1
+        images=sys.argv[1],
+        out='run',
+        size='large',
+        epochs=1,
+        epoch_length=1,
+        device='cpu',
     )
 except MemoryError as error:
     print(error)
-torch.empty(2**30)  # the limit was the trial's
+torch.empty(2**30, dtype=torch.uint8)  # the limit was the trial's
 """
 
 

@@ -103,6 +103,22 @@ HOLD = ('clip', 'first.png', '--checkpoint', 'toy.pth')
         (2, 'ARM=none', ('label_efficiency', 'a.pth')),
         (2, 'a.pth', ('real_evaluation', 'a.pth', '--davis', '.', *ARM)),
         (2, 'folder', ('real_evaluation', 'none', *ARM)),
+        (
+            1,
+            'model.heads.x.y',
+            (
+                *('real_evaluation', 'micro', '--middlebury', 'clip', *ARM),
+                *('--cfg-options', 'model.heads.x.y=1'),
+            ),
+        ),
+        (
+            2,
+            '--cfg-options',
+            (
+                *('real_evaluation', 'none', '--davis', 'clip', *ARM),
+                *('--cfg-options', 'a=1'),
+            ),
+        ),
         (1, 'train.txt', ('real_evaluation', 'none', '--seg', '.', *ARM)),
         (2, 'none.py', ('scaling', '--config', 'none.py')),
         (2, 'decoder', ('benchmark', 'decoder')),

@@ -63,7 +63,7 @@ def data(tmp_path):
 
 
 @pytest.mark.slow
-def test_measures_appends_and_prints(command, data):
+def test_measures_appends_and_prints(command, command_here, data):
     words = ['none', '--out', 'out/all.jsonl', '--arm', 'untrained']
     folders = ['--images', 'classes', '--segmentation', 'seg']
     folders += ['--davis', 'vos', '--middlebury', 'flow', '--references']
@@ -80,11 +80,14 @@ def test_measures_appends_and_prints(command, data):
         'real_evaluation', *words, *folders, '--cfg-options', option
     )
     assert named.returncode == 0, named.stderr
+    as_is = command_here('real_evaluation', *words, *folders)
+    assert as_is.returncode == 0, as_is.stderr
     lines = (data / 'out/all.jsonl').read_text().splitlines()
-    first, mask, colours, second, third = map(json.loads, lines)
+    first, mask, colours, second, third, last = map(json.loads, lines)
     assert third['checkpoint'] == 'micro'
     assert third['cfg_options'] == [option]
-    assert third['middlebury'] != first['middlebury']
+    assert 'cfg_options' not in last
+    assert third['middlebury'] != last['middlebury']
     assert (mask['arm'], colours['arm']) == ('first mask', 'colours')
     for record in (first, second):
         assert record['arm'] == 'untrained' and record['commit']

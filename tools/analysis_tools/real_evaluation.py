@@ -83,6 +83,8 @@ def parse_args() -> argparse.Namespace:
         cli.refuse_missing(parser, 'folder', folder)
     if not folders:
         parser.error('name at least one folder of data')
+    if args.cfg_options and not any(vars(args)[x] for x in FLOW):
+        parser.error('--cfg-options are for the flow, name a folder of pairs')
     return args
 
 
@@ -139,8 +141,17 @@ def open_flow(args: argparse.Namespace, meta: dict):
         config = Config.fromstring(meta['cfg'], '.py')
     else:
         config = Config.fromfile(find_config(args.config))
-    if args.cfg_options:
-        config.merge_from_dict(parse_options(args.cfg_options))
+    options = parse_options(args.cfg_options) if args.cfg_options else {}
+    for key in options:
+        part = config.to_dict()
+        for name in key.split('.')[:-1]:
+            part = part.get(name) if isinstance(part, dict) else None
+        if not isinstance(part, dict):
+            raise ValueError(
+                f'--cfg-options {key}: the config has nothing of which this '
+                'is a part; see --help for where its decoder is'
+            )
+    config.merge_from_dict(options)
     # a flow estimator has one head, which is motion's
     heads = config.model.get('heads') or {}
     if 'head' not in config.model and not heads.get('motion'):

@@ -43,9 +43,11 @@ class GracefulStopHook(Hook):
     def __init__(self) -> None:
         self.signal: int | None = None
         self._previous: dict = {}
+        self._group = None
 
     def before_train(self, runner: Runner) -> None:
         """Install the signal handlers."""
+        self.signal = None
         self._group = cpu_group(dist_timeout(runner.cfg))
         # mmengine's own loop; MultiTaskValLoop has seen to its loaders
         loader = getattr(runner.val_loop, 'dataloader', None)
@@ -107,8 +109,9 @@ class GracefulStopHook(Hook):
         """Restore the signal handlers, where they are not restored yet.
 
         Else, after a training that was broken off, Ctrl-C would do nothing in
-        a notebook. Several processes that were asked to stop keep theirs:
-        torchrun asks again while they end.
+        a notebook, as it still does after one of mmengine's loops. Several
+        processes that were asked to stop keep theirs: torchrun asks again
+        while they end.
         """
         if self._group is not None and self.signal:
             return

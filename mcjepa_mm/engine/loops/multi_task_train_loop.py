@@ -94,10 +94,10 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         try:
             self._run()
         finally:
-            end_workers_of(self.runner)
             for hook in self.runner.hooks:
                 if isinstance(hook, GracefulStopHook):
                     hook.restore_handlers()
+            end_workers_of(self.runner)
         return self.runner.model
 
     def _run(self) -> None:

@@ -14,6 +14,7 @@ from .cost_volume import joined_cost_volume
 from .warp import resize_flow, warp
 
 SLOPE = 0.1  # of all leaky ReLUs
+SLOWNESS = 0.003  # see propagate_flow
 
 
 class ConvLayer(nn.Sequential):
@@ -144,7 +145,9 @@ def propagate_flow(
     (Barnes et al., 2009), each cell tries the flows of the cells to its right
     and left, below and above it, one after the other, and keeps the one with
     which the features match best: with the smallest mean absolute difference
-    over its patch of 3 x 3 cells.
+    over its patch of 3 x 3 cells. A pixel of motion counts as 0.3 % of the
+    features' mean absolute value: on a plain surface all flows match, and the
+    slowest is taken.
 
     Args:
         flow (Tensor): (N, 2, H, W), pixels of this level.
@@ -155,19 +158,24 @@ def propagate_flow(
     Returns:
         Tensor: (N, 2, H, W), pixels of this level.
     """
-
     feat1 = feat1.contiguous()  # as what is warped: twice as fast as mixed
+    slowness = SLOWNESS * feat1.abs().mean(
+        (1, 2, 3), keepdim=True, dtype=flow.dtype
+    )
 
-    def distance(candidate: Tensor) -> Tensor:
+    def cost(candidate: Tensor) -> Tensor:
         difference = warp(feat2, candidate).sub_(feat1).abs_()
         difference = difference.mean(1, keepdim=True, dtype=flow.dtype)
-        return F.avg_pool2d(difference, 3, stride=1, padding=1)
+        speed = torch.linalg.vector_norm(candidate, dim=1, keepdim=True)
+        return F.avg_pool2d(
+            difference + slowness * speed, 3, stride=1, padding=1
+        )
 
-    least = distance(flow)
+    least = cost(flow)
     for k in offsets:
         for dx, dy in ((k, 0), (-k, 0), (0, k), (0, -k)):
             candidate = _shifted(flow, dx, dy)
-            now = distance(candidate)
+            now = cost(candidate)
             flow = torch.where(now < least, candidate, flow)
             least = torch.minimum(now, least)
     return flow
@@ -301,7 +309,7 @@ class FlowDecoder(BaseModule):
         ):
             raise ValueError(
                 'propagation takes a list of distances, integers of 1 cell or '
-                f'more, got {propagation!r}.'
+                f'more, got {propagation!r}. Give () to leave it out.'
             )
         self.in_channels = tuple(in_channels)
         self.strides = tuple(strides)

@@ -131,6 +131,16 @@ def test_the_signals_are_given_back_where_it_is_broken_off(tmp_path, handlers):
     assert [signal.getsignal(x) for x in SIGNALS] == handlers
 
 
+def test_a_training_that_does_not_begin(tmp_path, handlers):
+    class Refusing(Hook):
+        def before_train(self, runner):
+            raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        job(tmp_path, stop=True, hooks=(Refusing(),)).train()
+    assert [signal.getsignal(x) for x in SIGNALS] == handlers
+
+
 class Validating(Hook):
     """Asks to stop in the first of an epoch's validation steps."""
 

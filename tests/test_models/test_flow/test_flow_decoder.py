@@ -326,12 +326,18 @@ def test_propagation_written_out():
         )
         return (feat1[n, :, y, x] - sample).abs().mean()
 
+    slowness = 0.003 * feat1.abs().mean((1, 2, 3))
+
     def patch(n, y, x, flow):
         inside = itertools.product(
             range(max(y - 1, 0), min(y + 2, h)),
             range(max(x - 1, 0), min(x + 2, w)),
         )
-        cells = [difference(n, i, j, flow[n, :, i, j]) for i, j in inside]
+        cells = [
+            difference(n, i, j, flow[n, :, i, j])
+            + slowness[n] * flow[n, :, i, j].norm()
+            for i, j in inside
+        ]
         return sum(cells) / len(cells)
 
     cells = list(itertools.product(range(2), range(h), range(w)))
@@ -371,9 +377,17 @@ def test_propagation_takes_the_halo_off_a_motion():
     assert (halo != true)[..., ~hidden].any()
 
 
-def test_what_matches_no_better_is_not_taken():
-    flow, flat = torch.randn(1, 2, 6, 8), torch.ones(1, 3, 6, 8)
-    assert torch.equal(propagate_flow(flow, flat, flat, (2, 1)), flow)
+def test_on_a_plain_surface_the_slower_flow_is_taken():
+    """Nothing else tells them apart; equally slow ones stay as they are."""
+    torch.manual_seed(0)
+    plain = torch.ones(1, 3, 16, 16)
+    flow = torch.zeros(1, 2, 16, 16)
+    flow[:, 0, 6:10, 6:10] = 3.0
+    assert not propagate_flow(flow, plain, plain, (4,)).any()
+    turned = F.normalize(torch.randint(1, 9, (1, 2, 6, 8)).double(), dim=1)
+    nothing = torch.zeros(1, 3, 6, 8, dtype=torch.float64)
+    found = propagate_flow(5 * turned, nothing, nothing, (2, 1))
+    assert torch.equal(found, 5 * turned)
 
 
 def test_propagation_compares_in_the_flows_precision():
