@@ -81,7 +81,21 @@ def free_port() -> str:
 
 
 @pytest.fixture(scope='session')
-def two_processes():
+def wait_for():
+    """Wait for processes, 300 s each, and end those that are left."""
+
+    def wait(processes):
+        try:
+            return [process.wait(300) for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+
+    return wait
+
+
+@pytest.fixture(scope='session')
+def two_processes(wait_for):
     """Function of a script and a folder: its ``share``, in two processes.
 
     They have to end well; it returns what each one returned. Not spawned: a
@@ -97,7 +111,7 @@ def two_processes():
             )
             for rank in range(2)
         ]
-        assert [share.wait() for share in shares] == [0, 0]
+        assert wait_for(shares) == [0, 0]
         return [
             torch.load(folder / f'share_{rank}.pt', weights_only=False)
             for rank in range(2)

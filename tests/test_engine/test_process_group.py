@@ -187,7 +187,7 @@ def share(rank, folder):
 
 
 @pytest.mark.slow
-def test_a_process_does_not_wait_for_ever(free_port, repo, tmp_path):
+def test_a_process_does_not_wait_for_ever(free_port, repo, tmp_path, wait_for):
     os.mkfifo(tmp_path / 'done')
     (tmp_path / 'port').write_text(free_port)
     env = dict(os.environ, PYTHONPATH=str(repo), OMP_NUM_THREADS='1')
@@ -195,7 +195,7 @@ def test_a_process_does_not_wait_for_ever(free_port, repo, tmp_path):
         subprocess.Popen([sys.executable, __file__, rank, tmp_path], env=env)
         for rank in '01'
     ]
-    assert [share.wait() for share in shares] == [0, 0]
+    assert wait_for(shares) == [0, 0]
     assert '0 T4; 1 A100' in (tmp_path / 'log').read_text()
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import torch
@@ -46,6 +47,8 @@ def test_it_saves_after_mim_has_ended(site, tmp_path, send, number, hooks):
         # a suite that runs in the background ignores Ctrl-C
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    limit = Timer(300, os.killpg, (mim.pid, signal.SIGKILL))
+    limit.start()
     said = []
     for line in mim.stdout:
         said.append(line)
@@ -55,6 +58,7 @@ def test_it_saves_after_mim_has_ended(site, tmp_path, send, number, hooks):
     else:
         pytest.fail(''.join(said))
     rest = mim.stdout.read()
+    limit.cancel()
     assert mim.wait() != 0
     assert 'Asked to stop: saving after this step.' in rest, rest
     assert ('MIM has ended' in rest) == bool(hooks)
