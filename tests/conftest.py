@@ -90,6 +90,7 @@ def wait_for():
         finally:
             for process in processes:
                 process.kill()
+                process.wait()
 
     return wait
 

@@ -178,7 +178,7 @@ def _compare(model: nn.Module, run: Callable, what: str) -> dict[str, float]:
         if not worst <= tolerance:
             raise ValueError(
                 f'the graph differs from the model by {worst:.1e} at {size}, '
-                f'in each of {_DRAWS[what]} draws of images, allowed are '
+                f'in the last of {_DRAWS[what]} draws of images, allowed are '
                 f'{tolerance:.0e}; nothing was written'
             )
         found[size] = worst

@@ -48,6 +48,7 @@ def test_it_saves_after_mim_has_ended(site, tmp_path, send, number, hooks):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     limit = Timer(300, os.killpg, (mim.pid, signal.SIGKILL))
+    limit.daemon = True
     limit.start()
     said = []
     for line in mim.stdout:

@@ -112,6 +112,14 @@ HOLD = ('clip', 'first.png', '--checkpoint', 'toy.pth')
             ),
         ),
         (
+            1,
+            'propagation',
+            (
+                *('real_evaluation', 'micro', '--middlebury', 'clip', *ARM),
+                *('--cfg-options', 'propagation=()'),
+            ),
+        ),
+        (
             2,
             '--cfg-options',
             (

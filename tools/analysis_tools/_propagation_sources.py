@@ -173,6 +173,8 @@ def measure(cfg, number: int, images: Sequence[Path]) -> dict[str, Any]:
     cfg.experiment_name = f'label_propagation-{number}'
     with tempfile.TemporaryDirectory() as work_dir:
         cfg.work_dir = work_dir
+        # by its name mmengine finds the log of a run of the same second
+        cfg.experiment_name = Path(work_dir).name
         cfg.test_evaluator = dict(
             type='DAVISMetric', table=False, out_dir=work_dir
         )

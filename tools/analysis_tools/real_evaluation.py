@@ -143,13 +143,14 @@ def open_flow(args: argparse.Namespace, meta: dict):
         config = Config.fromfile(find_config(args.config))
     options = parse_options(args.cfg_options) if args.cfg_options else {}
     for key in options:
+        _, *outer, _ = ('', *key.split('.'))
         part = config.to_dict()
-        for name in key.split('.')[:-1]:
+        for name in outer:
             part = part.get(name) if isinstance(part, dict) else None
-        if not isinstance(part, dict):
+        if outer[:1] != ['model'] or not isinstance(part, dict):
             raise ValueError(
-                f'--cfg-options {key}: the config has nothing of which this '
-                'is a part; see --help for where its decoder is'
+                f'--cfg-options {key}: expected a key of a part of the '
+                "config's model; see --help for where its decoder is"
             )
     config.merge_from_dict(options)
     # a flow estimator has one head, which is motion's

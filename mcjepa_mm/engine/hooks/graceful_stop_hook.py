@@ -48,6 +48,7 @@ class GracefulStopHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Install the signal handlers."""
         self.signal = None
+        self.restore_handlers()  # of a training that was broken off
         self._group = cpu_group(dist_timeout(runner.cfg))
         # mmengine's own loop; MultiTaskValLoop has seen to its loaders
         loader = getattr(runner.val_loop, 'dataloader', None)
@@ -109,9 +110,9 @@ class GracefulStopHook(Hook):
         """Restore the signal handlers, where they are not restored yet.
 
         Else, after a training that was broken off, Ctrl-C would do nothing in
-        a notebook, as it still does after one of mmengine's loops. Several
-        processes that were asked to stop keep theirs: torchrun asks again
-        while they end.
+        a notebook. mmengine's own loops do not call this. Several processes
+        that were asked to stop keep their handlers: torchrun asks again while
+        they end.
         """
         if self._group is not None and self.signal:
             return

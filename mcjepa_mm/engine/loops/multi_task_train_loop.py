@@ -94,6 +94,7 @@ class MultiTaskTrainLoop(EpochBasedTrainLoop):
         try:
             self._run()
         finally:
+            # first, so that the end of a hanging worker can be interrupted
             for hook in self.runner.hooks:
                 if isinstance(hook, GracefulStopHook):
                     hook.restore_handlers()
