@@ -160,7 +160,7 @@ def read_levels(word: str) -> str | list[int]:
     return word if word == 'all' else [int(part) for part in word.split(',')]
 
 
-def measure(cfg, number: int, images: Sequence[Path]) -> dict[str, Any]:
+def measure(cfg, images: Sequence[Path]) -> dict[str, Any]:
     """J&F, J and F in per cent, of all objects and of each clip.
 
     Returns:
@@ -170,10 +170,9 @@ def measure(cfg, number: int, images: Sequence[Path]) -> dict[str, Any]:
     from mcjepa_mm.datasets.transforms.video_frames import ResizeShortSide
     from mcjepa_mm.engine.launch import build_runner, initialize_model
 
-    cfg.experiment_name = f'label_propagation-{number}'
     with tempfile.TemporaryDirectory() as work_dir:
         cfg.work_dir = work_dir
-        # by its name mmengine finds the log of a run of the same second
+        # two runs of one name in one second would share a visualizer
         cfg.experiment_name = Path(work_dir).name
         cfg.test_evaluator = dict(
             type='DAVISMetric', table=False, out_dir=work_dir

@@ -282,7 +282,7 @@ class Table:
             **setting._asdict(),
             chosen=is_best,
         )
-        row |= measure(cfg, len(self.rows), images)
+        row |= measure(cfg, images)
         self.rows.append(dict(clips_of=clips, **row))
         print(table([row]).splitlines()[-1], flush=True)
         self.write()

@@ -71,9 +71,10 @@ def probe(cfg, name: str, seed: int) -> float:
     from mcjepa_mm.engine.launch import build_runner
 
     cfg.randomness = dict(seed=seed)
-    cfg.experiment_name = f'{name}-{seed}'
     with tempfile.TemporaryDirectory() as work_dir:
         cfg.work_dir = work_dir
+        # two runs of one name in one second would share a visualizer
+        cfg.experiment_name = Path(work_dir).name
         runner = build_runner(cfg)
         runner.train()
     score = runner.message_hub.get_scalar('val/mIoU').current()

@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def row_of(path: str, args: argparse.Namespace, number: int) -> list:
+def row_of(path: str, args: argparse.Namespace) -> list:
     """A row of the table; measured if its weights are there."""
     from _propagation_sources import measure
 
@@ -58,7 +58,7 @@ def row_of(path: str, args: argparse.Namespace, number: int) -> list:
         init.checkpoint = str(file)
         cfg.test_dataloader.dataset.data_root = args.data
         cfg.log_level = 'ERROR'
-        scores = measure(cfg, number, [])
+        scores = measure(cfg, [])
         figures = [f'{scores[name]:.1f}' for name in FIGURES]
     published = cfg.published
     name = Path(path).stem.removeprefix('label-propagation_')
@@ -79,7 +79,7 @@ def main() -> None:
         for path in sorted(Path(cli.ROOT, 'configs/vos').glob('*.py'))
         if '\npublished = ' in path.read_text()
     ]
-    rows = [row_of(path, args, i) for i, path in enumerate(paths)]
+    rows = [row_of(path, args) for path in paths]
     text = markdown(HEAD, rows) + '\n'
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -143,7 +143,7 @@ def open_flow(args: argparse.Namespace, meta: dict):
         config = Config.fromfile(find_config(args.config))
     options = parse_options(args.cfg_options) if args.cfg_options else {}
     for key in options:
-        _, *outer, _ = ('', *key.split('.'))
+        *outer, _ = key.split('.')
         part = config.to_dict()
         for name in outer:
             part = part.get(name) if isinstance(part, dict) else None

@@ -1,7 +1,6 @@
 """The bank of features: of one process and of two, whole and in order."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -99,10 +98,9 @@ def test_another_head_is_refused(data, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_bank_of_one(data, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(('localhost', 0))
-        port = probe.getsockname()[1]
+def test_two_processes_have_the_bank_of_one(
+    data, tmp_path, free_port, wait_for
+):
     words = [sys.executable, __file__, str(data), str(tmp_path)]
     processes = [
         subprocess.Popen(
@@ -113,7 +111,7 @@ def test_two_processes_have_the_bank_of_one(data, tmp_path):
                 CUDA_VISIBLE_DEVICES='',
                 OMP_NUM_THREADS='1',
                 MASTER_ADDR='localhost',
-                MASTER_PORT=str(port),
+                MASTER_PORT=free_port,
                 WORLD_SIZE='2',
                 RANK=str(rank),
                 LOCAL_RANK=str(rank),
@@ -121,7 +119,7 @@ def test_two_processes_have_the_bank_of_one(data, tmp_path):
         )
         for rank in (0, 1)
     ]
-    assert [p.wait(timeout=300) for p in processes] == [0, 0]
+    assert wait_for(processes) == [0, 0]
     alone = evaluate(build_runner(config(data, tmp_path / 'alone')))
     for rank in (0, 1):
         found = torch.load(tmp_path / f'{rank}.pth')
